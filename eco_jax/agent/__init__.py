@@ -1,0 +1,1 @@
+"""Networks, the action distribution, advantages, A2C."""

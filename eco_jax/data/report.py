@@ -1,0 +1,91 @@
+"""What preparing a source kept, what it dropped, and why."""
+
+import json
+from dataclasses import asdict, dataclass
+
+_REASONS = {
+    "garbled": "cannot be read",
+    "zero": "zero coordinate",
+    "out_of_town": "out of town",
+    "repeat": "repeat of a row",
+    "same_time": "second place at one time",
+    "jump": "jump over the speed limit",
+}
+# These describe how the rows were packed, or quote them: they stay out of prepared files, which thus depend
+# on the rows and the settings alone.
+_PACKING = ("files", "empty_files", "bad_rows")
+
+
+@dataclass(frozen=True)
+class Report:
+    """The account of one `prepare`. Print it, or keep `to_json()`."""
+
+    rows: int  # lines of the source but headers and blank ones
+    dropped: dict[str, int]  # rows by reason: garbled, zero, out_of_town, repeat, same_time, jump
+    reordered: int  # rows found after a later row of their taxi; put in order and kept
+    fast_steps: int  # steps over the speed limit before any was dropped: two for a jump there and back
+    taxis: int  # with a good fix
+    fixes: int  # good rows
+    interval_mean_s: float  # between one fix of a taxi and its next
+    interval_median_s: float
+    step_mean_m: float  # likewise, straight
+    centre: tuple[float, float]  # of the window: longitude, latitude in degrees
+    side_m: float
+    slot_s: float
+    min_slots: int
+    window_fixes: int  # good fixes inside the window
+    window_taxis: int  # taxis with such a fix
+    mean_taxis: float  # at once in the window, interpolated, over the slots with any; short stays included
+    segments: int
+    slots: int  # in all segments
+    longest: int  # slots of the longest segment: the padded length
+    files: int
+    empty_files: int
+    bad_rows: tuple[str, ...]  # the first few garbled ones as "file:line: text"
+
+    def to_json(self, *, packing: bool = True) -> str:
+        """The report as JSON; without `packing`, only what does not depend on how rows lie in files."""
+        fields = {name: value for name, value in asdict(self).items() if packing or name not in _PACKING}
+        return json.dumps(fields, indent=1)
+
+    def lines(self) -> list[str]:
+        """The report for a terminal."""
+        lost = sum(self.dropped.values())
+        hours = self.slots * self.slot_s / 3600
+        east, north = self.centre
+        return [
+            _line("rows read", self.rows, f"in {self.files:,} files, {self.empty_files:,} of them empty"),
+            _line("dropped", lost, _share(lost, self.rows)),
+            *(
+                _line(f"  {_REASONS[reason]}", count, _share(count, self.rows))
+                for reason, count in self.dropped.items()
+                if count
+            ),
+            *(f"    {row}" for row in self.bad_rows),
+            _line("put in order", self.reordered, "rows"),
+            _line("fixes kept", self.fixes, f"of {self.taxis:,} taxis"),
+            _line(
+                "  interval",
+                round(self.interval_mean_s),
+                f"s on average, median {self.interval_median_s:.0f}",
+            ),
+            _line("  step", round(self.step_mean_m), "m on average"),
+            _line("window", round(self.side_m), f"m a side around {east:.4f} E {north:.4f} N"),
+            _line("  fixes inside", self.window_fixes, f"of {self.window_taxis:,} taxis"),
+            _line("  taxis at once", round(self.mean_taxis), "on average"),
+            _line(
+                "segments", self.segments, f"of {self.min_slots} to {self.longest} slots of {self.slot_s:g} s"
+            ),
+            _line("  slots", self.slots, f"({hours:,.1f} taxi-hours)"),
+        ]
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+
+def _line(name: str, number: int, rest: str) -> str:
+    return f"{name:<28}{number:>12,}  {rest}".rstrip()
+
+
+def _share(count: int, total: int) -> str:
+    return f"{100 * count / total:.2f} %"

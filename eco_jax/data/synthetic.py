@@ -1,0 +1,175 @@
+"""SYNTHETIC taxi traces: made-up rows in the format of T-Drive, with every kind of dirt that real rows have.
+
+Nothing here comes from T-Drive but the format: the roads, the taxis and their times are invented (see
+`roads`), and all rows are dated to the year 2000, years before any real one. What is written carries a readme
+that says so.
+"""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eco_jax.data.geo import BUSY_CENTRE, to_degrees
+from eco_jax.data.roads import BLOCK_M, BLOCKS, Route, route
+from eco_jax.data.store import check_writable, whole
+from eco_jax.errors import UserError
+
+START = np.datetime64("2000-01-01T00:00:00", "s")
+MEAN_INTERVAL_S = 177.0
+
+# Shares of the good rows that get dirt; at least one row of each kind while there are rows enough.
+DIRT = {
+    "garbled": 0.001,
+    "zero": 0.0016,
+    "out_of_town": 0.0045,
+    "repeat": 0.002,
+    "same_time": 0.001,
+    "jump": 0.002,
+    "reordered": 0.001,
+}
+_SILENT_TAXIS = 0.01  # share of taxis that never report: empty files
+
+_README = """SYNTHETIC DATA - made-up taxis, not T-Drive, not measured anywhere.
+Written by eco_jax.data.synthesize (taxis={taxis}, hours={hours:g}, seed={seed}, dirt={dirt}).
+The rows have the format of T-Drive: taxi id,YYYY-MM-DD HH:MM:SS,longitude,latitude. They may be used freely.
+"""
+
+
+@dataclass(frozen=True)
+class Synthetic:
+    """What was written."""
+
+    rows: int  # lines, dirt included
+    taxis: int  # that report at all
+    dirt: dict[str, int]  # rows by kind as in `Report`; silences of over ten minutes; empty files
+
+
+def synthesize(
+    out: str | Path, *, taxis: int, hours: float, seed: int, dirt: bool = True, one_file: bool = False
+) -> Synthetic:
+    """Write SYNTHETIC traces of made-up taxis (ids from 1) to a new folder of <id>.txt, or to one file.
+
+    Taxis drive on a square grid of roads around the default window, 8.8 km a side, of which the window is an
+    eighth. They report every 177 s on average. The same arguments give the same bytes. The readme lies in the
+    folder, or beside the file. `dirt=False` leaves out all of `DIRT`, silences and empty files.
+
+    Raises:
+        UserError: a number is out of range, the folder exists and is not empty, or `out` cannot be written.
+    """
+    _check("taxis", taxis, 1, 100_000)
+    _check("hours", hours, 0.1, 168)
+    _check("seed", seed, 0, 2**63)
+    rng = np.random.default_rng([seed, 0])
+    # Each taxi has its own generator, so that a larger fleet holds the smaller one.
+    streams = (np.random.default_rng([seed, taxi]) for taxi in range(1, taxis + 1))
+    routes = [route(stream, hours * 3600, MEAN_INTERVAL_S, silences=dirt) for stream in streams]
+    silent = (
+        rng.permutation(taxis)[: round(_SILENT_TAXIS * taxis) or 1].tolist() if dirt and taxis > 1 else []
+    )
+    for index in silent:
+        routes[index] = Route(np.zeros(0, np.int64), np.zeros((0, 2)), 0)
+    files, made = _write_rows(routes, rng, dirt)
+    readme = _README.format(taxis=taxis, hours=hours, seed=seed, dirt=dirt)
+    if one_file:
+        _save_file(Path(out), files, readme)
+    else:
+        _save_folder(Path(out), files, readme)
+    made |= {"silences": sum(r.silences for r in routes), "empty_files": len(silent)} if dirt else {}
+    return Synthetic(sum(text.count("\n") for text in files), taxis - len(silent), made)
+
+
+def _check(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise UserError(f"{name} is {value}: allowed are {low:,} to {high:,}")
+
+
+def _write_rows(
+    routes: list[Route], rng: np.random.Generator, dirt: bool
+) -> tuple[list[str], dict[str, int]]:
+    """The text of each taxi's file, and how many rows of each kind of dirt are in them."""
+    taxi = np.repeat(np.arange(len(routes)), [r.time.size for r in routes])
+    time = np.concatenate([r.time for r in routes])
+    position = np.concatenate([r.position for r in routes])
+    longitude, latitude = to_degrees(position, BUSY_CENTRE, BLOCKS * BLOCK_M)
+    fixes = list(zip((taxi + 1).tolist(), time.tolist(), longitude.tolist(), latitude.tolist(), strict=True))
+    lines = [_row(*fix) for fix in fixes]
+    extra: dict[int, str] = {}  # dirty line to put after a good one
+    made: dict[str, int] = {}
+    if dirt:
+        for kind, chosen in _choose(taxi, rng).items():
+            made[kind] = len(chosen)
+            for index in chosen:
+                if kind == "reordered":
+                    lines[index], lines[index + 1] = lines[index + 1], lines[index]
+                else:
+                    extra[index] = _dirty(kind, *fixes[index], variant=index)
+    files: list[list[str]] = [[] for _ in routes]
+    for index, line in enumerate(lines):
+        files[taxi[index]] += [line, extra[index]] if index in extra else [line]
+    ends = np.where(rng.random(len(routes)) < 0.5, "\n", "\r\n") if dirt else ["\n"] * len(routes)
+    return ["".join(line + end for line in file) for file, end in zip(files, ends, strict=True)], made
+
+
+def _choose(taxi: NDArray[np.int64], rng: np.random.Generator) -> dict[str, list[int]]:
+    """Rows for each kind of dirt, apart enough that each fault is seen as what it is.
+
+    Rows are paired with the next of their taxi, no row in two pairs, and a pair gets one fault at its first
+    row.
+    """
+    place = np.arange(taxi.size) - np.searchsorted(taxi, taxi)
+    pair = np.flatnonzero((place[:-1] % 2 == 0) & (taxi[:-1] == taxi[1:]))
+    pair = rng.permutation(pair).tolist()
+    chosen = {}
+    for kind, share in DIRT.items():
+        count = max(1, round(share * taxi.size))
+        chosen[kind], pair = sorted(pair[:count]), pair[count:]
+    return chosen
+
+
+def _row(taxi: int, time: int, longitude: float, latitude: float) -> str:
+    return f"{taxi},{str(START + time).replace('T', ' ')},{longitude:.5f},{latitude:.5f}"
+
+
+def _dirty(kind: str, taxi: int, time: int, longitude: float, latitude: float, *, variant: int) -> str:
+    """A row with one fault, to stand after the good row of the other arguments."""
+    match kind:
+        case "zero":
+            return _row(taxi, time + 1, 0.0, 0.0)
+        case "out_of_town":
+            return _row(taxi, time + 1, longitude + 10, latitude)
+        case "repeat":
+            return _row(taxi, time, longitude, latitude)
+        case "same_time":
+            return _row(taxi, time, longitude + 0.0003, latitude)
+        case "jump":
+            return _row(taxi, time + 1, longitude, latitude + 0.08)  # 9 km in a second
+    good = _row(taxi, time + 1, longitude, latitude)
+    return (good[: len(good) // 2], good.replace(".", "?"), good + ",9")[variant % 3]
+
+
+def _save_file(out: Path, files: list[str], readme: str) -> None:
+    with whole(out) as stream:
+        stream.writelines(text.encode() for text in files)
+    with whole(out.with_name(f"{out.name}.README.txt")) as stream:
+        stream.write(readme.encode())
+
+
+def _save_folder(out: Path, files: list[str], readme: str) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"cannot write {out}: it exists, expected a new or an empty folder")
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    check_writable(part)
+    try:
+        part.mkdir()
+        for index, text in enumerate(files):
+            (part / f"{index + 1}.txt").write_bytes(text.encode())
+        (part / "README.txt").write_bytes(readme.encode())
+        os.replace(part, out)
+    except OSError as error:
+        raise UserError(f"cannot write {out}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

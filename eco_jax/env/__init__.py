@@ -1,0 +1,9 @@
+"""The decision process: static settings, traced parameters, reset, step, observe, and rules to compare with."""
+
+from eco_jax.env.config import KNOWLEDGE, EnvConfig
+from eco_jax.env.eco import PRESETS, EcoEnv, make
+from eco_jax.env.params import EnvParams
+from eco_jax.env.protocol import Environment
+from eco_jax.env.state import Observation, State, View
+
+__all__ = ["KNOWLEDGE", "PRESETS", "EcoEnv", "EnvConfig", "EnvParams", "Environment", "Observation", "State", "View", "make"]

@@ -1,0 +1,43 @@
+"""What a raw action means."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Bool, Float, Int
+
+from eco_jax.env.config import EnvConfig
+from eco_jax.env.observe import legal_candidates
+from eco_jax.env.params import EnvParams
+from eco_jax.env.state import State
+
+
+class Act(NamedTuple):
+    """A legal action, with indices into servers."""
+
+    offloaded: Bool[Array, " users"]
+    choice: Int[Array, " users"]
+    """candidate (0 to K-1; 0 where local)"""
+    server: Int[Array, " users"]
+    """executing server, -1 where local"""
+    beta: Float[Array, " users"]
+    cache: Bool[Array, " users"]
+    sync: Bool[Array, " users"]
+
+
+def interpret(config: EnvConfig, state: State, action: Int[Array, "users 4"], params: EnvParams) -> Act:
+    """The action as legal decisions: an illegal target counts as local, a sync without a twin as none."""
+    target = action[:, 0]
+    choice = jnp.clip(target - 1, 0, config.candidates - 1)
+    legal = jnp.take_along_axis(legal_candidates(config, state, params), choice[:, None], axis=1)[:, 0]
+    offloaded = (target >= 1) & (target <= config.candidates) & legal
+    level = jnp.clip(action[:, 1], 0, len(config.beta_levels) - 1)
+    server = jnp.take_along_axis(state.place.candidates, choice[:, None], axis=1)[:, 0]
+    return Act(
+        offloaded=offloaded,
+        choice=jnp.where(offloaded, choice, 0),
+        server=jnp.where(offloaded, server, -1),
+        beta=jnp.where(offloaded, jnp.asarray(config.beta_levels)[level], 0.0),
+        cache=offloaded & (action[:, 2] == 1),
+        sync=(action[:, 3] == 1) & params.knowledge.sync,
+    )

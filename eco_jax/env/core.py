@@ -1,0 +1,272 @@
+"""The environment: reset, step, observe. Pure functions, no autoreset."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.scipy.special import ndtri
+from jaxtyping import Bool, Float, Int, PRNGKeyArray
+
+from eco_jax.env import belief, topology
+from eco_jax.env.action import Act, interpret
+from eco_jax.env.config import EnvConfig
+from eco_jax.env.metrics import slot_metrics
+from eco_jax.env.mobility import MODELS
+from eco_jax.env.mobility.fixes import dead_reckoning
+from eco_jax.env.observe import candidate_fading, observe, view
+from eco_jax.env.outcome import Cpu, Decision, cpu, evaluate, rates
+from eco_jax.env.params import EnvParams
+from eco_jax.env.placement import admit
+from eco_jax.env.state import Hardware, Memory, Observation, Outcome, Place, State, Task, View
+from eco_jax.model import tasks, twin
+
+
+class Draws(NamedTuple):
+    """All randomness of a slot: standard uniforms and normals."""
+
+    task: Float[Array, "users four"]
+    fading: Float[Array, "users links"]
+    mobility: Float[Array, "users draws"]
+    fluctuation: Float[Array, " both"]
+    """normal, for users, then servers"""
+    measurement: Float[Array, "two both"]
+    """normal, telemetry and sync, for users, then servers"""
+
+
+def _draw(config: EnvConfig, key: PRNGKeyArray) -> Draws:
+    links = 1 if config.access == "nearest" else config.servers
+    moves = MODELS[config.mobility].DRAWS
+    both = config.users + config.servers
+    # One draw, split by slicing: many small ones cost more than the numbers themselves.
+    columns = 4 + links + moves
+    flat = jax.random.uniform(key, (config.users * columns + 3 * both,))
+    user = flat[: config.users * columns].reshape(config.users, columns)
+    # fp32 uniforms are multiples of 2^-23 in [0, 1): half a step up keeps the normals finite.
+    normal = ndtri(flat[config.users * columns :] + 2.0**-24).reshape(3, both)
+    return Draws(user[:, :4], user[:, 4 : 4 + links], user[:, 4 + links :], normal[0], normal[1:])
+
+
+def _between(uniform: Array, low: Any, high: Any) -> Array:
+    return low + uniform * (high - low)
+
+
+def _task(config: EnvConfig, draws: Draws, params: EnvParams) -> Task:
+    data = _between(draws.task[:, 0], params.data_min, params.data_max)
+    density = _between(draws.task[:, 1], params.density_min, params.density_max)
+    return Task(
+        data=data,
+        cycles=tasks.required_cycles(data, density, config.density_unit),
+        deadline=_between(draws.task[:, 2], params.deadline_min, params.deadline_max),
+        power=_between(draws.task[:, 3], params.power_min, params.power_max),
+        fading=jnp.maximum(-jnp.log1p(-draws.fading), params.fading_floor),
+    )
+
+
+def _place(config: EnvConfig, motion: Any, params: EnvParams) -> Place:
+    candidates, distance = topology.nearest(motion.position, params.sites, config.candidates)
+    predicts = params.knowledge.telemetry
+    point = jnp.where(predicts, dead_reckoning(motion.fixes, motion.position, params), motion.position)
+    away = topology.distances(point, params.sites)
+    return Place(
+        position=motion.position,
+        candidates=candidates,
+        distance=distance,
+        predicted_distance=jnp.take_along_axis(away, candidates, axis=1),
+        predicted_server=jnp.argmin(away, axis=1).astype(jnp.int32),
+        fix_age=jnp.where(predicts, motion.fixes.age, 0.0),
+    )
+
+
+def reset(config: EnvConfig, key: PRNGKeyArray, params: EnvParams) -> tuple[Observation, State]:
+    """A new episode: hardware, users, fluctuations in their stationary state, beliefs at the prior."""
+    hardware_key, key = jax.random.split(key)
+    u = jax.random.uniform(hardware_key, (2 * config.users + config.servers,))
+    users, servers = config.users, config.servers
+    hardware = Hardware(
+        device=_between(u[:users], params.device_min, params.device_max),
+        server=_between(u[2 * users :], params.server_min, params.server_max),
+        service=_between(u[users : 2 * users], params.service_min, params.service_max),
+    )
+    draws = _draw(config, key)
+    motion = MODELS[config.mobility].reset(draws.mobility, config, params)
+    x_device, x_server = draws.fluctuation[:users], draws.fluctuation[users:]
+    task = _task(config, draws, params)
+
+    zero, none = jnp.zeros(users), jnp.full(users, -1, jnp.int32)
+    data = jnp.full(users, 0.5 * (params.data_min + params.data_max))
+    density = 0.5 * (params.density_min + params.density_max)
+    idle = jnp.zeros(servers, jnp.int32)
+    memory = Memory(
+        latency=zero, twin_latency=zero, migration=zero, twin_migration=zero, bits=zero, data=data,
+        cycles=tasks.required_cycles(data, density, config.density_unit), server=none, radio=none, load=idle, radio_load=idle,
+    )  # fmt: skip
+    state = State(
+        t=jnp.int32(0),
+        mobility=motion,
+        place=_place(config, motion, params),
+        hardware=hardware,
+        x_device=x_device,
+        x_server=x_server,
+        belief=belief.prior(x_device, x_server, params),
+        task=task,
+        memory=memory,
+        last_server=none,
+        replica=none,
+    )
+    return observe(config, state, params), state
+
+
+def _count(index: Int[Array, " users"], servers: int) -> Int[Array, " servers"]:
+    """How many users chose each server (-1 for none)."""
+    return jnp.sum(index[:, None] == jnp.arange(servers)[None, :], axis=0, dtype=jnp.int32)
+
+
+def _predicted_by_twin(
+    config: EnvConfig, seen: View, act: Act, decision: Decision, params: EnvParams
+) -> tuple[Float[Array, " users"], Float[Array, " users"]]:
+    """Latency and migration cost (s) that the belief expects of the action taken."""
+
+    def pick(leaf: Array) -> Array:
+        return jnp.take_along_axis(leaf, act.choice[:, None], axis=1)[:, 0]
+
+    def believed(frequency: Array, mean: Array, variance: Array) -> Cpu:
+        return cpu(frequency, twin.expected_slowdown(mean, variance, params.slowdown_mean, params.slowdown_spread))
+
+    expected = evaluate(
+        config, params, data=seen.data, cycles=seen.cycles, deadline=seen.deadline, power=seen.power,
+        rate_up=pick(seen.rate_up), rate_down=pick(seen.rate_down),
+        device=believed(seen.device, seen.device_mean, seen.device_variance),
+        server=believed(pick(seen.server), pick(seen.server_mean), pick(seen.server_variance)),
+        decision=decision._replace(load=pick(seen.others) + 1.0),
+        migration_time=params.migration_time + params.migration_error,
+    )  # fmt: skip
+    return expected.latency, expected.migration
+
+
+def step(
+    config: EnvConfig, key: PRNGKeyArray, state: State, action: Int[Array, "users 4"], params: EnvParams
+) -> tuple[Observation, State, Float[Array, " users"], Bool[Array, ""], Bool[Array, ""], dict[str, Any]]:
+    """One slot: act, pay, learn, place, move on.
+
+    Args:
+        config: static settings.
+        key: for the next slot's tasks, fading, motion and fluctuations, and this slot's measurement errors.
+        state: at the start of the slot.
+        action: target (0 local, 1..K candidates), offloading factor level, cache, sync, for every user.
+        params: traced parameters.
+
+    Returns:
+        (observation, state, reward, terminated, truncated, info). The reward is per user and carries the chosen
+        credit. Never terminated; truncated after `config.slots`. The observation after the last slot is the true
+        one. `info` holds `reward` (the team's), `metrics` (means over users) and `outcome` (per user).
+    """
+    draws = _draw(config, key)
+    act = interpret(config, state, action, params)
+    seen = view(config, state, params)
+    hardware, place, task = state.hardware, state.place, state.task
+
+    # Who shares what
+    load = _count(act.server, config.servers)
+    access = act.server if config.access == "direct" else place.candidates[:, 0]
+    radio = jnp.where(act.offloaded, access, -1)
+    radio_load = _count(radio, config.servers)
+
+    def true_rates(contenders: Any) -> tuple[Array, Array]:
+        link = act.choice if config.access == "direct" else jnp.zeros_like(act.choice)
+        distance = jnp.take_along_axis(place.distance, link[:, None], axis=1)[:, 0]
+        fading = jnp.take_along_axis(candidate_fading(config, state), link[:, None], axis=1)[:, 0]
+        return rates(config, params, distance, task.power, fading, contenders)
+
+    up, down = true_rates(jnp.maximum(radio_load[access], 1) if config.spectrum == "shared" else 1.0)
+
+    # What becomes of the placements
+    h = tasks.migrates(act.offloaded, act.server, state.last_server, state.replica)
+    bits = tasks.offloaded_bits(act.beta, task.data)
+    twin_time = params.migration_time + params.migration_error
+    new_place = (place.predicted_server != act.server) & (place.predicted_server != state.replica)
+    pays = tasks.placement_pays(hardware.service, new_place, bits, params.placement_time, twin_time)
+    asked = act.cache & (act.cache if config.printed else pays)
+    capacity = jnp.inf if config.printed else params.replica_slots
+    placed = admit(asked, place.predicted_server, bits, state.replica, capacity)
+
+    decision = Decision(
+        offloaded=act.offloaded,
+        beta=act.beta,
+        elsewhere=act.server != place.candidates[:, 0],
+        migrates=h,
+        placed=placed,
+        synced=act.sync,
+        load=load[act.server].astype(jnp.float32),
+    )
+    true_device = cpu(hardware.device, twin.slowdown(state.x_device, params.slowdown_mean, params.slowdown_spread))
+    slow = twin.slowdown(state.x_server, params.slowdown_mean, params.slowdown_spread)
+    true_server = cpu(hardware.server[act.server], slow[act.server])
+
+    def at_load(taken: Array) -> Outcome:
+        return evaluate(
+            config, params, data=task.data, cycles=task.cycles, deadline=task.deadline, power=task.power,
+            rate_up=up, rate_down=down, device=true_device, server=true_server,
+            decision=decision._replace(load=taken), migration_time=params.migration_time,
+        )  # fmt: skip
+
+    outcome = at_load(decision.load)
+    reward, team = _credit(config, act, outcome, lambda: at_load(jnp.maximum(decision.load - 1.0, 1.0)))
+    twin_latency, twin_migration = _predicted_by_twin(config, seen, act, decision, params)
+    metrics = slot_metrics(config, params, state, act, decision, outcome, asked, team, true_server)
+
+    # What is measured of this slot, one slot old when it is used
+    synced = jnp.where(act.sync[:, None], place.candidates, -1).reshape(-1)
+    learnt = belief.learn(
+        state.belief, state.x_device, state.x_server,
+        executed_device=act.beta < 1.0,
+        executed_server=load > 0,
+        synced_device=act.sync,
+        synced_server=jnp.zeros(config.servers + 1, bool).at[synced].set(True)[:-1],
+        noise=draws.measurement,
+        params=params,
+    )  # fmt: skip
+
+    # The next slot
+    x = twin.next_fluctuation(jnp.concatenate([state.x_device, state.x_server]), draws.fluctuation, params.correlation)
+    x_device, x_server = x[: config.users], x[config.users :]
+    t = state.t + 1
+    motion = MODELS[config.mobility].move(draws.mobility, state.mobility, t, config, params)
+    new = State(
+        t=t,
+        mobility=motion,
+        place=_place(config, motion, params),
+        hardware=hardware,
+        x_device=x_device,
+        x_server=x_server,
+        belief=belief.age(learnt, x_device, x_server, params),
+        task=_task(config, draws, params),
+        memory=Memory(
+            latency=outcome.latency, twin_latency=twin_latency, migration=outcome.migration,
+            twin_migration=twin_migration, bits=bits, data=task.data, cycles=task.cycles, server=act.server,
+            radio=radio, load=load, radio_load=radio_load,
+        ),
+        last_server=jnp.where(act.offloaded, act.server, state.last_server),
+        replica=jnp.where(placed, place.predicted_server, state.replica),
+    )  # fmt: skip
+    info = {"reward": team, "metrics": metrics, "outcome": outcome}
+    return observe(config, new, params), new, reward, jnp.asarray(False), t >= config.slots, info
+
+
+def _credit(
+    config: EnvConfig, act: Act, outcome: Outcome, alone: Any
+) -> tuple[Float[Array, " users"], Float[Array, ""]]:
+    """Each user's reward under the chosen credit, and the team's: the mean over users (printed: the sum)."""
+    own = outcome.reward
+    if config.printed:
+        team = jnp.sum(own)
+        return jnp.full_like(own, team), team
+    team = jnp.mean(own)
+    if config.credit == "team":
+        return jnp.full_like(own, team), team
+    if config.credit == "difference":
+        # What each user on a server would gain if one task less ran there; a user causes this to all but itself.
+        harm = jnp.where(act.offloaded, own - alone().reward, 0.0)
+        together = (act.server[:, None] == act.server[None, :]) & act.offloaded[:, None]
+        return own + together @ harm - harm, team
+    return own, team

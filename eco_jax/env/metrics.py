@@ -1,0 +1,63 @@
+"""What is reported of a slot."""
+
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Bool, Float
+
+from eco_jax.env.action import Act
+from eco_jax.env.config import EnvConfig
+from eco_jax.env.outcome import Cpu, Decision
+from eco_jax.env.params import EnvParams
+from eco_jax.env.state import Outcome, State
+from eco_jax.model import tasks, twin
+
+
+def slot_metrics(
+    config: EnvConfig,
+    params: EnvParams,
+    state: State,
+    act: Act,
+    decision: Decision,
+    outcome: Outcome,
+    asked: Bool[Array, " users"],
+    team: Float[Array, ""],
+    server: Cpu,
+) -> dict[str, Float[Array, ""]]:
+    """Means over the users of a slot (per task); `reward` is the team's.
+
+    latency (s), energy and its terms `energy/*` (J), qoe, miss (past the deadline), offloaded, beta (of offloaded),
+    latency_offloaded (sum over offloaded tasks, per user: divide by `offloaded`), migrations, placements, refused
+    (no free slot), hits (a replica saved a migration), syncs, load_max, discrepancy (|G| of Eq. (9), s), and
+    eq5_printed (how often the printed inequality of Eq. (5) holds).
+    """
+    moved = tasks.migrates(act.offloaded, act.server, state.last_server, jnp.full_like(state.replica, -1))
+    bits = tasks.offloaded_bits(act.beta, state.task.data)
+    estimated = twin.expected_slowdown(
+        state.belief.server_mean, state.belief.server_variance, params.slowdown_mean, params.slowdown_spread
+    )[act.server]
+    gap = twin.discrepancy(act.beta * state.task.cycles, server.rate, server.frequency * (1.0 - estimated))
+    if config.printed:
+        migration = tasks.migration_cost_printed(decision.migrates, bits, params.migration_time)
+    else:
+        migration = outcome.migration
+    eq5 = tasks.placement_holds_printed(state.task.data, state.memory.data, migration)
+    per_user = {
+        "latency": outcome.latency,
+        "energy": outcome.energy,
+        "qoe": outcome.qoe,
+        "miss": outcome.latency > state.task.deadline,
+        "offloaded": act.offloaded,
+        "beta": act.beta,
+        "latency_offloaded": jnp.where(act.offloaded, outcome.latency, 0.0),
+        "migrations": decision.migrates,
+        "placements": decision.placed,
+        "refused": asked & ~decision.placed,
+        "hits": moved & ~decision.migrates,
+        "syncs": act.sync,
+        "discrepancy": jnp.where(act.offloaded, jnp.abs(gap), 0.0),
+        "eq5_printed": eq5,
+        **{f"energy/{name}": value for name, value in outcome.terms._asdict().items()},
+    }
+    means = {name: jnp.mean(value, dtype=jnp.float32) for name, value in per_user.items()}
+    load_max = jnp.max(jnp.where(act.offloaded, decision.load, 0.0))
+    return {"reward": team, **means, "load_max": load_max}

@@ -1,0 +1,173 @@
+"""What a controller sees: the `View` in SI units, and the features made of it."""
+
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Bool, Float, Real
+
+from eco_jax.env.config import EnvConfig
+from eco_jax.env.outcome import rates
+from eco_jax.env.params import EnvParams
+from eco_jax.env.state import Observation, State, View
+from eco_jax.model import tasks, twin
+
+
+def legal_candidates(config: EnvConfig, state: State, params: EnvParams) -> Bool[Array, "users candidates"]:
+    """Candidates that a user may offload to: in coverage (hard only), and the task large enough, Eq. (12c)."""
+    large = tasks.large_enough(state.task.data, params.task_min)[:, None]
+    if config.coverage == "soft":
+        return jnp.broadcast_to(large, state.place.distance.shape)
+    distance = state.place.distance if config.access == "direct" else state.place.distance[:, :1]
+    return large & jnp.broadcast_to(distance <= params.radius, state.place.distance.shape)
+
+
+def candidate_fading(config: EnvConfig, state: State) -> Float[Array, "users links"]:
+    """Fading of the link towards each candidate; one link with nearest access."""
+    if config.access == "nearest":
+        return state.task.fading
+    return jnp.take_along_axis(state.task.fading, state.place.candidates, axis=1)
+
+
+def expected_rates(
+    config: EnvConfig, state: State, params: EnvParams
+) -> tuple[Float[Array, "users candidates"], Float[Array, "users candidates"]]:
+    """Rates (bit/s) towards each candidate, with the last slot's contenders where the spectrum is shared."""
+    radio = state.place.candidates if config.access == "direct" else state.place.candidates[:, :1]
+    contenders: Array | float = 1.0
+    if config.spectrum == "shared":
+        memory = state.memory
+        contenders = memory.radio_load[radio] - (memory.radio[:, None] == radio) + 1.0
+    distance = state.place.distance[:, : radio.shape[1]]
+    up, down = rates(
+        config, params, distance, state.task.power[:, None], candidate_fading(config, state), contenders
+    )
+    shape = state.place.distance.shape
+    return jnp.broadcast_to(up, shape), jnp.broadcast_to(down, shape)
+
+
+def view(config: EnvConfig, state: State, params: EnvParams) -> View:
+    """All that a controller may see in this slot. The hidden fluctuations are not in it."""
+    place, memory, belief = state.place, state.memory, state.belief
+    candidates = place.candidates
+    up, down = expected_rates(config, state, params)
+    others = memory.load[candidates] - (memory.server[:, None] == candidates)
+    return View(
+        data=state.task.data,
+        cycles=state.task.cycles,
+        deadline=state.task.deadline,
+        power=state.task.power,
+        service=state.hardware.service,
+        device=state.hardware.device,
+        device_mean=belief.device_mean,
+        device_variance=belief.device_variance,
+        rate_up=up,
+        rate_down=down,
+        candidates=candidates,
+        distance=place.distance,
+        server=state.hardware.server[candidates],
+        server_mean=belief.server_mean[candidates],
+        server_variance=belief.server_variance[candidates],
+        others=others.astype(jnp.float32),
+        served=state.last_server[:, None] == candidates,
+        holds=state.replica[:, None] == candidates,
+        legal=legal_candidates(config, state, params),
+        predicted_distance=place.predicted_distance,
+        predicted_server=place.predicted_server,
+        fix_age=place.fix_age,
+        last_server=state.last_server,
+        replica=state.replica,
+        latency=memory.latency,
+        twin_latency=memory.twin_latency,
+        migration=memory.migration,
+        twin_migration=memory.twin_migration,
+        bits=memory.bits,
+        twin_data=memory.data,
+        twin_cycles=memory.cycles,
+        can_sync=jnp.asarray(params.knowledge.sync),
+        t=state.t,
+    )
+
+
+def mask(config: EnvConfig, seen: View) -> Bool[Array, "users choices"]:
+    """Legal choices of all heads (target, offloading factor, cache, sync), concatenated.
+
+    Local is always legal. The factor and the cache have no effect on a local task, so they need no mask; a sync
+    needs a twin.
+    """
+    users = seen.legal.shape[0]
+    always = jnp.ones((users, 1), bool)
+    free = jnp.ones((users, len(config.beta_levels) + 2), bool)
+    sync = jnp.broadcast_to(seen.can_sync, (users, 1))
+    return jnp.concatenate([always, seen.legal, free, always, sync], axis=1)
+
+
+def _squash(ratio: Float[Array, "*s"]) -> Float[Array, "*s"]:
+    """A time over a deadline, of whatever size, into [0, 1)."""
+    return ratio / (1.0 + ratio)
+
+
+def _centred(value: Float[Array, "*s"], low: Real[Array, ""], high: Real[Array, ""]) -> Float[Array, "*s"]:
+    """A uniform quantity over its range, into [-1, 1] (0 where the range is a point)."""
+    half = 0.5 * (high - low)
+    return (value - 0.5 * (low + high)) / jnp.where(half > 0.0, half, 1.0)
+
+
+def features(config: EnvConfig, seen: View, params: EnvParams) -> Float[Array, "users features"]:
+    """The view scaled to O(1): user by user, then candidate by candidate."""
+    p = params
+    cycles_low = tasks.required_cycles(p.data_min, p.density_min, config.density_unit)
+    cycles_high = tasks.required_cycles(p.data_max, p.density_max, config.density_unit)
+    scale = p.migration_time * p.data_max  # seconds: the largest migration
+    scale = jnp.where(scale > 0.0, scale, 1.0)
+
+    slow = twin.expected_slowdown(seen.device_mean, seen.device_variance, p.slowdown_mean, p.slowdown_spread)
+    local_time = seen.cycles / (seen.device * (1.0 - slow))
+    slow = twin.expected_slowdown(seen.server_mean, seen.server_variance, p.slowdown_mean, p.slowdown_spread)
+    edge_time = (seen.others + 1.0) * seen.cycles[:, None] / (seen.server * (1.0 - slow))
+    upload_time = seen.data[:, None] / seen.rate_up
+    deadline = seen.deadline[:, None]
+    spacing = p.side / jnp.sqrt(1.0 * config.servers)
+
+    user = [
+        _centred(seen.data, p.data_min, p.data_max),
+        _centred(seen.cycles, cycles_low, cycles_high),
+        _centred(seen.deadline, p.deadline_min, p.deadline_max),
+        _centred(seen.power, p.power_min, p.power_max),
+        _centred(seen.service, p.service_min, p.service_max),
+        _centred(seen.device, p.device_min, p.device_max),
+        seen.device_mean,
+        seen.device_variance,
+        _squash(local_time / seen.deadline),
+        _centred(seen.twin_data, p.data_min, p.data_max),
+        _centred(seen.twin_cycles, cycles_low, cycles_high),
+        _squash(seen.latency / p.deadline_max),
+        _squash(seen.twin_latency / p.deadline_max),
+        seen.migration / scale,
+        seen.twin_migration / scale,
+        seen.bits / p.data_max,
+        _squash(seen.fix_age / (10.0 * p.slot)),
+        (seen.last_server < 0) * 1.0,
+        ((seen.last_server >= 0) & ~seen.served.any(axis=1)) * 1.0,
+        (seen.replica < 0) * 1.0,
+    ]
+    candidate = [
+        seen.distance / spacing,
+        seen.predicted_distance / spacing,
+        (seen.predicted_server[:, None] == seen.candidates) * 1.0,
+        _centred(seen.server, p.server_min, p.server_max),
+        seen.server_mean,
+        seen.server_variance,
+        jnp.log1p(seen.others),
+        seen.served * 1.0,
+        seen.holds * 1.0,
+        _squash(edge_time / deadline),
+        _squash(upload_time / deadline),
+        seen.legal * 1.0,
+    ]
+    parts = jnp.stack(user, axis=1), jnp.stack(candidate, axis=2).reshape(seen.data.shape[0], -1)
+    return jnp.concatenate(parts, axis=1)
+
+
+def observe(config: EnvConfig, state: State, params: EnvParams) -> Observation:
+    """The observation that a policy network gets in this state."""
+    seen = view(config, state, params)
+    return Observation(features(config, seen, params), mask(config, seen))

@@ -1,0 +1,31 @@
+"""Placing replicas of services: who asks, who is admitted."""
+
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Bool, Float, Int
+
+
+def admit(
+    wanted: Bool[Array, " users"],
+    server: Int[Array, " users"],
+    bits: Float[Array, " users"],
+    replica: Int[Array, " users"],
+    capacity: Float[Array, ""],
+) -> Bool[Array, " users"]:
+    """Placements of a slot that are admitted: per server in order of falling T_ij (ties by index) while slots are free.
+
+    Replicas held at the start of the slot occupy their slots until its end, those to be replaced too.
+
+    Args:
+        wanted: whether the user asks for a placement (and Eq. (5) holds).
+        server: where.
+        bits: T_ij, bit.
+        replica: server that holds the user's replica, -1 for none.
+        capacity: replicas that a server can hold.
+    """
+    index = jnp.arange(server.shape[0])
+    same = server[:, None] == server[None, :]
+    before = (bits[None, :] > bits[:, None]) | ((bits[None, :] == bits[:, None]) & (index[None, :] < index[:, None]))
+    rank = jnp.sum(same & wanted[None, :] & before, axis=1)
+    held = jnp.sum(replica[None, :] == server[:, None], axis=1)
+    return wanted & (rank + held < capacity)

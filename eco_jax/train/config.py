@@ -1,0 +1,76 @@
+"""Settings of a training run: static ones, and traced ones that a sweep may vary without recompiling."""
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+import jax.numpy as jnp
+
+from eco_jax.env.config import check_choices
+from eco_jax.errors import UserError
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Static settings of training."""
+
+    updates: int = 1500
+    """Gradient updates, - (at least 1)."""
+    envs: int = 64
+    """Parallel environments, - (at least 1)."""
+    rollout: int = 10
+    """Slots between two updates, - (at least 1; divides the episode where its length is fixed)."""
+    hidden: int = 64
+    """Units of a hidden layer, - (at least 1)."""
+    layers: int = 3
+    """Hidden layers of the actor and of the critic, - (at least 1; three in the paper)."""
+    optimizer: Literal["adam", "sgd"] = "adam"
+    """Adam, or plain gradient steps (the paper's)."""
+    normalise: bool = False
+    """Scale the advantages of each batch to mean 0 and deviation 1."""
+    residual: bool = False
+    """Critic gradient through V(S') too, as the paper prints it."""
+    chunk: int = 25
+    """Updates in one compiled call, - (at least 1); between two the host logs, and may stop."""
+
+    def __post_init__(self) -> None:
+        check_choices(self, "train")
+        for name in ("updates", "envs", "rollout", "hidden", "layers", "chunk"):
+            if getattr(self, name) < 1:
+                raise UserError(f"train.{name} = {getattr(self, name)}: must be at least 1")
+
+
+@dataclass(frozen=True)
+class Hyper:
+    """Traced hyperparameters: floats here, arrays with a leading axis in a population."""
+
+    actor_lr: float = 1e-3
+    """Learning rate of the actor, - (0 to 10)."""
+    critic_lr: float = 1e-3
+    """Learning rate of the critic, - (0 to 10)."""
+    final_lr: float = 0.1
+    """Learning rates at the end, as a share of the first, - (0 to 1); linear in between."""
+    discount: float = 0.9
+    """Discount gamma, - (0 to 1)."""
+    decay: float = 0.9
+    """Lambda of the generalised advantage estimate, - (0 to 1): 0 one-step, 1 to the end of the rollout."""
+    entropy: float = 0.01
+    """Weight of the entropy bonus at the start, reward per nat (0 to 100)."""
+    final_entropy: float = 0.1
+    """Weight of the entropy bonus at the end, as a share of the first, - (0 to 1); linear in between."""
+    clip: float = 0.5
+    """Largest global norm of the actor's and of the critic's gradient, - (above 0 to 1e9)."""
+
+    LIMITS = {
+        "actor_lr": (0, 10), "critic_lr": (0, 10), "final_lr": (0, 1), "discount": (0, 1), "decay": (0, 1),
+        "entropy": (0, 100), "final_entropy": (0, 1), "clip": (1e-9, 1e9),
+    }  # fmt: skip
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in self.LIMITS.items():
+            value = getattr(self, name)
+            if isinstance(value, int | float) and not low <= value <= high:
+                raise UserError(f"hyper.{name} = {value:g}: must lie in [{low:g}, {high:g}]")
+
+    def arrays(self) -> dict[str, Any]:
+        """The same as fp32 leaves by name."""
+        return {field.name: jnp.float32(getattr(self, field.name)) for field in fields(self)}

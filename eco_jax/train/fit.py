@@ -1,0 +1,154 @@
+"""The host's side of training: compile once, run chunk after chunk, report, stop where something is wrong."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import PRNGKeyArray
+
+from eco_jax.train.config import Hyper
+from eco_jax.train.loop import Learner, TrainState
+
+
+class NotFinite(RuntimeError):
+    """Training met a NaN or an infinity: the message names the update, the term and the member.
+
+    `state` is the last good one: the update that would have used the bad number was not taken.
+    """
+
+    def __init__(self, message: str, state: TrainState) -> None:
+        super().__init__(message)
+        self.state = state
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What the host learns after each chunk of updates."""
+
+    start: int
+    """number of its first update"""
+    metrics: dict[str, np.ndarray]
+    """name -> [updates in the chunk, members]"""
+    wall_s: float
+    """since the end of compilation"""
+    total: int
+    """updates in the whole run"""
+
+    @property
+    def done(self) -> int:
+        """Updates done so far."""
+        return self.start + len(next(iter(self.metrics.values())))
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A finished training."""
+
+    state: TrainState
+    """of all members: every leaf has a leading axis"""
+    metrics: dict[str, np.ndarray]
+    """name -> [updates, members]"""
+    compile_s: float
+    wall_s: float
+    """training, without compilation"""
+
+
+def stack(trees: Sequence[Any]) -> Any:
+    """Members' pytrees as one, with a leading axis."""
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+
+def member(tree: Any, index: int) -> Any:
+    """One member of a stacked pytree."""
+    return jax.tree.map(lambda leaf: leaf[index], tree)
+
+
+def stack_levels(params: Any, levels: Sequence[str]) -> tuple[Any, Any]:
+    """Environment parameters whose members differ in the level of knowledge alone, and their vmap axes."""
+    import dataclasses
+
+    knowledge = stack([params.with_knowledge(level).knowledge for level in levels])
+    axes = dataclasses.replace(
+        jax.tree.map(lambda _: None, params), knowledge=jax.tree.map(lambda _: 0, params.knowledge)
+    )
+    return dataclasses.replace(params, knowledge=knowledge), axes
+
+
+def chunk_length(updates: int, wish: int) -> int:
+    """The longest chunk up to `wish` that divides the run: another length would be another compilation."""
+    return next(n for n in range(min(wish, updates), 0, -1) if updates % n == 0)
+
+
+def fit(
+    learner: Learner,
+    env_params: Any,
+    hyper: Sequence[Hyper],
+    keys: Sequence[PRNGKeyArray],
+    *,
+    axes: Any = None,
+    on_compiled: Callable[[float], None] | None = None,
+    on_chunk: Callable[[Chunk], None] | None = None,
+) -> Fit:
+    """Train all members in one program.
+
+    Args:
+        learner: environment and static settings.
+        env_params: parameters of the environment; leaves that `axes` marks 0 have a leading axis of members.
+        hyper: one for each member.
+        keys: one for each member.
+        axes: see `Learner.chunk`; None shares all of `env_params`.
+        on_compiled: called with the seconds of compilation.
+        on_chunk: called after each chunk; may raise to stop.
+
+    Raises:
+        NotFinite: a loss, gradient or metric of some member is NaN or infinite.
+    """
+    total = learner.config.updates
+    length = chunk_length(total, learner.config.chunk)
+    if axes is None:
+        axes = jax.tree.map(lambda _: None, env_params)
+    traced = stack([h.arrays() for h in hyper])
+
+    started = time.perf_counter()
+    state = jax.jit(partial(learner.init, axes))(jnp.stack(list(keys)), env_params)
+    run = jax.jit(partial(learner.chunk, length, axes), donate_argnums=0)
+    arguments = (traced, env_params, jnp.int32(0), jnp.int32(total))
+    compiled = run.lower(state, *arguments).compile()
+    compile_s = time.perf_counter() - started
+    if on_compiled is not None:
+        on_compiled(compile_s)
+
+    history: list[dict[str, np.ndarray]] = []
+    began = time.perf_counter()
+    for start in range(0, total, length):
+        state, out = compiled(state, traced, env_params, jnp.int32(start), jnp.int32(total))
+        metrics = {name: np.asarray(value) for name, value in out.items()}
+        history.append(metrics)
+        _check(metrics, start, state)
+        if on_chunk is not None:
+            on_chunk(Chunk(start, metrics, time.perf_counter() - began, total))
+    wall_s = time.perf_counter() - began
+    return Fit(state, {name: np.concatenate([h[name] for h in history]) for name in history[0]}, compile_s, wall_s)
+
+
+def _check(metrics: dict[str, np.ndarray], start: int, state: Any) -> None:
+    bad = ~metrics["finite"]
+    if not bad.any():
+        return
+    update, which = (int(i) for i in np.argwhere(bad)[0])
+    terms = [name for name, value in metrics.items() if not np.isfinite(value[update, which])]
+    raise NotFinite(
+        f"update {start + update}, member {which}: {', '.join(terms)} not finite; the parameters before it are kept",
+        state,
+    )
+
+
+def final_metrics(metrics: dict[str, np.ndarray], share: float = 0.1) -> dict[str, Array]:
+    """Mean over the last `share` of the updates, for each member."""
+    return {name: np.mean(value[-max(1, int(len(value) * share)) :], axis=0) for name, value in metrics.items()}

@@ -1,0 +1,133 @@
+"""Parsing: forms of rows, of files and of sources, and what is said of bad ones."""
+
+import zipfile
+
+import numpy as np
+import pytest
+
+from eco_jax.data import read as module
+from eco_jax.data.read import read
+from eco_jax.errors import UserError
+
+GOOD = "7,2008-02-02 15:36:08,116.51172,39.92123"
+# Of 2008-02-02 15:36:08: 13,911 days since 1970, and 56,168 s.
+GOOD_TIME = 13_911 * 86_400 + 15 * 3600 + 36 * 60 + 8
+
+
+def test_a_row_becomes_numbers(folder):
+    rows = read(folder({"7.txt": [GOOD]}))
+    assert [column.tolist() for column in rows.fixes] == [[7], [GOOD_TIME], [116.51172], [39.92123]]
+    assert (rows.rows, rows.garbled, rows.bad_rows, rows.files, rows.empty_files) == (1, 0, (), 1, 0)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"{GOOD}\n{GOOD}\n",
+        f"{GOOD}\n{GOOD}",
+        f"{GOOD}\r\n{GOOD}\r\n",
+        f"id,time,long,lat\n{GOOD}\n{GOOD}\n",
+        f"id,time,long,lat\r\n{GOOD}\r\nid,time,long,lat\r\n{GOOD}",
+        f"\ufefftaxi_id,date time,longitude,latitude\n{GOOD}\n\n  \n{GOOD}\n\n",
+        f" 7 , 2008-02-02 15:36:08 ,116.51172, 39.92123\n\t{GOOD}  \n",
+    ],
+    ids=["lf", "no last newline", "crlf", "header", "headers of a concatenation", "bom and blank lines", "spaces"],
+)
+def test_forms_of_a_file(folder, content):
+    rows = read(folder({"7.txt": content.encode()}))
+    assert (rows.rows, rows.garbled) == (2, 0)
+    assert rows.fixes.time.tolist() == [GOOD_TIME] * 2
+    assert rows.fixes.latitude.tolist() == [39.92123] * 2
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "7,2008-02-02 15:3",
+        "7,2008-02-02 15:36:08,116.51172",
+        "7,2008-02-30 15:36:08,116.51172,39.92123",
+        "7,2008-02-02 15:36:08,116.5117x,39.92123",
+        "7,2008-02-02 15:36:08,nan,39.92123",
+        "7,2008-02-02 15:36:08,116.51172,inf",
+        "7,2008-02-02 15:36:08,116.51172,39.92123,1",
+        "x,2008-02-02 15:36:08,116.51172,39.92123",
+        "7.5,2008-02-02 15:36:08,116.51172,39.92123",
+        ",,,",
+        "words",
+    ],
+)
+def test_a_garbled_row_is_counted_and_named(folder, bad):
+    rows = read(folder({"7.txt": ["id,time,long,lat", GOOD, "", bad, GOOD]}))
+    assert (rows.rows, rows.garbled, rows.fixes.taxi.size) == (3, 1, 2)
+    assert rows.bad_rows == (f"7.txt:4: {bad}",)
+
+
+def test_only_the_first_bad_rows_are_named_printably(folder):
+    junk = b"\x00\xff\x1b[31m" + b"y" * 100
+    source = folder({"1.txt": junk + b"\n" + GOOD.encode(), "2.txt": [f"bad {k}" for k in range(10)]})
+    rows = read(source)
+    assert rows.garbled == 11
+    assert len(rows.bad_rows) == module.BAD_ROWS_SHOWN
+    assert rows.bad_rows[0].startswith("1.txt:1: \\x00\\ufffd\\x1b[31myyy")
+    assert all(text.isprintable() and len(text) < 100 for text in rows.bad_rows)
+    assert rows.bad_rows[1] == "2.txt:1: bad 0"
+
+
+def test_line_numbers_hold_across_pieces_of_a_large_file(folder, monkeypatch):
+    lines = [f"{GOOD}"] * 30
+    lines[22] = "here"
+    source = folder({"all.txt": lines}) / "all.txt"
+    whole = read(source)
+    monkeypatch.setattr(module, "_BATCH_BYTES", 100)  # two and a half lines
+    pieces = read(source)
+    assert whole.bad_rows == pieces.bad_rows == ("all.txt:23: here",)
+    assert whole.rows == pieces.rows == 30
+    assert np.array_equal(whole.fixes.time, pieces.fixes.time)
+
+
+def test_what_counts_as_a_trace(folder):
+    source = folder(
+        {
+            "1.txt": [GOOD],
+            "deep/2.csv": [GOOD],
+            "3.TXT": b"",
+            "README.txt": [GOOD],
+            "x.Readme.txt": [GOOD],
+            "git.py": [GOOD],
+            ".4.txt": [GOOD],
+            "__MACOSX/5.txt": [GOOD],
+        }
+    )
+    rows = read(source)
+    assert (rows.rows, rows.files, rows.empty_files) == (2, 3, 1)
+    with zipfile.ZipFile(source / "all.zip", "w") as archive:
+        for file in source.rglob("*.*"):
+            archive.write(file, file.relative_to(source))
+    assert read(source / "all.zip")[1:] == rows[1:]
+
+
+def test_sources_without_rows_are_errors(folder, tmp_path):
+    with pytest.raises(UserError, match=r"nowhere does not exist: expected a file, a folder"):
+        read(tmp_path / "nowhere")
+    with pytest.raises(UserError, match=r"holds no traces: expected \*.txt or \*.csv"):
+        read(folder({"a.py": [GOOD]}, "other"))
+    with pytest.raises(UserError, match=r"holds no rows: expected lines of the form taxi id,"):
+        read(folder({"1.txt": b"", "2.txt": ["id,time,long,lat"]}, "empty"))
+    with pytest.raises(UserError, match=r"none of the 2 rows in .*found a.txt:1: one$"):
+        read(folder({"a.txt": ["one", "two"]}, "garbled"))
+
+
+def test_bad_zips_are_errors(folder, tmp_path):
+    empty = tmp_path / "empty.zip"
+    with zipfile.ZipFile(empty, "w") as archive:
+        archive.writestr("picture.png", b"")
+    with pytest.raises(UserError, match="holds no traces"):
+        read(empty)
+    broken = tmp_path / "broken.zip"
+    with zipfile.ZipFile(broken, "w") as archive:
+        archive.writestr("1.txt", f"{GOOD}\n" * 100)
+    data = bytearray(broken.read_bytes())
+    data[200] ^= 1
+    broken.write_bytes(data)
+    with pytest.raises(UserError, match=r"cannot read .*broken.zip: Bad CRC-32"):
+        read(broken)
