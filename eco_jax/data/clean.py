@@ -24,7 +24,9 @@ class Cleaned(NamedTuple):
 
 
 def clean(raw: Fixes, max_speed_kmh: float) -> Cleaned:
-    """Clean rows in file order. A row with several faults counts under the first of these reasons:
+    """Sort rows that come in file order, and drop the bad ones.
+
+    A row with several faults counts under the first of these reasons:
 
     - `zero`: longitude or latitude is exactly 0, which is how a receiver without a fix reports;
     - `out_of_town`: outside of `geo.TOWN`;
@@ -75,9 +77,7 @@ def _same_time(fixes: Fixes) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     return first, same
 
 
-def _too_fast(
-    fixes: Fixes, a: NDArray[np.int64], b: NDArray[np.int64], max_speed_kmh: float
-) -> NDArray[np.bool_]:
+def _too_fast(fixes: Fixes, a: NDArray[np.int64], b: NDArray[np.int64], max_speed_kmh: float) -> NDArray[np.bool_]:
     """Whether fixes `a` and the later `b` (indices) are of one taxi, too far apart for the speed limit."""
     metres = distance_m(fixes.longitude[a], fixes.latitude[a], fixes.longitude[b], fixes.latitude[b])
     too_far = metres > max_speed_kmh / 3.6 * (fixes.time[b] - fixes.time[a])

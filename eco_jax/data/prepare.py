@@ -1,7 +1,6 @@
 """From a source of raw rows to one prepared file: read, clean, window, resample, cut, write."""
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +21,11 @@ def prepare(
     *,
     slot_s: float = 5.0,
     side_m: float = 3000.0,
-    centre: tuple[float, float] | Literal["densest"] = BUSY_CENTRE,
+    centre: tuple[float, float] | str = BUSY_CENTRE,
     max_gap_s: float = 300.0,
     max_speed_kmh: float = 150.0,
     min_slots: int = 61,
-    max_slots: int = 720,
+    max_slots: int | None = None,
 ) -> Report:
     """Prepare taxi traces for the simulator, and say what was kept and what was dropped.
 
@@ -42,7 +41,8 @@ def prepare(
         max_gap_s: a taxi that is silent for longer is not interpolated; its track is cut there.
         max_speed_kmh: a fix that could only be reached faster is dropped.
         min_slots: shortest segment to keep: an episode's slots and the state after the last.
-        max_slots: longer segments are cut into equal parts; at least 2 * min_slots.
+        max_slots: longer segments are cut into equal parts, since all are padded to the longest; at least
+            2 * min_slots, and 4 * min_slots by default.
 
     Raises:
         UserError: a number is out of range, the source is missing or holds nothing usable, or `out` cannot be
@@ -53,6 +53,7 @@ def prepare(
     _check("max_gap_s", max_gap_s, slot_s, 86_400, "seconds, from slot_s")
     _check("max_speed_kmh", max_speed_kmh, 10, 1000, "km/h")
     _check("min_slots", min_slots, 1, 1_000_000, "whole slots", whole=True)
+    max_slots = 4 * min_slots if max_slots is None else max_slots
     _check("max_slots", max_slots, 2 * min_slots, 10_000_000, "whole slots, from 2 * min_slots", whole=True)
     _check_centre(centre)
     check_writable(out)
@@ -77,7 +78,9 @@ def prepare(
     return report
 
 
-def _check(name: str, value: float, low: float, high: float, unit: str, *, whole: bool = False) -> None:
+def _check(
+    name: str, value: float | int, low: float | int, high: float | int, unit: str, *, whole: bool = False
+) -> None:
     if not low <= value <= high or (whole and value != int(value)):
         raise UserError(f"{name} is {value}: allowed are {low:g} to {high:,g} ({unit})")
 
@@ -88,9 +91,7 @@ def _check_centre(centre: tuple[float, float] | str) -> None:
             raise UserError(f'centre is "{centre}": allowed are "densest", or longitude and latitude')
     elif not np.all(in_town(*np.array(centre, float)[:, None])):
         west, south, east, north = TOWN
-        raise UserError(
-            f"centre is {centre}: allowed are {west} to {east} E, {south} to {north} N, in this order"
-        )
+        raise UserError(f"centre is {centre}: allowed are {west} to {east} E, {south} to {north} N, in this order")
 
 
 def _traces(segments: Segments, report: Report) -> Traces:

@@ -123,7 +123,7 @@ def _is_trace(name: PurePosixPath) -> bool:
     return name.suffix.lower() in _SUFFIXES and not hidden and not name.stem.lower().endswith("readme")
 
 
-def _cut(file: str, stream: IO[bytes]) -> Iterator[_Piece]:
+def _cut(file: str, stream: IO[bytes] | zipfile.ZipExtFile) -> Iterator[_Piece]:
     """A file in pieces of whole lines; an empty file is one empty piece."""
     line, rest = 1, b""
     while block := stream.read(_BATCH_BYTES):

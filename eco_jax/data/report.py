@@ -73,9 +73,7 @@ class Report:
             _line("window", round(self.side_m), f"m a side around {east:.4f} E {north:.4f} N"),
             _line("  fixes inside", self.window_fixes, f"of {self.window_taxis:,} taxis"),
             _line("  taxis at once", round(self.mean_taxis), "on average"),
-            _line(
-                "segments", self.segments, f"of {self.min_slots} to {self.longest} slots of {self.slot_s:g} s"
-            ),
+            _line("segments", self.segments, f"of {self.min_slots} to {self.longest} slots of {self.slot_s:g} s"),
             _line("  slots", self.slots, f"({hours:,.1f} taxi-hours)"),
         ]
 

@@ -85,9 +85,7 @@ def _near_window(tracks: Tracks, side_m: float) -> NDArray[np.int64]:
     return np.flatnonzero(np.all((high >= 0) & (low <= side_m), axis=1))
 
 
-def _slots_of(
-    tracks: Tracks, fixes: NDArray[np.int64], slot_s: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _slots_of(tracks: Tracks, fixes: NDArray[np.int64], slot_s: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Numbers of the slots from each of `fixes` until before the next of its track, and their fix."""
     goes_on = _goes_on(tracks)[fixes]
     end = tracks.time[fixes + goes_on] + ~goes_on  # the last fix of a track holds for its own second
@@ -112,9 +110,7 @@ def cut(slots: Slots, min_slots: int, max_slots: int) -> tuple[NDArray[np.int64]
     return start + begin, end - begin
 
 
-def pad(
-    tracks: Tracks, slots: Slots, start: NDArray[np.int64], length: NDArray[np.int64], slot_s: int
-) -> Segments:
+def pad(tracks: Tracks, slots: Slots, start: NDArray[np.int64], length: NDArray[np.int64], slot_s: int) -> Segments:
     """Segments (first slot and length of each) as arrays padded with zeros to the longest."""
     segment = np.repeat(np.arange(length.size), length)
     column = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)

@@ -88,7 +88,8 @@ def save(path: str | Path, traces: Traces) -> None:
 def load(path: str | Path) -> Traces:
     """Read what `prepare` wrote. Raises `UserError` where the file is missing, damaged, or something else."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here because np.load leaves a damaged file open.
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in Traces._fields}
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist: expected an .npz file that `prepare` wrote") from error

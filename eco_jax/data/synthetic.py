@@ -18,7 +18,7 @@ from eco_jax.data.roads import BLOCK_M, BLOCKS, Route, route
 from eco_jax.data.store import check_writable, whole
 from eco_jax.errors import UserError
 
-START = np.datetime64("2000-01-01T00:00:00", "s")
+START_S = 946_684_800  # 2000-01-01 00:00:00
 MEAN_INTERVAL_S = 177.0
 
 # Shares of the good rows that get dirt; at least one row of each kind while there are rows enough.
@@ -67,9 +67,7 @@ def synthesize(
     # Each taxi has its own generator, so that a larger fleet holds the smaller one.
     streams = (np.random.default_rng([seed, taxi]) for taxi in range(1, taxis + 1))
     routes = [route(stream, hours * 3600, MEAN_INTERVAL_S, silences=dirt) for stream in streams]
-    silent = (
-        rng.permutation(taxis)[: round(_SILENT_TAXIS * taxis) or 1].tolist() if dirt and taxis > 1 else []
-    )
+    silent = rng.permutation(taxis)[: round(_SILENT_TAXIS * taxis) or 1].tolist() if dirt and taxis > 1 else []
     for index in silent:
         routes[index] = Route(np.zeros(0, np.int64), np.zeros((0, 2)), 0)
     files, made = _write_rows(routes, rng, dirt)
@@ -82,14 +80,12 @@ def synthesize(
     return Synthetic(sum(text.count("\n") for text in files), taxis - len(silent), made)
 
 
-def _check(name: str, value: float, low: float, high: float) -> None:
+def _check(name: str, value: float | int, low: float | int, high: float | int) -> None:
     if not low <= value <= high:
         raise UserError(f"{name} is {value}: allowed are {low:,} to {high:,}")
 
 
-def _write_rows(
-    routes: list[Route], rng: np.random.Generator, dirt: bool
-) -> tuple[list[str], dict[str, int]]:
+def _write_rows(routes: list[Route], rng: np.random.Generator, dirt: bool) -> tuple[list[str], dict[str, int]]:
     """The text of each taxi's file, and how many rows of each kind of dirt are in them."""
     taxi = np.repeat(np.arange(len(routes)), [r.time.size for r in routes])
     time = np.concatenate([r.time for r in routes])
@@ -131,7 +127,8 @@ def _choose(taxi: NDArray[np.int64], rng: np.random.Generator) -> dict[str, list
 
 
 def _row(taxi: int, time: int, longitude: float, latitude: float) -> str:
-    return f"{taxi},{str(START + time).replace('T', ' ')},{longitude:.5f},{latitude:.5f}"
+    clock = str(np.datetime64(START_S + time, "s")).replace("T", " ")
+    return f"{taxi},{clock},{longitude:.5f},{latitude:.5f}"
 
 
 def _dirty(kind: str, taxi: int, time: int, longitude: float, latitude: float, *, variant: int) -> str:

@@ -22,7 +22,7 @@ def densest(fixes: Fixes, side_m: float) -> tuple[float, float]:
         float(np.median(fixes.latitude)),
     )  # scale of x: exact where most taxis are
     position = to_metres(fixes.longitude, fixes.latitude, middle, 0.0)
-    corner = position.min(axis=0)
+    corner = position.min(axis=0) - cell / 2  # so that rounding the centre loses no fix at the edge
     column, row = ((position - corner) // cell).astype(np.int64).T
     shape = max(int(row.max()) + 1, span), max(int(column.max()) + 1, span)
     counts = np.bincount(row * shape[1] + column, minlength=shape[0] * shape[1]).reshape(shape)

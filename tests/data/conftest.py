@@ -18,7 +18,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def make_row(taxi: int, second: int, east: float, north: float) -> str:
     """A row at noon + `second`, in metres from the south-west corner of the default window."""
     time = str(np.datetime64(NOON + second, "s")).replace("T", " ")
-    longitude, latitude = to_degrees(np.array([[east, north]]), BUSY_CENTRE, 3000.0)
+    longitude, latitude = to_degrees(np.array([[east, north]], float), BUSY_CENTRE, 3000.0)
     return f"{taxi},{time},{longitude[0]:.9f},{latitude[0]:.9f}"
 
 

@@ -81,6 +81,12 @@ def test_a_jump_there_and_back_loses_one_fix_and_is_two_fast_steps():
     assert (cleaned.dropped["jump"], cleaned.fast_steps) == (1, 2)
 
 
+def test_jumps_in_a_row_are_each_seen():
+    cleaned = clean(fixes(*((1, 60 * k, LON, LAT + 20 * KM * (k % 2)) for k in range(8))), LIMIT)
+    assert cleaned.fixes.time.tolist() == [0, 120, 240, 360]
+    assert (cleaned.dropped["jump"], cleaned.fast_steps) == (4, 7)
+
+
 def test_nothing_at_all():
     assert clean(fixes((1, 0, 0.0, 0.0)), LIMIT).fixes.time.size == 0
 

@@ -31,7 +31,15 @@ def test_a_row_becomes_numbers(folder):
         f"\ufefftaxi_id,date time,longitude,latitude\n{GOOD}\n\n  \n{GOOD}\n\n",
         f" 7 , 2008-02-02 15:36:08 ,116.51172, 39.92123\n\t{GOOD}  \n",
     ],
-    ids=["lf", "no last newline", "crlf", "header", "headers of a concatenation", "bom and blank lines", "spaces"],
+    ids=[
+        "lf",
+        "no last newline",
+        "crlf",
+        "header",
+        "headers of a concatenation",
+        "bom and blank lines",
+        "spaces",
+    ],
 )
 def test_forms_of_a_file(folder, content):
     rows = read(folder({"7.txt": content.encode()}))
@@ -104,6 +112,13 @@ def test_what_counts_as_a_trace(folder):
         for file in source.rglob("*.*"):
             archive.write(file, file.relative_to(source))
     assert read(source / "all.zip")[1:] == rows[1:]
+
+
+def test_files_are_read_in_the_order_of_their_names(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for name in ("b.txt", "c.txt", "a.txt"):
+            archive.writestr(name, GOOD.replace("7,", f"{ord(name[0])},", 1))
+    assert read(tmp_path / "x.zip").fixes.taxi.tolist() == [97, 98, 99]
 
 
 def test_sources_without_rows_are_errors(folder, tmp_path):

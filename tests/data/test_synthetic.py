@@ -9,6 +9,7 @@ import pytest
 
 from eco_jax.data import load, prepare, synthesize
 from eco_jax.data.read import read
+from eco_jax.data.roads import BLOCK_M, BLOCKS, route
 from eco_jax.data.synthetic import DIRT
 from eco_jax.errors import UserError
 
@@ -28,7 +29,10 @@ def test_it_says_what_it_is(made):
 
 def test_it_has_the_format_of_t_drive(made):
     path, _ = made
-    assert {file.name for file in path.iterdir()} == {"README.txt", *(f"{taxi}.txt" for taxi in range(1, 201))}
+    assert {file.name for file in path.iterdir()} == {
+        "README.txt",
+        *(f"{taxi}.txt" for taxi in range(1, 201)),
+    }
     odd = 0
     for taxi in range(1, 201):
         for line in (path / f"{taxi}.txt").read_text().splitlines():
@@ -70,12 +74,29 @@ def test_without_dirt_nothing_is_dropped(tmp_path):
     assert report.rows == report.fixes == synthetic.rows
 
 
-def test_the_same_seed_gives_the_same_bytes(tmp_path):
+@pytest.mark.parametrize("dirt", [True, False])
+def test_the_same_seed_gives_the_same_bytes(tmp_path, dirt):
     for name, seed in (("a", 5), ("b", 5), ("c", 6)):
-        synthesize(tmp_path / name, taxis=5, hours=1.0, seed=seed)
-    a, b, c = ([f.read_bytes() for f in sorted((tmp_path / name).iterdir())] for name in "abc")
+        synthesize(tmp_path / name, taxis=5, hours=1.0, seed=seed, dirt=dirt)
+    a, b, c = ({f.name: f.read_bytes() for f in (tmp_path / name).iterdir()} for name in "abc")
     assert a == b
-    assert a != c
+    assert all(a[name] != c[name] for name in a if a[name])
+
+
+@pytest.mark.parametrize("silences", [True, False])
+def test_reports_come_on_average_at_the_interval_asked_for(silences):
+    routes = [route(np.random.default_rng(k), 7 * 86_400.0, 177.0, silences=silences) for k in range(8)]
+    interval = np.concatenate([np.diff(r.time) for r in routes])
+    assert interval.mean() == pytest.approx(177, rel=0.03)
+    assert interval.min() >= 5
+    assert sum(r.silences for r in routes) == pytest.approx(0.01 * silences * interval.size, rel=0.25)
+
+
+def test_taxis_keep_to_the_roads():
+    position = route(np.random.default_rng(0), 7 * 86_400.0, 177.0, silences=False).position
+    from_road = np.abs(position - BLOCK_M * np.round(position / BLOCK_M)).min(axis=1)
+    assert from_road.max() < 30  # what the receiver's error of 5 m explains
+    assert (position.min(), position.max()) == pytest.approx((0, BLOCKS * BLOCK_M), abs=60)
 
 
 def test_one_file_holds_the_rows_of_the_folder(tmp_path):
@@ -101,9 +122,9 @@ def test_numbers_out_of_range_are_named(tmp_path, setting, value):
 
 def test_it_never_mixes_with_other_files(tmp_path):
     (tmp_path / "1.txt").write_text("real")
-    with pytest.raises(UserError, match="cannot write .*: it exists, expected a new or an empty folder"):
+    with pytest.raises(UserError, match=r"cannot write .*: it exists, expected a new or an empty folder"):
         synthesize(tmp_path, taxis=1, hours=1.0, seed=0)
-    with pytest.raises(UserError, match="cannot write .*: the folder .* does not exist"):
+    with pytest.raises(UserError, match=r"cannot write .*: the folder .* does not exist"):
         synthesize(tmp_path / "a" / "b", taxis=1, hours=1.0, seed=0)
     (tmp_path / "empty").mkdir()
     synthesize(tmp_path / "empty", taxis=1, hours=1.0, seed=0)

@@ -1,0 +1,43 @@
+# Everything sets itself up: Python (3.11 or newer), pip and make are all it takes.
+PYTHON ?= python3
+VENV ?= .venv
+PROFILE ?= quick
+OUT ?= runs/reproduce
+
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup reproduce test test-fast lint format coverage clean
+
+help:  ## what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	@touch $(READY)
+
+setup: $(READY)  ## a virtual environment with everything
+
+reproduce: $(READY)  ## train all levels of knowledge, compare, draw Fig. 3 (PROFILE=quick|smoke)
+	$(BIN)/eco-jax reproduce --profile $(PROFILE) --out $(OUT)
+
+test: $(READY)  ## all tests, with coverage of the core
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --jaxtyping-packages=eco_jax,beartype.beartype \
+	  --cov --cov-report=term
+
+test-fast: $(READY)  ## the tests that take no more than seconds
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 -m "not slow"
+
+lint: $(READY)  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove environments and caches (not runs)
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage

@@ -1,0 +1,1 @@
+"""Other people's environments under our protocol, and ours under theirs."""

@@ -1,0 +1,112 @@
+"""`eco-jax evaluate`: play a run's agents and the rules on the same episodes."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from eco_jax.cli import settings, setup
+from eco_jax.cli.main import parse
+from eco_jax.cli.settings import RunConfig
+from eco_jax.errors import UserError
+
+METRICS = ("reward", "energy", "latency", "qoe", "miss", "migrations", "offloaded", "syncs")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Play a run's agents and the rules on the same episodes. Settings may differ from those of the run."""
+
+    checkpoint: Path
+    """Folder of a run (what `eco-jax train` wrote)."""
+    episodes: int = 64
+    """Parallel episodes, - (at least 2)."""
+    seed: int = 1_000_003
+    """Seed of the episodes, - (0 or above)."""
+    rules: bool = True
+    """Evaluate the rules too, at the run's level of knowledge."""
+    json: Path | None = None
+    """Write means and intervals to this file too."""
+    run: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=RunConfig)
+    """Settings, those of the run by default."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """See the module."""
+    import argparse
+
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
+    parser.add_argument("--checkpoint", nargs="?")
+    folder = parser.parse_known_args(list(argv))[0].checkpoint
+    base = RunConfig() if folder is None else _config_of(Path(folder))
+    default = Arguments(checkpoint=tyro.MISSING, run=base)
+    a: Any = parse(Arguments, argv, "eco-jax evaluate", Arguments.__doc__ or "", default)
+    if a.episodes < 2:
+        raise UserError(f"--episodes {a.episodes}: must be at least 2")
+    if a.run.train != base.train:
+        raise UserError("--train.*: the run's network is what it is; only env, physics and knowledge may differ here")
+    setup.configure()
+    values = evaluate_run(a.run, Path(a.checkpoint), a.episodes, a.seed, a.rules)
+    _show(values, a.episodes)
+    if a.json is not None:
+        from eco_jax.report import statistics
+
+        data = {n: {k: statistics.bootstrap(v)._asdict() for k, v in row.items()} for n, row in values.items()}
+        a.json.write_text(json.dumps(data, indent=2) + "\n")
+    return 0
+
+
+def _config_of(folder: Path) -> RunConfig:
+    if not (folder / "config.toml").is_file():
+        raise UserError(f"{folder}: holds no run (no config.toml)")
+    return settings.from_toml(folder / "config.toml")
+
+
+def evaluate_run(config: RunConfig, folder: Path, episodes: int, seed: int, rules: bool) -> dict[str, Any]:
+    """Policy -> metric -> [seeds, episodes], agents of all the run's seeds and the rules on the same episodes."""
+    import jax
+    import numpy as np
+
+    from eco_jax.env import policies
+    from eco_jax.report.reproduce import evaluate_agents
+    from eco_jax.train.checkpoint import restore_params
+    from eco_jax.train.evaluate import evaluate
+    from eco_jax.train.loop import Learner
+
+    env, params = config.make()
+    learner = Learner(env, dataclasses.replace(config.train, rollout=1))  # the rollout plays no part here
+    _, agents = restore_params(folder / "checkpoint")
+    expected = jax.eval_shape(env.reset, jax.random.key(0), params)[0].features.shape[-1]
+    trained = agents["actor"]["dense_0"]["kernel"].shape[1]
+    if trained != expected:
+        raise UserError(f"{folder}: its network takes {trained} features, these settings give {expected} (env.candidates?)")
+    key = jax.random.key(seed)
+    axes = jax.tree.map(lambda _: None, params)
+    found = {
+        name: evaluate_agents(learner, agents, params, axes, key, episodes, greedy)
+        for name, greedy in ((f"a2c-{config.knowledge}", True), (f"a2c-{config.knowledge} sampled", False))
+    }
+    for name, rule in policies.named(env.config).items() if rules else ():
+        run = jax.jit(lambda params, p=policies.as_policy(rule, env): evaluate(env, params, p, key, episodes))
+        found[name] = {k: np.asarray(v)[None] for k, v in run(params).items()}
+    return found
+
+
+def _show(values: dict[str, Any], episodes: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from eco_jax.report import statistics
+
+    table = Table(title=f"means over {episodes} episodes (± half of the 95 % interval of the reward)")
+    for column in ("policy", "reward", *METRICS[1:]):
+        table.add_column(column, justify="left" if column == "policy" else "right", no_wrap=True)
+    for name, row in sorted(values.items(), key=lambda item: -item[1]["reward"].mean()):
+        r = statistics.bootstrap(row["reward"])
+        cells = [f"{row[m].mean():.3f}" for m in METRICS[1:]]
+        table.add_row(name, f"{r.mean:+.3f} ± {(r.hi - r.lo) / 2:.3f}", *cells, style="bold" if name.startswith("a2c") else None)
+    Console().print(table)

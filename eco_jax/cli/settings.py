@@ -1,0 +1,184 @@
+"""A run's settings: typed, documented, from TOML presets and flags."""
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import tomli_w
+import tyro
+
+from eco_jax.env import PRESETS, EcoEnv, EnvConfig, EnvParams, make
+from eco_jax.env.config import Knowledge
+from eco_jax.env.params import similar
+from eco_jax.errors import UserError
+from eco_jax.train.config import Hyper, TrainConfig
+
+
+def _physics() -> type:
+    """A dataclass of the model's numbers in the units that users give, made from the table in `env.params`."""
+    made = [
+        (
+            name,
+            Annotated[float, tyro.conf.arg(help=f"{s.doc} ({s.symbol + ', ' if s.symbol else ''}{s.source}), "
+                                                f"{s.unit}, {s.low:g} to {s.high:g}")],
+            s.default,
+        )
+        for name, s in EnvParams.specs().items()
+    ]  # fmt: skip
+    return dataclasses.make_dataclass("Physics", made, frozen=True)
+
+
+Physics: Any = _physics()
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that defines a run but its seed."""
+
+    knowledge: Knowledge = "twin"
+    """What the agent knows of the CPUs' slowdowns: none, telemetry, twin or truth."""
+    trace: Path | None = None
+    """Prepared trace (`eco-jax data prepare`) to replay as the users' mobility."""
+    sites: Path | None = None
+    """Own server coordinates: a text file of `x,y` rows, m."""
+    env: EnvConfig = field(default_factory=EnvConfig)
+    """The environment's static settings."""
+    physics: Physics = field(default_factory=Physics)
+    """The model's numbers."""
+    train: TrainConfig = field(default_factory=TrainConfig)
+    """The training's static settings."""
+    hyper: Hyper = field(default_factory=Hyper)
+    """The training's hyperparameters."""
+
+    def make(self) -> tuple[EcoEnv, EnvParams]:
+        """The environment and its parameters."""
+        import numpy as np
+
+        from eco_jax.data import load
+
+        sites = None
+        if self.sites is not None:
+            try:
+                sites = np.loadtxt(self.sites, delimiter=",", ndmin=2)
+            except (OSError, ValueError) as error:
+                raise UserError(f"{self.sites}: cannot be read as rows of x,y in m: {error}") from error
+        trace = None if self.trace is None else load(self.trace)
+        if trace is not None and not isinstance(trace, Mapping):
+            trace = trace._asdict()
+        static, numbers = dataclasses.asdict(self.env), dataclasses.asdict(self.physics)
+        return make(knowledge=self.knowledge, sites=sites, trace=trace, **static, **numbers)
+
+
+def preset_folders() -> list[Path]:
+    """Where run presets lie: in the installed package, and in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    return [folder for folder in (package / "presets", package.parent / "experiments" / "presets") if folder.is_dir()]
+
+
+def preset_names() -> list[str]:
+    """All presets: worlds (`env.PRESETS`) and whole runs (TOML files)."""
+    files = {path.stem for folder in preset_folders() for path in folder.glob("*.toml")}
+    return sorted(files | set(PRESETS))
+
+
+def from_preset(name: str) -> RunConfig:
+    """The settings of a preset by name.
+
+    Raises:
+        UserError: no such preset.
+    """
+    for folder in preset_folders():
+        path = folder / f"{name}.toml"
+        if path.is_file():
+            return from_toml(path)
+    if name in PRESETS:
+        return from_mapping({"preset": name}, f"preset {name}")
+    raise UserError(f"preset {name!r}: must be one of {', '.join(preset_names())}")
+
+
+def from_toml(path: Path) -> RunConfig:
+    """The settings of a TOML file.
+
+    Raises:
+        UserError: it cannot be read, or holds an unknown field or a bad value.
+    """
+    try:
+        data = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a TOML file: {error}") from error
+    data.pop("run", None)  # what `config.toml` records beside the settings
+    return from_mapping(data, str(path))
+
+
+def from_mapping(data: Mapping[str, Any], where: str) -> RunConfig:
+    """The settings of a nested mapping, over those of its `preset` (a world) if it names one."""
+    data = dict(data)
+    world = data.pop("preset", "repaired")
+    if world not in PRESETS:
+        raise UserError(f"{where}: preset = {world!r}: must be one of {', '.join(PRESETS)}")
+    static = {f.name for f in dataclasses.fields(EnvConfig)}
+    sections: dict[str, dict[str, Any]] = {
+        "env": {k: v for k, v in PRESETS[world].items() if k in static},
+        "physics": {k: v for k, v in PRESETS[world].items() if k not in static},
+        "train": {},
+        "hyper": {},
+    }
+    types = {"env": EnvConfig, "physics": Physics, "train": TrainConfig, "hyper": Hyper}
+    chosen: dict[str, Any] = {}
+    for name, value in data.items():
+        if name in sections:
+            if not isinstance(value, Mapping):
+                raise UserError(f"{where}: {name}: must be a table of settings")
+            sections[name] |= value
+        elif name == "knowledge":
+            if value not in get_args(Knowledge):
+                raise UserError(f"{where}: knowledge = {value!r}: must be one of {', '.join(get_args(Knowledge))}")
+            chosen[name] = value
+        elif name in ("trace", "sites"):
+            chosen[name] = Path(_typed(f"{where}: {name}", str, value))
+        else:
+            known = ["preset", "knowledge", "trace", "sites", *sections]
+            raise UserError(f"{where}: {name}: unknown setting{similar(name, known)}")
+    for section, values in sections.items():
+        chosen[section] = _section(types[section], values, f"{where}: {section}")
+    return RunConfig(**chosen)
+
+
+def _section(kind: Any, values: Mapping[str, Any], where: str) -> Any:
+    known = {f.name: f.type for f in dataclasses.fields(kind)}
+    for name in values:
+        if name not in known:
+            raise UserError(f"{where}.{name}: unknown setting{similar(name, known)}")
+    return kind(**{name: _typed(f"{where}.{name}", known[name], value) for name, value in values.items()})
+
+
+def _typed(where: str, kind: Any, value: Any) -> Any:
+    """The value as its field's type, or an error that names both."""
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    if get_origin(kind) is Literal:
+        return value  # the dataclass itself checks the choice
+    if get_origin(kind) is tuple:
+        if isinstance(value, list | tuple) and all(isinstance(v, int | float) for v in value):
+            return tuple(float(v) for v in value)
+        raise UserError(f"{where} = {value!r}: must be a list of numbers")
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is float and number:
+        return float(value)
+    if kind is int and number and value == int(value):
+        return int(value)
+    if kind in (bool, str) and isinstance(value, kind):
+        return value
+    raise UserError(f"{where} = {value!r}: must be {'an' if kind is int else 'a'} {kind.__name__}")
+
+
+def to_toml(config: RunConfig, run: Mapping[str, Any]) -> str:
+    """The resolved settings, with what else is needed to repeat the run under `[run]`."""
+    data = {k: v for k, v in dataclasses.asdict(config).items() if v is not None}
+    data |= {name: str(data[name]) for name in ("trace", "sites") if name in data}
+    return tomli_w.dumps({**data, "run": dict(run)})

@@ -1,0 +1,99 @@
+"""Where servers stand and which are nearest."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from env_worlds import world
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eco_jax.env import make
+from eco_jax.env.topology import even_sites, nearest
+
+near = jax.jit(nearest, static_argnums=2)
+
+
+def test_default_layout_has_rows_of_seven_and_six():
+    sites = even_sites(45, 3000.0)
+    assert sites.shape == (45, 2)
+    y, counts = np.unique(sites[:, 1], return_counts=True)
+    assert counts.tolist() == [7, 6, 7, 6, 7, 6, 6]
+    # Row r at (r + 1/2) 3000/7: 214.29, 642.86, ..., 2785.71.
+    np.testing.assert_allclose(y, 214.285714 + 428.571429 * np.arange(7), rtol=1e-6)
+    # Row 0 has 7 at (k + 1/2) 3000/7, row 1 has 6 at (k + 1/2) 500, and starts at index 7.
+    np.testing.assert_allclose(sites[0], [214.285714, 214.285714], rtol=1e-6)
+    np.testing.assert_allclose(sites[6], [2785.714286, 214.285714], rtol=1e-6)
+    np.testing.assert_allclose(sites[7], [250.0, 642.857143], rtol=1e-6)
+    np.testing.assert_allclose(sites[12], [2750.0, 642.857143], rtol=1e-6)
+    np.testing.assert_allclose(sites[44], [2750.0, 2785.714286], rtol=1e-6)
+
+
+def test_layout_of_a_few_servers():
+    np.testing.assert_allclose(even_sites(1, 1000.0), [[500, 500]])
+    # m = round(sqrt 2) = 1 row of 2; m = round(sqrt 3) = 2 rows of 2 and 1.
+    np.testing.assert_allclose(even_sites(2, 1000.0), [[250, 500], [750, 500]])
+    np.testing.assert_allclose(even_sites(3, 1000.0), [[250, 250], [750, 250], [500, 750]])
+
+
+@given(st.integers(1, 300), st.floats(10.0, 1e5))
+def test_every_layout_is_complete_and_inside(servers, side):
+    sites = even_sites(servers, side)
+    assert sites.shape == (servers, 2)
+    assert (sites > 0).all()
+    assert (sites < side).all()
+    assert len(np.unique(sites, axis=0)) == servers
+    _, rows = np.unique(sites[:, 1], return_counts=True)
+    assert len(rows) == max(1, round(servers**0.5))
+    assert rows.max() - rows.min() <= 1
+
+
+def test_own_coordinates_set_the_number_of_servers():
+    sites = [[0.0, 0.0], [100.0, 0.0], [0.0, 200.0]]
+    env, params = make(users=2, candidates=2, slots=3, sites=np.array(sites))
+    assert env.config.servers == 3
+    assert np.asarray(params.sites).tolist() == sites
+
+
+def test_sites_follow_the_side():
+    _, params = make(users=1, servers=4, side=1000.0)
+    assert np.asarray(params.sites).tolist() == [[250, 250], [750, 250], [250, 750], [750, 750]]
+
+
+def test_ties_go_to_the_lower_index():
+    # The centre of the square of four servers: all at the same distance.
+    sites = jnp.array([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0], [2.0, 2.0]])
+    index, distance = near(jnp.array([[1.0, 1.0], [1.0, 0.0], [2.0, 1.0]]), sites, 4)
+    assert index.tolist() == [[0, 1, 2, 3], [0, 1, 2, 3], [1, 3, 0, 2]]
+    np.testing.assert_allclose(distance[0], np.sqrt(2.0), rtol=1e-6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([1, 4, 12]))
+def test_nearest_is_what_a_search_finds(seed, k):
+    rng = np.random.default_rng(seed)
+    # Whole metres: sums of squares are exact in fp32, so that ties are ties. K = n = 12 included.
+    sites, points = rng.integers(0, 6, (12, 2)), rng.integers(0, 6, (5, 2))
+    index, distance = near(jnp.asarray(points, jnp.float32), jnp.asarray(sites, jnp.float32), k)
+    for j, point in enumerate(points):
+        ranked = sorted(range(12), key=lambda i: (((sites[i] - point) ** 2).sum(), i))[:k]
+        assert index[j].tolist() == ranked
+        np.testing.assert_allclose(distance[j], np.sqrt(((sites[ranked] - point) ** 2).sum(1)), rtol=1e-6)
+
+
+def test_all_servers_may_be_candidates():
+    every = world(servers=4, candidates=4)
+    _, state = every.reset()
+    assert np.sort(state.place.candidates, axis=1).tolist() == [[0, 1, 2, 3]] * 4
+    assert every.env.heads == (5, 4, 2, 2)
+
+
+@pytest.mark.parametrize("knowledge", ["none", "telemetry"])
+def test_access_server_is_the_nearest(knowledge):
+    small = world(knowledge=knowledge)
+    params, (_, state) = small.params, small.reset(1)
+    away = np.linalg.norm(np.asarray(state.place.position)[:, None] - np.asarray(params.sites)[None], axis=2)
+    assert state.place.candidates[:, 0].tolist() == away.argmin(axis=1).tolist()
+    np.testing.assert_allclose(state.place.distance, np.sort(away, axis=1)[:, :3], rtol=1e-5)
+    # Before there are two fixes the present position stands for the predicted one.
+    assert state.place.predicted_server.tolist() == away.argmin(axis=1).tolist()

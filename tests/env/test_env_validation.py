@@ -1,0 +1,144 @@
+"""Bad settings are refused before anything is compiled, with the field, the value and what is allowed."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from eco_jax.env import KNOWLEDGE, PRESETS, EnvConfig, EnvParams, make
+from eco_jax.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        # Static settings
+        ({"users": 0}, ["env.users", "0", "[1, 100000]"]),
+        ({"servers": -3}, ["env.servers", "-3", "[1, 100000]"]),
+        ({"slots": 0}, ["env.slots", "0", "[1, 1000000]"]),
+        ({"candidates": 0}, ["env.candidates", "0", "[1, 45]"]),
+        ({"servers": 3, "candidates": 4}, ["env.candidates", "4", "[1, 3]"]),
+        ({"beta_levels": ()}, ["env.beta_levels", "()", "(0, 1]"]),
+        ({"beta_levels": (0.5, 1.5)}, ["env.beta_levels", "1.5", "(0, 1]"]),
+        ({"beta_levels": (0.0,)}, ["env.beta_levels", "0.0", "(0, 1]"]),
+        ({"beta_levels": (float("nan"),)}, ["env.beta_levels", "nan", "(0, 1]"]),
+        ({"equations": "fixed"}, ["env.equations", "'fixed'", "repaired", "printed"]),
+        ({"mobility": "brownian"}, ["env.mobility", "'brownian'", "waypoint", "gauss-markov", "trace"]),
+        ({"access": 1}, ["env.access", "1", "nearest", "direct"]),
+        ({"coverage": "none"}, ["env.coverage", "'none'", "soft", "hard"]),
+        ({"spectrum": "own"}, ["env.spectrum", "'own'", "link", "shared"]),
+        ({"pathloss": "UMi"}, ["env.pathloss", "'UMi'", "power", "umi"]),
+        ({"cpu_energy": ""}, ["env.cpu_energy", "''", "power_time", "cmos"]),
+        ({"combine": None}, ["env.combine", "None", "max", "sum"]),
+        ({"cycles_per": "KB"}, ["env.cycles_per", "'KB'", "byte", "kilobyte", "bit"]),
+        ({"credit": "shapley"}, ["env.credit", "'shapley'", "user", "team", "difference"]),
+        # Numbers
+        ({"bandwidth": 0}, ["physics.bandwidth", "0", "MHz", "[1e-06, 1e+06]"]),
+        ({"correlation": 1.01}, ["physics.correlation", "1.01", "[0, 1]"]),
+        ({"sync_energy": -1}, ["physics.sync_energy", "-1", "mJ", "[0, 1e+06]"]),
+        ({"noise": float("nan")}, ["physics.noise", "nan", "W"]),
+        ({"w1": float("inf")}, ["physics.w1", "inf", "1/s"]),
+        ({"side": "3000"}, ["physics.side", "'3000'", "number", "m"]),
+        ({"radius": True}, ["physics.radius", "True", "number"]),
+        ({"queuing": None}, ["physics.queuing", "None", "number", "ms"]),
+        ({"backhaul": [1.0]}, ["physics.backhaul", "[1.0]", "number"]),
+        # Numbers that contradict each other
+        ({"power_min": 0.5, "power_max": 0.4}, ["physics.power_min", "0.5", "physics.power_max", "0.4"]),
+        ({"data_min": 900}, ["physics.data_min", "900", "physics.data_max", "800"]),
+        ({"speed_min": 61}, ["physics.speed_min", "61", "physics.speed_max", "60"]),
+        ({"server_max": 7}, ["physics.server_min", "8", "physics.server_max", "7"]),
+        ({"slowdown_spread": 1.0}, ["physics.slowdown_spread", "[0, 1)", "0.5", "stand still"]),
+        ({"slowdown_mean": 0.6}, ["physics.slowdown_spread", "0.8", "[0, 0.666667)", "0.6"]),
+        ({"latency_full": 150}, ["physics.latency_full", "150", "physics.deadline_min"]),
+        # Names
+        ({"user": 3}, ["user", "unknown", "users"]),
+        ({"band_width": 3}, ["band_width", "unknown", "bandwidth"]),
+        ({"qqqq": 3}, ["qqqq", "unknown", "known are"]),
+        # Choices of `make`
+        ({"preset": "citty"}, ["preset", "'citty'", "city", "printed"]),
+        ({"knowledge": "oracle"}, ["knowledge", "'oracle'", *KNOWLEDGE]),
+        ({"mobility": "trace"}, ["env.mobility", "'trace'", "file"]),
+        ({"sites": np.zeros((5, 3))}, ["sites", "[servers, 2]", "(5, 3)"]),
+        ({"sites": np.zeros(4)}, ["sites", "[servers, 2]", "(4,)"]),
+        ({"sites": np.full((5, 2), np.nan)}, ["sites", "finite"]),
+        ({"sites": np.zeros((3, 2))}, ["env.candidates", "4", "[1, 3]"]),
+    ],
+)
+def test_refused(settings, words):
+    with pytest.raises(UserError) as error:
+        make(**settings)
+    message = str(error.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message, message
+
+
+def test_unknown_parameter_of_the_physics():
+    with pytest.raises(UserError, match=r"physics\.sigma_sync: unknown parameter"):
+        EnvParams.of(sigma_sync=1)
+    with pytest.raises(UserError, match="did you mean sync_error"):
+        EnvParams.of(sync_eror=1)
+
+
+def short_trace(length):
+    shape = (1, length)
+    two = np.zeros((*shape, 2), np.float32)
+    one = np.zeros(shape, np.float32)
+    return {
+        "position": two, "last_fix": two, "previous_fix": two, "last_age": one, "previous_age": one + 60,
+        "fixes": np.full(shape, 2), "length": np.array([length]), "slot_s": 5.0, "side_m": 3000.0,
+    }  # fmt: skip
+
+
+def test_a_trace_must_hold_an_episode():
+    # Five slots show six positions.
+    with pytest.raises(UserError, match="longest segment has 5 slots, an episode needs 6"):
+        make(users=2, slots=5, trace=short_trace(5))
+    env, _ = make(users=2, slots=5, trace=short_trace(6))
+    assert env.config.mobility == "trace"
+    with pytest.raises(UserError, match="longest segment has 0 slots"):
+        make(users=2, slots=5, trace={**short_trace(6), "length": np.array([], int)})
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_are_valid(preset):
+    env, params = make(preset)
+    for name, value in PRESETS[preset].items():
+        if hasattr(env.config, name):
+            assert getattr(env.config, name) == value
+    assert len(params.sites) == env.config.servers
+
+
+def test_defaults_are_those_of_the_table():
+    config, params = EnvConfig(), EnvParams.of()
+    assert (config.users, config.servers, config.candidates, config.slots) == (30, 45, 4, 60)
+    assert config.beta_levels == (0.25, 0.5, 0.75, 1.0)
+    si = {
+        "bandwidth": 20e6, "queuing": 2e-3, "data_min": 600e3 * 8, "data_max": 800e3 * 8, "deadline_max": 0.25,
+        "speed_max": 60 / 3.6, "gain": 10**-9.8, "device_max": 2.5e9, "service_max": 8e6, "migration_time": 1e-8,
+        "placement_time": 5e-9, "twin_energy": 1e-3, "sync_energy": 20e-3, "placement_energy": 10e-3, "backhaul": 1e9,
+        "qoe_latency": 0.7, "latency_full": 0.05, "noise": 2e-12, "replica_slots": 2, "correlation": 0.95,
+    }  # fmt: skip
+    for name, value in si.items():
+        np.testing.assert_allclose(getattr(params, name), value, rtol=1e-6, err_msg=name)
+    assert make("city")[0].config.users == 188
+    assert float(make("city")[1].replica_slots) == 8
+    assert (make("sparse")[0].config.users, make("sparse")[0].config.servers) == (10, 100)
+
+
+def test_every_parameter_is_within_its_range_and_described():
+    for name, spec in EnvParams.specs().items():
+        assert spec.low <= spec.default <= spec.high, name
+        assert spec.doc, name
+        assert spec.source in ("paper", "assumed", "TR 38.901"), name
+
+
+def test_bounds_are_allowed():
+    for name, spec in EnvParams.specs().items():
+        if not name.endswith(("_min", "_max")) and not name.startswith(("slowdown", "latency_full")):
+            assert np.isfinite(float(getattr(EnvParams.of(**{name: spec.low}), name)))
+
+
+def test_settings_are_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        EnvConfig().users = 3

@@ -1,0 +1,158 @@
+"""The training loop: same bits, members, truncation, NaN, learning."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from eco_jax.adapters.gymnax import GymnaxEnv
+from eco_jax.env import make
+from eco_jax.errors import UserError
+from eco_jax.train.checkpoint import params_sha256, restore_params, save
+from eco_jax.train.config import Hyper, TrainConfig
+from eco_jax.train.evaluate import evaluate
+from eco_jax.train.fit import NotFinite, chunk_length, final_metrics, fit, member, stack_levels
+from eco_jax.train.loop import Learner
+
+SMALL = TrainConfig(updates=6, envs=4, rollout=6, hidden=8, chunk=3)
+
+
+@pytest.fixture(scope="module")
+def world():
+    return make("tiny", users=3)
+
+
+@pytest.fixture(scope="module")
+def two_seeds(world):
+    env, params = world
+    return fit(Learner(env, SMALL), params, [Hyper()] * 2, [jax.random.key(0), jax.random.key(1)])
+
+
+def leaves(tree):
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(tree) if not jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)]
+
+
+def test_same_seed_same_program_same_bits(world, two_seeds):
+    env, params = world
+    again = fit(Learner(env, SMALL), params, [Hyper()] * 2, [jax.random.key(0), jax.random.key(1)])
+    assert params_sha256(again.state.params) == params_sha256(two_seeds.state.params)
+    assert all(np.array_equal(a, b) for a, b in zip(leaves(again.state), leaves(two_seeds.state), strict=True))
+    assert all(np.array_equal(again.metrics[k], two_seeds.metrics[k]) for k in again.metrics)
+
+
+def test_seeds_differ_and_equal_what_they_are_alone(world, two_seeds):
+    env, params = world
+    assert params_sha256(member(two_seeds.state.params, 0)) != params_sha256(member(two_seeds.state.params, 1))
+    alone = fit(Learner(env, SMALL), params, [Hyper()], [jax.random.key(1)])
+    for a, b in zip(leaves(member(alone.state, 0)), leaves(member(two_seeds.state, 1)), strict=True):
+        if np.issubdtype(a.dtype, np.floating):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)  # floats over six updates of another program
+        else:
+            np.testing.assert_array_equal(a, b)
+
+
+def test_chunks_do_not_change_the_result(world, two_seeds):
+    env, params = world
+    config = dataclasses.replace(SMALL, chunk=2)
+    other = fit(Learner(env, config), params, [Hyper()] * 2, [jax.random.key(0), jax.random.key(1)])
+    np.testing.assert_allclose(other.metrics["reward"], two_seeds.metrics["reward"], rtol=1e-5)
+
+
+def test_episodes_restart_at_the_horizon(world, two_seeds):
+    # 6 updates of 6 slots, 12 slots an episode: the run ends at an episode's end, freshly reset.
+    assert (np.asarray(two_seeds.state.env_state.t) == 0).all()
+    env, params = world
+    config = dataclasses.replace(SMALL, updates=3)
+    odd = fit(Learner(env, config), params, [Hyper()], [jax.random.key(0)])
+    assert (np.asarray(odd.state.env_state.t) == 6).all()
+
+
+def test_levels_are_members(world):
+    env, params = world
+    stacked, axes = stack_levels(params, ["none", "twin"])
+    fitted = fit(Learner(env, SMALL), stacked, [Hyper()] * 2, [jax.random.key(0)] * 2, axes=axes)
+    assert (fitted.metrics["syncs"][:, 0] == 0).all()
+    assert (fitted.metrics["syncs"][:, 1] > 0).all()
+    assert (fitted.metrics["energy/prediction"][:, 0] == 0).all()
+
+
+def test_nan_stops_the_run_with_its_cause_named(world):
+    env, params = world
+    learner = Learner(env, SMALL)
+    with pytest.raises(NotFinite, match=r"update 0, member 1: .*reward.* not finite") as caught:
+        bad = dataclasses.replace(params, w1=jnp.array([1.0, jnp.nan]))
+        axes = dataclasses.replace(jax.tree.map(lambda _: None, params), w1=0)
+        fit(learner, bad, [Hyper()] * 2, [jax.random.key(0), jax.random.key(1)], axes=axes)
+    kept = caught.value.state.params
+    assert all(np.isfinite(leaf).all() for leaf in leaves(kept))
+    start = learner.init(axes, jnp.stack([jax.random.key(0), jax.random.key(1)]), bad)
+    assert params_sha256(member(kept, 1)) == params_sha256(member(start.params, 1))  # it never trained on the NaN
+    assert params_sha256(member(kept, 0)) != params_sha256(member(start.params, 0))
+
+
+def test_rollout_must_divide_the_episode(world):
+    with pytest.raises(UserError, match=r"train.rollout = 5: must divide the episode of 12 slots: one of 1, 2, 3, 4"):
+        Learner(world[0], dataclasses.replace(SMALL, rollout=5))
+
+
+@pytest.mark.parametrize(("updates", "wish", "length"), [(100, 25, 25), (90, 25, 18), (7, 25, 7), (13, 5, 1)])
+def test_chunk_length_divides_the_run(updates, wish, length):
+    assert chunk_length(updates, wish) == length
+
+
+def test_paper_online_form_is_reachable_by_settings(world):
+    env, params = world
+    online = TrainConfig(updates=12, envs=1, rollout=1, hidden=8, optimizer="sgd", residual=True, chunk=12)
+    hyper = Hyper(decay=0.0, discount=1.0, entropy=0.0, final_lr=1.0, clip=1e9, actor_lr=1e-3, critic_lr=1e-3)
+    fitted = fit(Learner(env, online), params, [hyper], [jax.random.key(0)])
+    assert np.isfinite(fitted.metrics["actor_loss"]).all()
+
+
+def test_checkpoint_holds_the_params(tmp_path, two_seeds):
+    save(tmp_path / "checkpoint", 6, two_seeds.state)
+    update, params = restore_params(tmp_path / "checkpoint")
+    assert update == 6
+    assert params_sha256(params) == params_sha256(two_seeds.state.params)
+    with pytest.raises(UserError, match="no checkpoint there"):
+        restore_params(tmp_path / "nothing")
+
+
+def test_hyperparameters_are_checked():
+    with pytest.raises(UserError, match=r"hyper.discount = 1.5: must lie in \[0, 1\]"):
+        Hyper(discount=1.5)
+    with pytest.raises(UserError, match="train.envs = 0: must be at least 1"):
+        TrainConfig(envs=0)
+    with pytest.raises(UserError, match="train.optimizer = 'rmsprop': must be one of adam, sgd"):
+        TrainConfig(optimizer="rmsprop")
+
+
+def test_final_metrics_average_the_end():
+    metrics = {"reward": np.array([[0.0], [1.0], [2.0], [4.0]])}
+    assert final_metrics(metrics, share=0.5)["reward"].tolist() == [3.0]
+
+
+@pytest.mark.slow
+def test_learns_cartpole_through_the_protocol():
+    env = GymnaxEnv("CartPole-v1")
+    config = TrainConfig(updates=600, envs=32, rollout=16, chunk=100)
+    hyper = Hyper(actor_lr=1e-3, critic_lr=2e-3, discount=0.99, decay=0.95, entropy=0.01)
+    fitted = fit(Learner(env, config), env.default_params, [hyper] * 3, [jax.random.key(i) for i in range(3)])
+    length = 1.0 / fitted.metrics["ended"].mean(axis=1)  # steps an episode, over all seeds
+    # A random policy keeps the pole up for about 22 steps.
+    assert 15 < 1.0 / fitted.metrics["ended"][:5].mean() < 40
+    assert np.median(length[-100:]) > 120
+
+
+@pytest.mark.slow
+def test_learns_the_default_world_beyond_local_and_nearest():
+    env, params = make(users=10, servers=16)
+    config = TrainConfig(updates=400, envs=16, rollout=10, chunk=50)
+    fitted = fit(Learner(env, config), params, [Hyper()], [jax.random.key(0)])
+    rewards = fitted.metrics["reward"][:, 0]
+    assert rewards[-20:].mean() > rewards[:10].mean() + 0.15
+    agent = member(fitted.state.params, 0)
+    policy = Learner(env, config).policy(agent)
+    reward = evaluate(env, params, policy, jax.random.key(9), 16)["reward"].mean()
+    assert reward > rewards[:10].mean() + 0.15
