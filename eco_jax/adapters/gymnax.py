@@ -28,7 +28,7 @@ class GymnaxEnv:
 
     @property
     def default_params(self) -> Any:
-        """gymnax's parameters of the environment."""
+        """Gymnax's parameters of the environment."""
         return self._made[1]
 
     @property
@@ -56,14 +56,14 @@ class GymnaxEnv:
         return Observation(flat, jnp.ones((1, self.heads[0]), bool))
 
     def reset(self, key: PRNGKeyArray, params: Any) -> tuple[Observation, Any]:
-        """gymnax's `reset_env`."""
+        """Gymnax's `reset_env`."""
         features, state = self._made[0].reset_env(key, params)
         return self._observation(features), state
 
     def step(
         self, key: PRNGKeyArray, state: Any, action: Array, params: Any
     ) -> tuple[Observation, Any, Array, Array, Array, dict[str, Any]]:
-        """gymnax's `step_env`: the observation is the true next one, never that of a new episode."""
+        """Gymnax's `step_env`: the observation is the true next one, never that of a new episode."""
         features, state, reward, terminated, *_ = self._made[0].step_env(key, state, action[0, 0], params)
         terminated = jnp.asarray(terminated)
         truncated = jnp.asarray(self._made[0].is_truncated(state, params)) & ~terminated

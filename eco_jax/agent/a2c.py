@@ -53,7 +53,9 @@ def loss(
     logits, values = network.apply(params, rollout.features)
     later = network.apply(params, rollout.next_features)[1]
     next_values = later if len(later) == len(values) else jnp.concatenate([values[1:], later])
-    terminated, ended = (jnp.broadcast_to(flag[..., None], values.shape) for flag in (rollout.terminated, rollout.ended))
+    terminated, ended = (
+        jnp.broadcast_to(flag[..., None], values.shape) for flag in (rollout.terminated, rollout.ended)
+    )
 
     fixed, fixed_next = lax.stop_gradient((values, next_values))
     advantages = gae(rollout.reward, fixed, fixed_next, terminated, ended, discount, decay)

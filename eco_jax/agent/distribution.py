@@ -55,7 +55,7 @@ def log_prob_and_entropy(
     mask: Bool[Array, "*batch choices"],
     action: Int[Array, "*batch heads"],
 ) -> tuple[Float[Array, "*batch"], Float[Array, "*batch"]]:
-    """log pi(action) and the entropy of the policy, nat.
+    """Log pi(action) and the entropy of the policy, nat.
 
     A gated head counts only where the first head's choice is not 0: in the log-probability by the action taken, in
     the entropy by the probability of that.

@@ -83,7 +83,9 @@ def evaluate_run(config: RunConfig, folder: Path, episodes: int, seed: int, rule
     expected = jax.eval_shape(env.reset, jax.random.key(0), params)[0].features.shape[-1]
     trained = agents["actor"]["dense_0"]["kernel"].shape[1]
     if trained != expected:
-        raise UserError(f"{folder}: its network takes {trained} features, these settings give {expected} (env.candidates?)")
+        raise UserError(
+            f"{folder}: its network takes {trained} features, these settings give {expected} (env.candidates?)"
+        )
     key = jax.random.key(seed)
     axes = jax.tree.map(lambda _: None, params)
     found = {
@@ -91,7 +93,8 @@ def evaluate_run(config: RunConfig, folder: Path, episodes: int, seed: int, rule
         for name, greedy in ((f"a2c-{config.knowledge}", True), (f"a2c-{config.knowledge} sampled", False))
     }
     for name, rule in policies.named(env.config).items() if rules else ():
-        run = jax.jit(lambda params, p=policies.as_policy(rule, env): evaluate(env, params, p, key, episodes))
+        policy = policies.as_policy(rule, env)
+        run = jax.jit(lambda params, policy=policy: evaluate(env, params, policy, key, episodes))
         found[name] = {k: np.asarray(v)[None] for k, v in run(params).items()}
     return found
 
@@ -108,5 +111,7 @@ def _show(values: dict[str, Any], episodes: int) -> None:
     for name, row in sorted(values.items(), key=lambda item: -item[1]["reward"].mean()):
         r = statistics.bootstrap(row["reward"])
         cells = [f"{row[m].mean():.3f}" for m in METRICS[1:]]
-        table.add_row(name, f"{r.mean:+.3f} ± {(r.hi - r.lo) / 2:.3f}", *cells, style="bold" if name.startswith("a2c") else None)
+        table.add_row(
+            name, f"{r.mean:+.3f} ± {(r.hi - r.lo) / 2:.3f}", *cells, style="bold" if name.startswith("a2c") else None
+        )
     Console().print(table)

@@ -5,7 +5,8 @@ import importlib
 import io
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from eco_jax.errors import UserError
 
@@ -21,7 +22,9 @@ COMMANDS = {
 def usage() -> str:
     """The overview of all commands."""
     lines = [f"  eco-jax {name:<10} {text}" for name, text in COMMANDS.items()]
-    return "\n".join(["usage: eco-jax COMMAND [OPTIONS]", "", *lines, "", "eco-jax COMMAND --help explains its options."])
+    return "\n".join(
+        ["usage: eco-jax COMMAND [OPTIONS]", "", *lines, "", "eco-jax COMMAND --help explains its options."]
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,7 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def parse(kind: type, argv: Sequence[str], prog: str, description: str, default: object = None) -> object:
+def parse(
+    kind: type | Callable[..., Any], argv: Sequence[str], prog: str, description: str, default: object = None
+) -> Any:
     """tyro, with its error message brought to one line.
 
     Raises:
@@ -56,12 +61,10 @@ def parse(kind: type, argv: Sequence[str], prog: str, description: str, default:
     import tyro
 
     stderr = io.StringIO()
+    options: dict[str, Any] = {} if default is None else {"default": default}
     try:
         with contextlib.redirect_stderr(stderr):
-            return tyro.cli(
-                kind, args=list(argv), prog=prog, description=description,
-                **({} if default is None else {"default": default}),
-            )  # fmt: skip
+            return tyro.cli(kind, args=list(argv), prog=prog, description=description, **options)
     except SystemExit as stop:
         if not stop.code:
             raise
@@ -69,7 +72,7 @@ def parse(kind: type, argv: Sequence[str], prog: str, description: str, default:
 
 
 def _one_line(boxed: str) -> str:
-    """tyro's message without its frame, up to the pointer to --help."""
+    """Tyro's message without its frame, up to the pointer to --help."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", boxed)
     lines = [re.sub(r"^[│╭╰─\s]+|[│╮╯─\s]+$", "", line) for line in plain.splitlines()]
     text = re.sub(r"\s+", " ", " ".join(line for line in lines if line))

@@ -14,7 +14,7 @@ from eco_jax.cli.main import parse
 @dataclass(frozen=True)
 class Arguments:
     """Train the agents with twin, telemetry and none side by side, evaluate them and the rules on the same episodes,
-    print the table, and write results.json, table.md and Fig. 3a/3b."""  # noqa: D205, D209
+    print the table, and write results.json, table.md and Fig. 3a/3b."""  # noqa: D209
 
     profile: Literal["smoke", "quick"] = "quick"
     """How much to spend: smoke (a check, at most 90 s on 2 cores) or quick (at most 8 minutes on 2 cores)."""

@@ -65,9 +65,7 @@ class RunConfig:
                 sites = np.loadtxt(self.sites, delimiter=",", ndmin=2)
             except (OSError, ValueError) as error:
                 raise UserError(f"{self.sites}: cannot be read as rows of x,y in m: {error}") from error
-        trace = None if self.trace is None else load(self.trace)
-        if trace is not None and not isinstance(trace, Mapping):
-            trace = trace._asdict()
+        trace = None if self.trace is None else load(self.trace)._asdict()
         static, numbers = dataclasses.asdict(self.env), dataclasses.asdict(self.physics)
         return make(knowledge=self.knowledge, sites=sites, trace=trace, **static, **numbers)
 

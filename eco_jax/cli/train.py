@@ -81,7 +81,7 @@ def run(config: RunConfig, out: Path, seeds: Sequence[int], force: bool = False)
     import jax
 
     from eco_jax.train.checkpoint import params_sha256, save
-    from eco_jax.train.fit import NotFinite, final_metrics, fit, member
+    from eco_jax.train.fit import NotFiniteError, final_metrics, fit, member
     from eco_jax.train.loop import Learner
     from eco_jax.train.sinks import MetricsFile, Progress
 
@@ -105,7 +105,7 @@ def run(config: RunConfig, out: Path, seeds: Sequence[int], force: bool = False)
                 learner, params, [config.hyper] * len(seeds), [jax.random.key(seed) for seed in seeds],
                 on_compiled=progress.compiled, on_chunk=on_chunk,
             )  # fmt: skip
-    except NotFinite as error:
+    except NotFiniteError as error:
         save(out / "checkpoint", 0, error.state)
         print(f"eco-jax train: stopped: {error}", file=sys.stderr)
         raise SystemExit(3) from None
@@ -115,7 +115,7 @@ def run(config: RunConfig, out: Path, seeds: Sequence[int], force: bool = False)
 
     final = final_metrics(fitted.metrics)
     names = {"reward": "reward", "energy_j": "energy", "latency_s": "latency", "qoe": "qoe"}
-    members = [
+    members: list[dict[str, Any]] = [
         {
             "seed": seed,
             "params_sha256": params_sha256(member(fitted.state.params, i)),

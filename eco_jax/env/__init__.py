@@ -6,4 +6,15 @@ from eco_jax.env.params import EnvParams
 from eco_jax.env.protocol import Environment
 from eco_jax.env.state import Observation, State, View
 
-__all__ = ["KNOWLEDGE", "PRESETS", "EcoEnv", "EnvConfig", "EnvParams", "Environment", "Observation", "State", "View", "make"]
+__all__ = [
+    "KNOWLEDGE",
+    "PRESETS",
+    "EcoEnv",
+    "EnvConfig",
+    "EnvParams",
+    "Environment",
+    "Observation",
+    "State",
+    "View",
+    "make",
+]

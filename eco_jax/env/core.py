@@ -95,11 +95,11 @@ def reset(config: EnvConfig, key: PRNGKeyArray, params: EnvParams) -> tuple[Obse
 
     zero, none = jnp.zeros(users), jnp.full(users, -1, jnp.int32)
     data = jnp.full(users, 0.5 * (params.data_min + params.data_max))
-    density = 0.5 * (params.density_min + params.density_max)
+    cycles = tasks.required_cycles(data, 0.5 * (params.density_min + params.density_max), config.density_unit)
     idle = jnp.zeros(servers, jnp.int32)
     memory = Memory(
         latency=zero, twin_latency=zero, migration=zero, twin_migration=zero, bits=zero, data=data,
-        cycles=tasks.required_cycles(data, density, config.density_unit), server=none, radio=none, load=idle, radio_load=idle,
+        cycles=cycles, server=none, radio=none, load=idle, radio_load=idle,
     )  # fmt: skip
     state = State(
         t=jnp.int32(0),
@@ -187,7 +187,7 @@ def step(
     new_place = (place.predicted_server != act.server) & (place.predicted_server != state.replica)
     pays = tasks.placement_pays(hardware.service, new_place, bits, params.placement_time, twin_time)
     asked = act.cache & (act.cache if config.printed else pays)
-    capacity = jnp.inf if config.printed else params.replica_slots
+    capacity = jnp.asarray(jnp.inf) if config.printed else params.replica_slots
     placed = admit(asked, place.predicted_server, bits, state.replica, capacity)
 
     decision = Decision(

@@ -37,9 +37,7 @@ def expected_rates(
         memory = state.memory
         contenders = memory.radio_load[radio] - (memory.radio[:, None] == radio) + 1.0
     distance = state.place.distance[:, : radio.shape[1]]
-    up, down = rates(
-        config, params, distance, state.task.power[:, None], candidate_fading(config, state), contenders
-    )
+    up, down = rates(config, params, distance, state.task.power[:, None], candidate_fading(config, state), contenders)
     shape = state.place.distance.shape
     return jnp.broadcast_to(up, shape), jnp.broadcast_to(down, shape)
 

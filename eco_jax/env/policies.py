@@ -73,9 +73,7 @@ def expected_outcomes(
 
     device = believed(seen.device, seen.device_mean, seen.device_variance)
     server = believed(seen.server, seen.server_mean, seen.server_variance)
-    h = tasks.migrates(
-        jnp.ones_like(seen.legal), seen.candidates, seen.last_server[:, None], seen.replica[:, None]
-    )
+    h = tasks.migrates(jnp.ones_like(seen.legal), seen.candidates, seen.last_server[:, None], seen.replica[:, None])
     nothing = jnp.zeros((1, 1, 1), bool)
 
     def expect(offloaded: bool, levels: Array) -> Outcome:

@@ -35,7 +35,7 @@ class EnergyTerms(NamedTuple):
 
 
 def computing_energy(share: Real, cycles: Real, rate: Real, power: Real) -> Real:
-    """share * C * power / rate, J: power times the CPU time of the task itself, whatever the load beside it.
+    """Share * C * power / rate, J: power times the CPU time of the task itself, whatever the load beside it.
 
     The first and third terms of Eq. (8). Departure: at the actual rate f - f~, where the paper prints f + f~; and
     its local term is in seconds (no power).
@@ -50,17 +50,17 @@ def computing_energy(share: Real, cycles: Real, rate: Real, power: Real) -> Real
 
 
 def computing_energy_printed(share: Real, cycles: Real, frequency: Real, deviation: Real, power: Real) -> Real:
-    """share * C * e / (f + f~), as printed in Eq. (8): J with e_unit for the server, s with e = 1 for the device."""
+    """Share * C * e / (f + f~), as printed in Eq. (8): J with e_unit for the server, s with e = 1 for the device."""
     return share * cycles * power / (frequency + deviation)
 
 
 def computing_energy_cmos(share: Real, cycles: Real, rate: Real, kappa: Real) -> Real:
-    """kappa f^2 C, J: the dynamic energy of CMOS at rate f (cycles/s), kappa in J s^2 / cycles^3."""
+    """Kappa f^2 C, J: the dynamic energy of CMOS at rate f (cycles/s), kappa in J s^2 / cycles^3."""
     return share * cycles * kappa * rate**2
 
 
 def transmit_energy(bits: Real, rate: Real, power: Real) -> Real:
-    """power * bits / rate, J: E_up, E_down and E_comm (receiving) of Eq. (8), for which the paper has no formula."""
+    """Power * bits / rate, J: E_up, E_down and E_comm (receiving) of Eq. (8), for which the paper has no formula."""
     return power * bits / rate
 
 

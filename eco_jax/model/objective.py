@@ -35,16 +35,24 @@ def cost(latency: Real, energy: Real, qoe: Real, w1: Real, w2: Real, w3: Real) -
 
 
 def expected_cost(
-    latency: Float[Array, "*shape"], energy: Float[Array, "*shape"], qoe: Float[Array, "*shape"],
-    w1: Real, w2: Real, w3: Real,
+    latency: Float[Array, "*shape"],
+    energy: Float[Array, "*shape"],
+    qoe: Float[Array, "*shape"],
+    w1: Real,
+    w2: Real,
+    w3: Real,
 ) -> Float[Array, ""]:
     """Eq. (14), to be minimised: the mean of Eq. (12a) over samples, which is minus the mean reward."""
     return jnp.mean(cost(latency, energy, qoe, w1, w2, w3))
 
 
 def expected_cost_printed(
-    latency: Float[Array, "*shape"], energy: Float[Array, "*shape"], qoe: Float[Array, "*shape"],
-    w1: Real, w2: Real, w3: Real,
+    latency: Float[Array, "*shape"],
+    energy: Float[Array, "*shape"],
+    qoe: Float[Array, "*shape"],
+    w1: Real,
+    w2: Real,
+    w3: Real,
 ) -> Float[Array, ""]:
     """Eq. (14) as printed: with one minus too many, so that its minimum is Eq. (12a)'s maximum."""
     return jnp.mean(-cost(latency, energy, qoe, w1, w2, w3))

@@ -59,9 +59,7 @@ def rate(bandwidth: Real, power: Real, gain: Real, fading: Real, noise: Real) ->
     return bandwidth * jnp.log2(1.0 + power * gain * fading / noise)
 
 
-def rate_printed(
-    bandwidth: Real, power: Real, gain: Real, fading: Real, noise: Real, distance: Real, pi: Real
-) -> Real:
+def rate_printed(bandwidth: Real, power: Real, gain: Real, fading: Real, noise: Real, distance: Real, pi: Real) -> Real:
     """R_ij of Eq. (6) as printed, bit/s: B log2(1 + pi p |rho|^2 / (d sigma^2)) with |rho|^2 = gamma s.
 
     The distance (m) is floored at 10 m. With gamma = 150 m * gamma(150 m) both readings agree at the coverage radius.

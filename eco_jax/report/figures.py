@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ NAMES = {
     "truth": "truth (reference)",
 }
 # Okabe-Ito colours: told apart with every common colour blindness; line styles tell them apart in grey.
-STYLES = {
+STYLES: dict[str, dict[str, Any]] = {
     "twin": {"color": "#0072B2", "linestyle": "-"},
     "telemetry": {"color": "#009E73", "linestyle": "--"},
     "none": {"color": "#D55E00", "linestyle": "-."},

@@ -149,7 +149,10 @@ def table_lines(summary: Mapping[str, Any]) -> list[str]:
 def headline(summary: Mapping[str, Any]) -> list[str]:
     """What the twin saves and costs, in two sentences with intervals."""
     lines = []
-    for other, words in (("none", "the benchmark without a twin (`none`)"), ("telemetry", "an agent that remembers what it measured (`telemetry`)")):
+    for other, words in (
+        ("none", "the benchmark without a twin (`none`)"),
+        ("telemetry", "an agent that remembers what it measured (`telemetry`)"),
+    ):
         c = summary["comparisons"][f"twin_over_{other}"]
         e, q, r = (Interval(**c[name]) for name in ("energy_relative", "qoe_relative", "reward_difference"))
         lines.append(
@@ -159,7 +162,9 @@ def headline(summary: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def write(out: Path, learner: Learner, fitted: Fit, found: Mapping[str, Values], about: Mapping[str, Any]) -> dict[str, Any]:
+def write(
+    out: Path, learner: Learner, fitted: Fit, found: Mapping[str, Values], about: Mapping[str, Any]
+) -> dict[str, Any]:
     """`results.json`, `table.md`, `fig3a`, `fig3b` (PNG and PDF) and the CSV behind them. Returns the summary."""
     summary = summarise(found)
     (out / "results.json").write_text(json.dumps({**about, **summary}, indent=2) + "\n")
@@ -185,5 +190,7 @@ def write(out: Path, learner: Learner, fitted: Fit, found: Mapping[str, Values],
     for name, values in (("fig3a", energy), ("fig3b", qoe)):
         columns = [f"{level}-seed{k}" for level in LEVELS for k in range(seeds)]
         data = np.column_stack([np.arange(1, len(values["none"]) + 1), *(values[level] for level in LEVELS)])
-        np.savetxt(out / f"{name}.csv", data, delimiter=",", header=",".join(["episode", *columns]), comments="", fmt="%.6g")
+        np.savetxt(
+            out / f"{name}.csv", data, delimiter=",", header=",".join(["episode", *columns]), comments="", fmt="%.6g"
+        )
     return summary

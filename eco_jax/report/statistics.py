@@ -31,9 +31,7 @@ def bootstrap(values: NDArray[np.floating], resamples: int = 4000, seed: int = 0
     return Interval(float(values.mean()), float(lo), float(hi))
 
 
-def relative(
-    new: NDArray[np.floating], old: NDArray[np.floating], resamples: int = 4000, seed: int = 0
-) -> Interval:
+def relative(new: NDArray[np.floating], old: NDArray[np.floating], resamples: int = 4000, seed: int = 0) -> Interval:
     """(mean new - mean old) / |mean old| and its 95 % interval, paired on episodes [seeds, episodes]."""
     new, old = np.atleast_2d(new).astype(np.float64), np.atleast_2d(old).astype(np.float64)
     rng = np.random.default_rng(seed)

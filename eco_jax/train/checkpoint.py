@@ -14,7 +14,9 @@ from eco_jax.train.loop import TrainState
 def params_sha256(params: Any) -> str:
     """SHA-256 over the bytes of all parameters, in the order of their names."""
     digest = hashlib.sha256()
-    for _, leaf in sorted((jax.tree_util.keystr(path), leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(params)):
+    for _, leaf in sorted(
+        (jax.tree_util.keystr(path), leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(params)
+    ):
         digest.update(np.ascontiguousarray(leaf).tobytes())
     return digest.hexdigest()
 

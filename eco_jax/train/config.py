@@ -1,7 +1,7 @@
 """Settings of a training run: static ones, and traced ones that a sweep may vary without recompiling."""
 
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import jax.numpy as jnp
 
@@ -60,7 +60,7 @@ class Hyper:
     clip: float = 0.5
     """Largest global norm of the actor's and of the critic's gradient, - (above 0 to 1e9)."""
 
-    LIMITS = {
+    LIMITS: ClassVar[dict[str, tuple[float, float]]] = {
         "actor_lr": (0, 10), "critic_lr": (0, 10), "final_lr": (0, 1), "discount": (0, 1), "decay": (0, 1),
         "entropy": (0, 100), "final_entropy": (0, 1), "clip": (1e-9, 1e9),
     }  # fmt: skip

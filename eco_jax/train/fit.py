@@ -16,7 +16,7 @@ from eco_jax.train.config import Hyper
 from eco_jax.train.loop import Learner, TrainState
 
 
-class NotFinite(RuntimeError):
+class NotFiniteError(RuntimeError):
     """Training met a NaN or an infinity: the message names the update, the term and the member.
 
     `state` is the last good one: the update that would have used the bad number was not taken.
@@ -107,7 +107,7 @@ def fit(
         on_chunk: called after each chunk; may raise to stop.
 
     Raises:
-        NotFinite: a loss, gradient or metric of some member is NaN or infinite.
+        NotFiniteError: a loss, gradient or metric of some member is NaN or infinite.
     """
     total = learner.config.updates
     length = chunk_length(total, learner.config.chunk)
@@ -143,7 +143,7 @@ def _check(metrics: dict[str, np.ndarray], start: int, state: Any) -> None:
         return
     update, which = (int(i) for i in np.argwhere(bad)[0])
     terms = [name for name, value in metrics.items() if not np.isfinite(value[update, which])]
-    raise NotFinite(
+    raise NotFiniteError(
         f"update {start + update}, member {which}: {', '.join(terms)} not finite; the parameters before it are kept",
         state,
     )

@@ -110,9 +110,7 @@ def test_jitted_equals_eager(base):
 
 def test_the_world_is_the_same_at_every_level_of_knowledge(base):
     choices = actions(base)
-    episodes = {
-        level: play(world(knowledge=level), 11, choices) for level in ("none", "telemetry", "twin", "truth")
-    }
+    episodes = {level: play(world(knowledge=level), 11, choices) for level in ("none", "telemetry", "twin", "truth")}
 
     def outside(result):
         s = result[1]

@@ -151,7 +151,8 @@ def test_placed_where_the_user_is_expected(knowledge, where):
     small = world(knowledge=knowledge, speed_min=57.6, speed_max=57.6)
     _, state = small.reset()
     motion = state.mobility._replace(
-        position=jnp.full((4, 2), jnp.array([880.0, 500.0])), target=jnp.full((4, 2), jnp.array([2000.0, 500.0])),
+        position=jnp.full((4, 2), jnp.array([880.0, 500.0])),
+        target=jnp.full((4, 2), jnp.array([2000.0, 500.0])),
     )
     motion = motion._replace(fixes=motion.fixes._replace(last=motion.position, previous=motion.position))
     _, state, *_ = small.step(state._replace(mobility=motion), [[0, 0, 0, 0]] * 4)

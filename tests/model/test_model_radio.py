@@ -47,9 +47,7 @@ def test_path_gain_is_a_power_law_with_a_floor():
     assert float(radio.path_gain(1500.0, 1.0, 150.0, 3.5)) == approx(3.162278e-4)
     assert float(radio.path_gain(150.0, GAIN_150, 150.0, 3.5)) == approx(GAIN_150)
     # Exponent 2, 1 at 100 m: 100 at 10 m, and no more below.
-    assert jnp.stack([radio.path_gain(d, 1.0, 100.0, 2.0) for d in (10.0, 3.0, 0.0)]).tolist() == approx(
-        [100.0] * 3
-    )
+    assert jnp.stack([radio.path_gain(d, 1.0, 100.0, 2.0) for d in (10.0, 3.0, 0.0)]).tolist() == approx([100.0] * 3)
 
 
 def test_the_default_link_has_15_db_at_150_m_with_04_w():

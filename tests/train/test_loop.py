@@ -13,7 +13,7 @@ from eco_jax.errors import UserError
 from eco_jax.train.checkpoint import params_sha256, restore_params, save
 from eco_jax.train.config import Hyper, TrainConfig
 from eco_jax.train.evaluate import evaluate
-from eco_jax.train.fit import NotFinite, chunk_length, final_metrics, fit, member, stack_levels
+from eco_jax.train.fit import NotFiniteError, chunk_length, final_metrics, fit, member, stack_levels
 from eco_jax.train.loop import Learner
 
 SMALL = TrainConfig(updates=6, envs=4, rollout=6, hidden=8, chunk=3)
@@ -81,9 +81,9 @@ def test_levels_are_members(world):
 def test_nan_stops_the_run_with_its_cause_named(world):
     env, params = world
     learner = Learner(env, SMALL)
-    with pytest.raises(NotFinite, match=r"update 0, member 1: .*reward.* not finite") as caught:
-        bad = dataclasses.replace(params, w1=jnp.array([1.0, jnp.nan]))
-        axes = dataclasses.replace(jax.tree.map(lambda _: None, params), w1=0)
+    bad = dataclasses.replace(params, w1=jnp.array([1.0, jnp.nan]))
+    axes = dataclasses.replace(jax.tree.map(lambda _: None, params), w1=0)
+    with pytest.raises(NotFiniteError, match=r"update 0, member 1: .*reward.* not finite") as caught:
         fit(learner, bad, [Hyper()] * 2, [jax.random.key(0), jax.random.key(1)], axes=axes)
     kept = caught.value.state.params
     assert all(np.isfinite(leaf).all() for leaf in leaves(kept))

@@ -28,9 +28,7 @@ def update(fixes: Fixes, position: Float[Array, "users 2"], t: Int[Array, ""], p
     )
 
 
-def dead_reckoning(
-    fixes: Fixes, position: Float[Array, "users 2"], params: EnvParams
-) -> Float[Array, "users 2"]:
+def dead_reckoning(fixes: Fixes, position: Float[Array, "users 2"], params: EnvParams) -> Float[Array, "users 2"]:
     """Expected position in the next slot, m: last fix + velocity * (its age + slot), clipped to the area.
 
     The velocity comes from the last two raw fixes; where there are not two yet, the present position stands.
