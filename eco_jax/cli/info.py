@@ -6,10 +6,28 @@ from collections.abc import Sequence
 from eco_jax.cli.main import parse
 from eco_jax.cli.settings import preset_names
 from eco_jax.cli.setup import cache_folder, device, versions
+from eco_jax.env import EnvParams
 
 
-def info() -> None:
-    """Print what this installation runs on."""
+def parameter_table() -> str:
+    """Every number of the model as a Markdown table."""
+    head = "| setting | symbol | default | unit | range | source | meaning |\n|---|---|---|---|---|---|---|"
+    rows = [
+        f"| `{name}` | {s.symbol or '-'} | {s.default:g} | {s.unit} | {s.low:g} to {s.high:g} | {s.source} | {s.doc} |"
+        for name, s in EnvParams.specs().items()
+    ]
+    return "\n".join(["# Parameters", "", "Made by `eco-jax info --parameters`.", "", head, *rows])
+
+
+def info(parameters: bool = False) -> None:
+    """Print what this installation runs on.
+
+    Args:
+        parameters: print the table of the model's parameters (Markdown) instead.
+    """
+    if parameters:
+        print(parameter_table())
+        return
     for name, version in versions().items():
         print(f"{name:<17} {version}")
     print(f"{'device':<17} {device()}, {os.cpu_count()} CPU cores")
@@ -21,5 +39,5 @@ def info() -> None:
 
 def main(argv: Sequence[str]) -> int:
     """See the module."""
-    parse(info, argv, "eco-jax info", "Versions, devices, presets and the compilation cache.")  # type: ignore[arg-type]
+    parse(info, argv, "eco-jax info", "Versions, devices, presets and the compilation cache.")
     return 0

@@ -143,16 +143,20 @@ def from_mapping(data: Mapping[str, Any], where: str) -> RunConfig:
             known = ["preset", "knowledge", "trace", "sites", *sections]
             raise UserError(f"{where}: {name}: unknown setting{similar(name, known)}")
     for section, values in sections.items():
-        chosen[section] = _section(types[section], values, f"{where}: {section}")
+        chosen[section] = _section(types[section], values, where, section)
     return RunConfig(**chosen)
 
 
-def _section(kind: Any, values: Mapping[str, Any], where: str) -> Any:
+def _section(kind: Any, values: Mapping[str, Any], where: str, section: str) -> Any:
     known = {f.name: f.type for f in dataclasses.fields(kind)}
     for name in values:
         if name not in known:
-            raise UserError(f"{where}.{name}: unknown setting{similar(name, known)}")
-    return kind(**{name: _typed(f"{where}.{name}", known[name], value) for name, value in values.items()})
+            raise UserError(f"{where}: {section}.{name}: unknown setting{similar(name, known)}")
+    typed = {name: _typed(f"{where}: {section}.{name}", known[name], value) for name, value in values.items()}
+    try:
+        return kind(**typed)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
 
 
 def _typed(where: str, kind: Any, value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax.numpy as jnp
@@ -36,7 +36,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 class EcoEnv:
     """45 edge servers and moving users with a digital twin: one environment, to be vmapped."""
 
-    config: EnvConfig = EnvConfig()
+    config: EnvConfig = field(default_factory=EnvConfig)
 
     @property
     def heads(self) -> tuple[int, ...]:

@@ -13,9 +13,9 @@ from eco_jax.errors import UserError
 class TrainConfig:
     """Static settings of training."""
 
-    updates: int = 1500
+    updates: int = 4000
     """Gradient updates, - (at least 1)."""
-    envs: int = 64
+    envs: int = 16
     """Parallel environments, - (at least 1)."""
     rollout: int = 10
     """Slots between two updates, - (at least 1; divides the episode where its length is fixed)."""
@@ -29,7 +29,7 @@ class TrainConfig:
     """Scale the advantages of each batch to mean 0 and deviation 1."""
     residual: bool = False
     """Critic gradient through V(S') too, as the paper prints it."""
-    chunk: int = 25
+    chunk: int = 50
     """Updates in one compiled call, - (at least 1); between two the host logs, and may stop."""
 
     def __post_init__(self) -> None:
@@ -43,9 +43,9 @@ class TrainConfig:
 class Hyper:
     """Traced hyperparameters: floats here, arrays with a leading axis in a population."""
 
-    actor_lr: float = 1e-3
+    actor_lr: float = 4e-3
     """Learning rate of the actor, - (0 to 10)."""
-    critic_lr: float = 1e-3
+    critic_lr: float = 2e-3
     """Learning rate of the critic, - (0 to 10)."""
     final_lr: float = 0.1
     """Learning rates at the end, as a share of the first, - (0 to 1); linear in between."""
@@ -53,7 +53,7 @@ class Hyper:
     """Discount gamma, - (0 to 1)."""
     decay: float = 0.9
     """Lambda of the generalised advantage estimate, - (0 to 1): 0 one-step, 1 to the end of the rollout."""
-    entropy: float = 0.01
+    entropy: float = 0.1
     """Weight of the entropy bonus at the start, reward per nat (0 to 100)."""
     final_entropy: float = 0.1
     """Weight of the entropy bonus at the end, as a share of the first, - (0 to 1); linear in between."""

@@ -66,7 +66,13 @@ class Learner:
     def init(self, axes: Any, keys: PRNGKeyArray, env_params: Any) -> TrainState:
         """The state of all members before the first update, from one key each (`axes` as in `chunk`)."""
         keys = jax.vmap(lambda key: jax.random.split(key, 3))(keys)
-        observation, env_state = jax.vmap(self._reset, in_axes=(0, axes))(keys[:, 1], env_params)
+        reset = jax.vmap(self._reset, in_axes=(0, axes))
+        if self.env.fixed_horizon is None:
+            observation, env_state = reset(keys[:, 1], env_params)
+        else:
+            # The first update resets (see `update`): compiling the same reset here would cost seconds for nothing.
+            blank = jax.eval_shape(reset, keys[:, 1], env_params)
+            observation, env_state = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), blank)
         # One network after the other: the kernels' QR decompositions, batched by vmap and running at once, lock up
         # the thread pool of XLA's CPU runtime (jaxlib 0.10.2).
         params = lax.map(self.network(observation.features.shape[-1]).init, keys[:, 0])
@@ -114,9 +120,14 @@ class Learner:
         """
         network = self.network(state.observation.features.shape[-1])
         key, rollout_key, reset_key = jax.random.split(state.key, 3)
+        start = state.observation, state.env_state
+        if self.env.fixed_horizon is not None:
+            # The index is the same for all members, so this stays a branch under vmap.
+            first = index % (self.env.fixed_horizon // self.config.rollout) == 0
+            start = lax.cond(first, lambda: self._reset(reset_key, env_params), lambda: start)
         (observation, env_state), (steps, metrics) = lax.scan(
             partial(self._slot, network, state.params, env_params),
-            (state.observation, state.env_state),
+            start,
             jax.random.split(rollout_key, self.config.rollout),
         )
         features, mask, action, reward, next_features, terminated, ended = steps
@@ -147,12 +158,6 @@ class Learner:
         params, optimizer = jax.tree.map(
             lambda new, old: jnp.where(finite, new, old), (params, optimizer), (state.params, state.optimizer)
         )
-        if self.env.fixed_horizon is not None:
-            # The index is the same for all members, so this stays a branch under vmap.
-            last = (index + 1) % (self.env.fixed_horizon // self.config.rollout) == 0
-            observation, env_state = lax.cond(
-                last, lambda: self._reset(reset_key, env_params), lambda: (observation, env_state)
-            )
         return TrainState(params, optimizer, observation, env_state, key), metrics | {"finite": finite}
 
     def chunk(

@@ -7,10 +7,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from eco_jax.env import EcoEnv, EnvParams, State, make
+from eco_jax.env import PRESETS, EcoEnv, EnvParams, State, make
 
 SMALL: dict[str, Any] = {"users": 4, "servers": 9, "candidates": 3, "slots": 5}
 """Servers stand at 500, 1500, 2500 m in both directions: index = 3 row + column."""
+
+TINY: dict[str, Any] = {**PRESETS["tiny"], "candidates": 6}
+"""As many candidates as servers: K = n."""
+
+WANDERERS: dict[str, Any] = {"mobility": "gauss-markov", "credit": "team"}
+"""Two settings that have nothing to do with each other, in one compilation."""
 
 FAST = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 """Compilation dominates the run time of these tests."""

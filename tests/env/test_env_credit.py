@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from env_worlds import HAND, HAND_ACTION, hand_state, world
+from env_worlds import HAND, HAND_ACTION, WANDERERS, hand_state, world
 from numpy.testing import assert_allclose, assert_array_equal
 
 from eco_jax.env.observe import observe
@@ -13,12 +13,11 @@ OWN = np.array([0.019, 0.11, -0.2473667, -0.3676667])  # worked in test_env_step
 
 @pytest.fixture(scope="module")
 def worlds():
-    return {credit: world(**HAND, credit=credit) for credit in ("user", "team", "difference")}
+    return {"user": world(**HAND), "team": world(**HAND, **WANDERERS), "difference": world(**HAND, credit="difference")}
 
 
 def test_user_and_team_by_hand(worlds):
-    state = hand_state(worlds["user"].reset()[1])
-    user, team = (worlds[credit].step(state, HAND_ACTION) for credit in ("user", "team"))
+    user, team = (worlds[c].step(hand_state(worlds[c].reset()[1]), HAND_ACTION) for c in ("user", "team"))
     assert_allclose(user[2], OWN, rtol=1e-4)
     assert_allclose(team[2], [OWN.mean()] * 4, rtol=1e-4)
     for result in (user, team):
@@ -27,7 +26,7 @@ def test_user_and_team_by_hand(worlds):
 
 
 def test_difference_by_hand(worlds):
-    # Without user 1, user 0 has server 0 to itself: 0.04 s less: latency 0.126, W + 0.04/0.2: reward + 0.04 + 0.7 * 0.2.
+    # Without user 1, user 0 has server 0 to itself: 0.04 s less, and W up by 0.04/0.2: reward + 0.04 + 0.7 * 0.2.
     # Without user 0, user 1's edge branch is 0.0792 s, but its local branch stays at 0.15 s: no change.
     state = hand_state(worlds["user"].reset()[1])
     result = worlds["difference"].step(state, HAND_ACTION)

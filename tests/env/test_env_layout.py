@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from env_worlds import world
+from env_worlds import TINY, world
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -82,10 +82,12 @@ def test_nearest_is_what_a_search_finds(seed, k):
 
 
 def test_all_servers_may_be_candidates():
-    every = world(servers=4, candidates=4)
+    every = world(**TINY)
     _, state = every.reset()
-    assert np.sort(state.place.candidates, axis=1).tolist() == [[0, 1, 2, 3]] * 4
-    assert every.env.heads == (5, 4, 2, 2)
+    assert np.sort(state.place.candidates, axis=1).tolist() == [[0, 1, 2, 3, 4, 5]] * 3
+    assert every.env.heads == (7, 4, 2, 2)
+    _, new, *_ = every.step(state, [[6, 3, 0, 0]] * 3)
+    assert new.memory.server.tolist() == state.place.candidates[:, 5].tolist()
 
 
 @pytest.mark.parametrize("knowledge", ["none", "telemetry"])

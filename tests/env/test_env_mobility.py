@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from env_worlds import world
+from env_worlds import WANDERERS, world
 from numpy.testing import assert_allclose, assert_array_equal
 
 from eco_jax.env import EnvParams
@@ -100,7 +100,7 @@ def test_gauss_markov_reflects_at_the_border():
 
 
 def test_gauss_markov_moves_a_whole_environment():
-    small = world(mobility="gauss-markov")
+    small = world(**WANDERERS)
     _, state = small.reset()
     _, new, *_ = small.step(state, HOME)
     way = np.linalg.norm(np.asarray(new.place.position - state.place.position), axis=1)

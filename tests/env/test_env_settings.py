@@ -72,18 +72,18 @@ def test_cmos_energy_of_a_slot(start):
     assert_allclose(terms.uplink, [0.04, 0.02, 0.03, 0], rtol=1e-5)
 
 
-@pytest.mark.parametrize(("unit", "bits"), [("byte", 8), ("kilobyte", 8000), ("bit", 1)])
-def test_unit_of_the_density(unit, bits):
-    small = world(cycles_per=unit, density_min=300, density_max=300, data_min=800, data_max=800)
+@pytest.mark.parametrize(("preset", "bits"), [("repaired", 8), ("printed", 8000)])
+def test_unit_of_the_density(preset, bits):
+    small = world(preset, density_min=300, density_max=300, data_min=800, data_max=800)
     _, state = small.reset()
-    # 800 KB = 6.4e6 bit.
+    # 800 KB = 6.4e6 bit; per byte, and per kilobyte as printed.
     assert_allclose(state.task.cycles, 300 * 6.4e6 / bits, rtol=1e-6)
     assert_allclose(state.memory.cycles, 300 * 6.4e6 / bits, rtol=1e-6)
 
 
 def test_printed_counts_kilobytes():
     assert world("printed", cycles_per="byte").env.config.density_unit == "kilobyte"
-    assert world(cycles_per="bit").env.config.density_unit == "bit"
+    assert [world(cycles_per=unit).env.config.density_unit for unit in ("bit", "kilobyte")] == ["bit", "kilobyte"]
 
 
 # Radio

@@ -123,7 +123,8 @@ def test_eq5_holds_at_equality():
     ],
 )
 def test_eq5_and_eq12b_as_printed_compare_bits_with_seconds(data, twin_data, migration, holds):
-    assert bool(tasks.placement_holds_printed(data, twin_data, migration)) is holds
+    bits, twin_bits, seconds = jnp.array([data, twin_data, migration])
+    assert bool(tasks.placement_holds_printed(bits, twin_bits, seconds)) is holds
 
 
 def test_eq12c_keeps_small_tasks_at_home():

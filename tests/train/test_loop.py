@@ -60,9 +60,9 @@ def test_chunks_do_not_change_the_result(world, two_seeds):
     np.testing.assert_allclose(other.metrics["reward"], two_seeds.metrics["reward"], rtol=1e-5)
 
 
-def test_episodes_restart_at_the_horizon(world, two_seeds):
-    # 6 updates of 6 slots, 12 slots an episode: the run ends at an episode's end, freshly reset.
-    assert (np.asarray(two_seeds.state.env_state.t) == 0).all()
+def test_episodes_start_anew_at_the_horizon(world, two_seeds):
+    # 12 slots an episode, 6 an update: after an even number of updates it has just ended, after an odd one not.
+    assert (np.asarray(two_seeds.state.env_state.t) == 12).all()
     env, params = world
     config = dataclasses.replace(SMALL, updates=3)
     odd = fit(Learner(env, config), params, [Hyper()], [jax.random.key(0)])

@@ -1,0 +1,117 @@
+"""From nothing to a trained and evaluated agent, through the command line."""
+
+import json
+
+import pytest
+
+from eco_jax.cli import settings
+from eco_jax.cli.main import main
+
+pytestmark = pytest.mark.slow
+
+SMALL = ["--preset", "tiny", "--train.updates", "4", "--train.rollout", "6", "--train.envs", "4", "--train.hidden", "8"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "run"
+    assert main(["train", "--out", str(out), "--seeds", "2", "--knowledge", "telemetry", *SMALL]) == 0
+    return out
+
+
+def test_a_run_leaves_what_a_program_can_read(run):
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["updates"] == 4
+    assert summary["env_steps"] == 4 * 6 * 4 * 2
+    assert all(
+        isinstance(summary[name], float) for name in ("reward", "energy_j", "latency_s", "qoe", "wall_s", "compile_s")
+    )
+    assert [m["seed"] for m in summary["members"]] == [0, 1]
+    assert len({m["params_sha256"] for m in summary["members"]} | {summary["params_sha256"]}) == 3
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [(row["update"], row["seed"]) for row in rows] == [(u, s) for u in range(4) for s in (0, 1)]
+    assert sum(value for name, value in rows[0].items() if name.startswith("energy/")) == pytest.approx(
+        rows[0]["energy"], rel=1e-4
+    )
+
+
+def test_the_resolved_config_repeats_the_run(run, tmp_path):
+    config = settings.from_toml(run / "config.toml")
+    assert config.knowledge == "telemetry"
+    assert config.env.users == 3
+    assert config.physics.side == 1000
+    again = tmp_path / "again"
+    assert main(["train", "--out", str(again), "--config", str(run / "config.toml"), "--seeds", "2"]) == 0
+    first, second = (json.loads((folder / "summary.json").read_text()) for folder in (run, again))
+    assert first["params_sha256"] == second["params_sha256"]
+
+
+def test_force_replaces_a_run(run, tmp_path, capsys):
+    out = tmp_path / "again"
+    for flags in ([], ["--force"]):
+        assert main(["train", "--out", str(out), *SMALL, *flags]) == 0
+    assert main(["train", "--out", str(out), *SMALL]) == 2
+    assert "holds a run already" in capsys.readouterr().err
+
+
+def test_evaluate_agents_and_rules_on_the_same_episodes(run, tmp_path, capsys):
+    result = tmp_path / "result.json"
+    assert main(["evaluate", "--checkpoint", str(run), "--episodes", "4", "--json", str(result)]) == 0
+    assert "greedy" in capsys.readouterr().out
+    values = json.loads(result.read_text())
+    assert {"a2c-telemetry", "a2c-telemetry sampled", "greedy", "local", "random"} <= set(values)
+    assert values["local"]["offloaded"]["mean"] == 0
+    assert values["a2c-telemetry"]["reward"]["lo"] <= values["a2c-telemetry"]["reward"]["mean"]
+    # Another number of users is no obstacle: the network is shared by all.
+    assert main(["evaluate", "--checkpoint", str(run), "--episodes", "4", "--env.users", "5", "--no-rules"]) == 0
+    assert main(["evaluate", "--checkpoint", str(run), "--episodes", "4", "--env.candidates", "2"]) == 2
+    assert "its network takes" in capsys.readouterr().err
+
+
+def test_a_trace_from_rows_to_a_run(tmp_path, capsys):
+    rows, trace = tmp_path / "rows", tmp_path / "trace.npz"
+    assert main(["data", "synthesize", "--out", str(rows), "--taxis", "200", "--hours", "1"]) == 0
+    assert main(["data", "prepare", "--source", str(rows), "--out", str(trace), "--densest"]) == 0
+    assert "segments" in capsys.readouterr().out
+    flags = [
+        "--trace",
+        str(trace),
+        "--train.updates",
+        "2",
+        "--train.envs",
+        "2",
+        "--env.users",
+        "4",
+        "--train.hidden",
+        "8",
+    ]
+    assert main(["train", "--out", str(tmp_path / "run"), *flags]) == 0
+    assert (tmp_path / "run" / "summary.json").exists()
+
+
+def test_nan_stops_with_its_cause_and_a_code_of_its_own(tmp_path, capsys, monkeypatch):
+    from eco_jax.cli import train
+
+    config = settings.from_preset("tiny")
+    monkeypatch.setattr(type(config), "make", lambda self: _with_nan(original(self)))
+    with pytest.raises(SystemExit) as stop:
+        train.run(
+            settings.from_mapping({"preset": "tiny", "train": {"updates": 2, "rollout": 6, "envs": 2}}, "test"),
+            tmp_path / "x",
+            [0],
+        )
+    assert stop.value.code == 3
+    assert "update 0, member 0" in capsys.readouterr().err
+    assert (tmp_path / "x" / "checkpoint").is_dir()
+
+
+original = settings.RunConfig.make
+
+
+def _with_nan(made):
+    import dataclasses
+
+    import jax.numpy as jnp
+
+    env, params = made
+    return env, dataclasses.replace(params, w1=jnp.float32(jnp.nan))
