@@ -11,7 +11,7 @@ import tomli_w
 import tyro
 
 from eco_jax.env import PRESETS, EcoEnv, EnvConfig, EnvParams, make
-from eco_jax.env.config import Knowledge
+from eco_jax.env.config import Knowledge, check_type
 from eco_jax.env.params import similar
 from eco_jax.errors import UserError
 from eco_jax.train.config import Hyper, TrainConfig
@@ -67,6 +67,8 @@ class RunConfig:
                 raise UserError(f"{self.sites}: cannot be read as rows of x,y in m: {error}") from error
         trace = None if self.trace is None else load(self.trace)._asdict()
         static, numbers = dataclasses.asdict(self.env), dataclasses.asdict(self.physics)
+        if sites is not None:
+            static["servers"] = len(sites)
         return make(knowledge=self.knowledge, sites=sites, trace=trace, **static, **numbers)
 
 
@@ -164,7 +166,8 @@ def _typed(where: str, kind: Any, value: Any) -> Any:
     if get_origin(kind) is Annotated:
         kind = get_args(kind)[0]
     if get_origin(kind) is Literal:
-        return value  # the dataclass itself checks the choice
+        check_type(where, kind, value)
+        return value
     if get_origin(kind) is tuple:
         if isinstance(value, list | tuple) and all(isinstance(v, int | float) for v in value):
             return tuple(float(v) for v in value)
@@ -174,9 +177,10 @@ def _typed(where: str, kind: Any, value: Any) -> Any:
         return float(value)
     if kind is int and number and value == int(value):
         return int(value)
-    if kind in (bool, str) and isinstance(value, kind):
-        return value
-    raise UserError(f"{where} = {value!r}: must be {'an' if kind is int else 'a'} {kind.__name__}")
+    if kind is float:
+        raise UserError(f"{where} = {value!r}: must be a number")
+    check_type(where, kind, value)
+    return value
 
 
 def to_toml(config: RunConfig, run: Mapping[str, Any]) -> str:

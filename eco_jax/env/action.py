@@ -26,12 +26,14 @@ class Act(NamedTuple):
 
 
 def interpret(config: EnvConfig, state: State, action: Int[Array, "users 4"], params: EnvParams) -> Act:
-    """The action as legal decisions: an illegal target counts as local, a sync without a twin as none."""
+    """The action as legal decisions: an illegal target or factor counts as local, a sync without a twin as none."""
     target = action[:, 0]
     choice = jnp.clip(target - 1, 0, config.candidates - 1)
     legal = jnp.take_along_axis(legal_candidates(config, state, params), choice[:, None], axis=1)[:, 0]
     offloaded = (target >= 1) & (target <= config.candidates) & legal
-    level = jnp.clip(action[:, 1], 0, len(config.beta_levels) - 1)
+    levels = len(config.beta_levels)
+    offloaded &= (action[:, 1] >= 0) & (action[:, 1] < levels)
+    level = jnp.clip(action[:, 1], 0, levels - 1)
     server = jnp.take_along_axis(state.place.candidates, choice[:, None], axis=1)[:, 0]
     return Act(
         offloaded=offloaded,

@@ -49,7 +49,12 @@ class EnvConfig:
     """Reward that a user learns from: its own, the team's mean, or its own plus its effect on the others."""
 
     def __post_init__(self) -> None:
-        check_choices(self)
+        levels = self.beta_levels
+        if isinstance(levels, list | tuple) and all(isinstance(b, int | float) for b in levels):
+            object.__setattr__(self, "beta_levels", tuple(float(b) for b in levels))
+        else:
+            raise UserError(f"env.beta_levels = {levels!r}: must be a list of numbers in (0, 1]")
+        check_types(self)
         _within("env.users", self.users, 1, 100_000)
         _within("env.servers", self.servers, 1, 100_000)
         _within("env.candidates", self.candidates, 1, self.servers)
@@ -78,9 +83,16 @@ def _within(name: str, value: int, low: int, high: int) -> None:
         raise UserError(f"{name} = {value}: must lie in [{low}, {high}]")
 
 
-def check_choices(config: Any, prefix: str = "env") -> None:
-    """Raise `UserError` where a `Literal` field of a dataclass holds none of its values."""
+def check_types(config: Any, prefix: str = "env") -> None:
+    """Raise `UserError` where a field of a dataclass of static settings is not what its annotation says."""
     for field in dataclasses.fields(config):
-        if get_origin(field.type) is Literal and getattr(config, field.name) not in get_args(field.type):
-            allowed = ", ".join(map(str, get_args(field.type)))
-            raise UserError(f"{prefix}.{field.name} = {getattr(config, field.name)!r}: must be one of {allowed}")
+        check_type(f"{prefix}.{field.name}", field.type, getattr(config, field.name))
+
+
+def check_type(name: str, kind: Any, value: Any) -> None:
+    """Raise `UserError` where `value` is not of `kind`: a choice of words, int, bool or str."""
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            raise UserError(f"{name} = {value!r}: must be one of {', '.join(map(str, get_args(kind)))}")
+    elif kind in (int, bool, str) and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
+        raise UserError(f"{name} = {value!r}: must be {'an' if kind is int else 'a'} {kind.__name__}")

@@ -86,7 +86,7 @@ def make(
     Args:
         preset: a key of `PRESETS`.
         knowledge: none, telemetry, twin or truth.
-        sites: own server coordinates, m, [servers, 2]; sets `servers`.
+        sites: own server coordinates, m, [servers, 2]; they say how many `servers` there are.
         trace: arrays of a prepared trace (`eco_jax.data.load`); sets `mobility="trace"`, `slot` and `side`.
         overrides: any field of `EnvConfig`, or of `EnvParams` in the units of `EnvParams.specs()`.
 
@@ -97,9 +97,14 @@ def make(
         raise UserError(f"preset {preset!r}: must be one of {', '.join(PRESETS)}")
     chosen = {**PRESETS[preset], **overrides}
     if sites is not None:
-        sites = np.asarray(sites, np.float32)
+        try:
+            sites = np.asarray(sites, np.float32)
+        except (ValueError, TypeError):
+            raise UserError("sites: must be numbers, rows of x, y in m") from None
         if sites.ndim != 2 or sites.shape[1] != 2 or not np.isfinite(sites).all():
             raise UserError(f"sites: must be finite coordinates in m of shape [servers, 2], not {sites.shape}")
+        if chosen.get("servers", len(sites)) != len(sites) and "servers" in overrides:
+            raise UserError(f"servers = {chosen['servers']}: there are {len(sites)} sites")
         chosen["servers"] = len(sites)
     if trace is not None:
         chosen |= {"mobility": "trace", "slot": float(trace["slot_s"]), "side": float(trace["side_m"])}

@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from eco_jax.errors import UserError
 
 UNITS: dict[str, Callable[[float], float]] = {
     "-": lambda x: x, "m": lambda x: x, "s": lambda x: x, "W": lambda x: x, "rad": lambda x: x,
-    "1/s": lambda x: x, "1/J": lambda x: x, "slots": lambda x: x, "cycles/unit": lambda x: x,
+    "1/s": lambda x: x, "1/J": lambda x: x, "slots": lambda x: x, "replicas": lambda x: x, "cycles/unit": lambda x: x,
     "J s^2/cycles^3": lambda x: x,
     "ms": lambda x: x * 1e-3,
     "km/h": lambda x: x / 3.6,
@@ -37,17 +38,17 @@ UNITS: dict[str, Callable[[float], float]] = {
 class Spec(NamedTuple):
     """What is known about a parameter."""
 
-    default: float
+    default: int | float
     unit: str
-    low: float
-    high: float
+    low: int | float
+    high: int | float
     symbol: str
     source: str
     doc: str
 
 
 def _p(
-    default: float, unit: str, low: float, high: float, symbol: str, source: str, doc: str
+    default: int | float, unit: str, low: int | float, high: int | float, symbol: str, source: str, doc: str
 ) -> Any:  # a dataclass field; Any so that the annotated type of the attribute stands
     spec = Spec(default, unit, low, high, symbol, source, doc)
     return field(default=UNITS[unit](default), metadata={"spec": spec})
@@ -67,7 +68,7 @@ class Knowledge(NamedTuple):
     def level(name: str) -> "Knowledge":
         """The flags of a level by name: none, telemetry, twin or truth."""
         table = {"none": (0, 0, 0), "telemetry": (1, 0, 0), "twin": (1, 1, 0), "truth": (1, 0, 1)}
-        if name not in table:
+        if not isinstance(name, str) or name not in table:
             raise UserError(f"knowledge = {name!r}: must be one of {', '.join(table)}")
         return Knowledge(*(jnp.asarray(bool(flag)) for flag in table[name]))
 
@@ -137,7 +138,7 @@ class EnvParams:
     placement_time: Any = _p(5, "ns/bit", 0, 1e9, "c_store", "assumed", "placement of a replica, per bit of service")
     migration_power: Any = _p(0.5, "W", 0, 1e6, "e_mig", "assumed", "power while migrating")
     placement_energy: Any = _p(10, "mJ", 0, 1e6, "e_cache", "assumed", "one placement")
-    replica_slots: Any = _p(2, "-", 0, 1e6, "", "assumed", "replicas that a server can hold")
+    replica_slots: Any = _p(2, "replicas", 0, 1e6, "", "assumed", "replicas that a server can hold")
     # QoE
     latency_full: Any = _p(50, "ms", 0, 1e9, "L_min", "assumed", "latency of full satisfaction")
     baseline: Any = _p(0, "-", 0, 1, "W_b", "assumed", "satisfaction past the deadline")
@@ -166,7 +167,7 @@ class EnvParams:
         return {f.name: f.metadata["spec"] for f in dataclasses.fields(cls) if "spec" in f.metadata}
 
     @classmethod
-    def of(cls, **values: float) -> "EnvParams":
+    def of(cls, **values: Any) -> "EnvParams":
         """Parameters from numbers in the units of `specs` (defaults for the rest), validated, as fp32 leaves in SI.
 
         Raises:
@@ -177,10 +178,12 @@ class EnvParams:
             if name not in specs:
                 raise UserError(f"physics.{name}: unknown parameter{similar(name, specs)}")
             spec = specs[name]
-            if not isinstance(value, int | float) or isinstance(value, bool):
+            if not isinstance(value, int | float | np.number) or isinstance(value, bool):
                 raise UserError(f"physics.{name} = {value!r}: must be a number in {spec.unit}")
             if not spec.low <= value <= spec.high:
                 raise UserError(f"physics.{name} = {value:g} {spec.unit}: must lie in [{spec.low:g}, {spec.high:g}]")
+            if spec.unit in ("slots", "replicas") and value != int(value):
+                raise UserError(f"physics.{name} = {value:g}: must be a whole number of {spec.unit}")
         full = {name: float(values.get(name, spec.default)) for name, spec in specs.items()}
         _check_together(full)
         return cls(**{name: jnp.float32(UNITS[specs[name].unit](value)) for name, value in full.items()})
@@ -195,7 +198,7 @@ def _check_together(v: Mapping[str, float]) -> None:
         high = low.replace("_min", "_max")
         if v[low] > v[high]:
             raise UserError(f"physics.{low} = {v[low]:g}: must be at most physics.{high} = {v[high]:g}")
-    if v["slowdown_mean"] * (1.0 + v["slowdown_spread"]) >= 1.0:
+    if np.float32(v["slowdown_mean"]) * (np.float32(1.0) + np.float32(v["slowdown_spread"])) >= 1.0:
         limit = 1.0 / v["slowdown_mean"] - 1.0
         raise UserError(
             f"physics.slowdown_spread = {v['slowdown_spread']:g}: must lie in [0, {limit:g}) at slowdown_mean = "

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Bool, Int, PRNGKeyArray
 
 from eco_jax.env.config import EnvConfig
 from eco_jax.env.outcome import Cpu, Decision, cpu, evaluate
@@ -138,7 +138,8 @@ def greedy(
 
     def _sync(seen: View) -> Bool[Array, "..."]:
         if sync_above is not None:
-            return seen.server_variance.mean(axis=1) > sync_above
+            known = jnp.concatenate([seen.device_variance[:, None], seen.server_variance], axis=1)
+            return known.mean(axis=1) > sync_above
         if sync_every == 0:
             return jnp.asarray(False)
         return (seen.t + jnp.arange(seen.data.shape[0])) % sync_every == 0
@@ -163,7 +164,7 @@ def named(config: EnvConfig) -> dict[str, Rule]:
 def as_policy(rule: Rule, env: Any) -> Callable[[PRNGKeyArray, Any, Any, EnvParams], Array]:
     """The rule as `policy(key, observation, state, params)`, as evaluation calls agents and rules alike."""
 
-    def policy(key: PRNGKeyArray, observation: Any, state: Any, params: EnvParams) -> Float[Array, "..."]:
+    def policy(key: PRNGKeyArray, observation: Any, state: Any, params: EnvParams) -> Int[Array, "users 4"]:
         return rule(key, env.view(state, params), params)
 
     return policy

@@ -1,6 +1,6 @@
 """What the training loop asks of an environment."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from jax import Array
 from jaxtyping import PRNGKeyArray
@@ -8,6 +8,7 @@ from jaxtyping import PRNGKeyArray
 from eco_jax.env.state import Observation
 
 
+@runtime_checkable
 class Environment(Protocol):
     """One environment as pure functions, without autoreset: `step` returns the true last observation.
 

@@ -25,7 +25,8 @@ def computing_gap(share: Real, cycles: Real, frequency: Real, deviation: Real) -
 
     Departure: the paper calls f~ the "estimated capability"; the formula holds only if it is the deviation (cycles/s).
     """
-    return share * cycles * deviation / (frequency * (frequency - deviation))
+    # Two quotients, not one: the square of f (f - f~) overflows fp32, and with it the derivative.
+    return share * cycles / frequency * (deviation / (frequency - deviation))
 
 
 def edge_latency(

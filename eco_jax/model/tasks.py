@@ -92,7 +92,7 @@ def placement_pays(service: Real, h_next: Flag, bits: Real, placing: Real, migra
     """Eqs. (5), (12b): whether a replica may be placed: c_store S_j <= h^_j T_ij (C_f + C~_f).
 
     Shipping the service ahead must cost at most what the twin expects the migration to cost, with this slot's
-    T_ij as forecast of the next. A local slot (T = 0) therefore places nothing.
+    T_ij as forecast of the next. Where there is nothing to save (h^ or T is 0) nothing is placed, free or not.
     Departure: printed, the inequality compares bits with seconds (`placement_holds_printed`).
 
     Args:
@@ -102,7 +102,7 @@ def placement_pays(service: Real, h_next: Flag, bits: Real, placing: Real, migra
         placing: c_store, s/bit.
         migrating: C_f + C~_f, s/bit.
     """
-    return placing * service <= migration_cost(h_next, bits, migrating)
+    return h_next & (bits > 0.0) & (placing * service <= migration_cost(h_next, bits, migrating))
 
 
 def placement_holds_printed(data: Real, twin_data: Real, migration: Real) -> Bool[Array, "..."]:

@@ -57,9 +57,9 @@ def discrepancy(workload: Real, actual: Real, estimated: Real) -> Real:
         estimated: f^, the twin's estimate of it, cycles/s.
     """
     excess = estimated - actual
-    return -workload * excess / (actual * (actual + excess))
+    return -workload / actual * (excess / (actual + excess))  # two quotients: see `latency.computing_gap`
 
 
 def discrepancy_printed(workload: Real, actual: Real, estimated: Real) -> Real:
     """G_ij of Eqs. (9), (12d) as printed: -lambda (f^ - f) / (f (f + f^))."""
-    return -workload * (estimated - actual) / (actual * (actual + estimated))
+    return -workload / actual * ((estimated - actual) / (actual + estimated))

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 import jax.numpy as jnp
 
-from eco_jax.env.config import check_choices
+from eco_jax.env.config import check_types
 from eco_jax.errors import UserError
 
 
@@ -33,7 +33,7 @@ class TrainConfig:
     """Updates in one compiled call, - (at least 1); between two the host logs, and may stop."""
 
     def __post_init__(self) -> None:
-        check_choices(self, "train")
+        check_types(self, "train")
         for name in ("updates", "envs", "rollout", "hidden", "layers", "chunk"):
             if getattr(self, name) < 1:
                 raise UserError(f"train.{name} = {getattr(self, name)}: must be at least 1")

@@ -61,7 +61,7 @@ class Progress:
             columns = (
                 progress.TextColumn("{task.description}"), progress.BarColumn(bar_width=24),
                 progress.MofNCompleteColumn(), progress.TextColumn("{task.fields[text]}"),
-                progress.TimeRemainingColumn(),
+                progress.TimeRemainingColumn(), progress.TextColumn("left"),
             )  # fmt: skip
             self.bar = progress.Progress(*columns, console=self.console)
             self.task = self.bar.add_task(self.title, total=chunk.total, text="")

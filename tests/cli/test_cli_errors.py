@@ -54,7 +54,7 @@ def test_train_names_what_is_wrong(capsys, tmp_path, flags, said):
         ("[env]\nuserz = 3", "env.userz: unknown setting; did you mean users"),
         ("[env]\nusers = 'three'", "env.users = 'three': must be an int"),
         ("[env]\nusers = 2.5", "env.users = 2.5: must be an int"),
-        ("[physics]\nbandwidth = true", "physics.bandwidth = True: must be a float"),
+        ("[physics]\nbandwidth = true", "physics.bandwidth = True: must be a number"),
         ("[env]\nbeta_levels = ['all']", "env.beta_levels = ['all']: must be a list of numbers"),
         ("[env]\naccess = 'none'", "env.access = 'none': must be one of nearest, direct"),
         ("preset = 'mars'", "preset = 'mars': must be one of "),

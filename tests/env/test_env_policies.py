@@ -188,7 +188,6 @@ def test_sync_above_a_variance(base, calm):
     assert policies.greedy(base.env.config, sync_above=0.9)(KEY, seen, base.params)[:, 3].tolist() == [0] * 4
 
 
-@pytest.mark.xfail(strict=True, reason="the threshold looks at the candidates only, its description at the device, too")
 def test_sync_above_counts_the_own_device(base, calm):
     # Mean of 1.0 (device), 0.4, 0.4, 0.4: 0.55.
     seen = calm._replace(device_variance=jnp.ones(4), server_variance=jnp.full((4, 3), 0.4))

@@ -9,7 +9,7 @@ import pytest
 from eco_jax.env import make
 from eco_jax.env.outcome import Cpu, Decision, evaluate
 
-approx = partial(pytest.approx, rel=1e-5)  # fp32
+approx = partial(pytest.approx, rel=1e-5, abs=0.0)  # fp32; relative only, for some numbers are tiny
 
 # 700 KB, half of it offloaded: 2.8e6 bit up, 1.4e5 bit down (ratio 0.05). 2e8 cycles. Device 2 GHz, server 10 GHz,
 # both slowed by half. The default parameters for the rest.
@@ -67,6 +67,11 @@ def test_an_offloaded_task_as_printed():
     # W = 0.1 / 0.15 = 2/3; QoE = 0.4666667 + 0.18 = 0.6466667; reward = -(0.1 + 0.1054667) - 0.6466667
     assert float(out.qoe) == approx(0.6466667)
     assert float(out.reward) == approx(-0.8521333)
+
+
+def test_the_printed_branches_are_added():
+    # At 1 bit/s the edge term would show: 0.1 + 0.02 / 1 = 0.12 s
+    assert float(run(AWAY, "printed", link={"rate_up": 1.0, "rate_down": 1.0}).latency) == approx(0.12)
 
 
 @pytest.mark.parametrize(
