@@ -24,11 +24,11 @@ reproduce: $(READY)  ## train all levels of knowledge, compare, draw Fig. 3 (PRO
 	$(BIN)/eco-jax reproduce --profile $(PROFILE) --out $(OUT)
 
 test: $(READY)  ## all tests, with coverage of the core
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --jaxtyping-packages=eco_jax,beartype.beartype \
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadscope --jaxtyping-packages=eco_jax.model,eco_jax.env,eco_jax.agent,eco_jax.train,beartype.beartype \
 	  --cov --cov-report=term
 
 test-fast: $(READY)  ## the tests that take no more than seconds
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 -m "not slow"
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadscope -m "not slow"
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -1,21 +1,21 @@
 """What all tests share."""
 
+import os
+
 import jax
 import pytest
 
 
-@pytest.fixture(autouse=True)
-def _quick_compilation(request):
-    """Compilation dominates these small programs, so most optimisations are off except where a test is slow anyway."""
-    jax.config.update("jax_disable_most_optimizations", request.node.get_closest_marker("slow") is None)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+def pytest_configure(config):
+    """Compilation dominates these small programs: what was compiled once is kept, here and not in the user's cache."""
+    folder = config.rootpath / ".pytest_cache" / "compiled"
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ["ECO_JAX_CACHE"] = str(folder)
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _own_cache(tmp_path_factory):
-    """No test writes to the user's compilation cache."""
-    patch = pytest.MonkeyPatch()
-    patch.setenv("ECO_JAX_CACHE", str(tmp_path_factory.mktemp("cache")))
-    yield
-    patch.undo()
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Most optimisations are off except where a test is slow anyway. Before any fixture, so that these agree."""
+    jax.config.update("jax_disable_most_optimizations", item.get_closest_marker("slow") is None)

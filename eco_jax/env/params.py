@@ -120,7 +120,7 @@ class EnvParams:
     server_min: Any = _p(8, "GHz", 1e-6, 1e6, "f_i", "assumed", "lowest nominal CPU rate of a server")
     server_max: Any = _p(12, "GHz", 1e-6, 1e6, "f_i", "assumed", "highest nominal CPU rate of a server")
     slowdown_mean: Any = _p(0.5, "-", 0, 0.999, "δ̄", "paper", "mean relative slowdown of a CPU")
-    slowdown_spread: Any = _p(0.8, "-", 0, 1000, "", "assumed", "spread of a slowdown around its mean")
+    slowdown_spread: Any = _p(0.8, "-", 0, 1, "", "assumed", "spread of a slowdown around its mean")
     correlation: Any = _p(0.95, "-", 0, 1, "ρ", "assumed", "slot-to-slot correlation of a slowdown")
     # What is measured, and the twin
     telemetry_error: Any = _p(0.1, "-", 0, 1e6, "σ_tel", "assumed", "error of an execution's telemetry, on x")

@@ -7,7 +7,8 @@ from eco_jax.model.types import Real
 MIN_DISTANCE = 10.0
 """Distance floor of every path gain, m: below it the far-field models do not hold."""
 
-SPEED_OF_LIGHT = 299_792_458.0
+SPEED_OF_LIGHT = 3.0e8
+"""m/s, as TR 38.901 rounds it."""
 
 
 def path_gain(distance: Real, reference_gain: Real, reference_distance: Real, exponent: Real) -> Real:

@@ -32,8 +32,10 @@ def measure(mean: Real, variance: Real, reading: Real, error: Real) -> tuple[Rea
     """
     total = variance + error**2
     known = total <= 0.0
-    gain = jnp.where(known, 0.0, variance / jnp.where(known, 1.0, total))
-    return mean + gain * (reading - mean), (1.0 - gain) * variance
+    safe = jnp.where(known, 1.0, total)
+    gain = jnp.where(known, 0.0, variance / safe)
+    # (1 - gain) variance, without its cancellation in fp32 where the error is small.
+    return mean + gain * (reading - mean), variance * (error**2 / safe)
 
 
 def expected_slowdown(mean: Real, variance: Real, slowdown_mean: Real, spread: Real) -> Real:

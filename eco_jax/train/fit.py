@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
 from jaxtyping import PRNGKeyArray
 
 from eco_jax.train.config import Hyper
@@ -149,6 +148,6 @@ def _check(metrics: dict[str, np.ndarray], start: int, state: Any) -> None:
     )
 
 
-def final_metrics(metrics: dict[str, np.ndarray], share: float = 0.1) -> dict[str, Array]:
+def final_metrics(metrics: dict[str, np.ndarray], share: float = 0.1) -> dict[str, np.ndarray]:
     """Mean over the last `share` of the updates, for each member."""
     return {name: np.mean(value[-max(1, int(len(value) * share)) :], axis=0) for name, value in metrics.items()}

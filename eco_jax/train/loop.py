@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import Array, lax
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Key, PRNGKeyArray
 
 from eco_jax.agent import a2c
 from eco_jax.agent.distribution import Heads, mode, sample
@@ -63,7 +63,7 @@ class Learner:
         # Learning rates are traced, so they multiply what the optimizer gives (see `_apply`).
         return optax.scale_by_adam(eps=1e-5) if self.config.optimizer == "adam" else optax.identity()
 
-    def init(self, axes: Any, keys: PRNGKeyArray, env_params: Any) -> TrainState:
+    def init(self, axes: Any, keys: Key[Array, " members"], env_params: Any) -> TrainState:
         """The state of all members before the first update, from one key each (`axes` as in `chunk`)."""
         keys = jax.vmap(lambda key: jax.random.split(key, 3))(keys)
         reset = jax.vmap(self._reset, in_axes=(0, axes))

@@ -75,7 +75,7 @@ EDGES = {
     "rate_printed": [(20e6, 0.4, 2.4e-8, 1.0, 2e-12, 10.0, 1.0)],
     "measure": [(0.5, 0.3, 1.0, 0.0)],
 }
-# A server's f (f - f~) is about 5e19: its square leaves the range of fp32.
+# A server's f (f - f~) is about 5e19, and its square, which a single quotient's derivative needs, no fp32 number.
 SERVERS = {
     "computing_gap": (latency.computing_gap, (1.0, 2e8, 1e10, 5e9)),
     "discrepancy": (twin.discrepancy, (1e8, 5e9, 4e9)),
@@ -117,13 +117,6 @@ def test_gradients_are_finite_exactly_on_an_edge(name):
             assert np.isfinite(a).all(), (point, index, a)
 
 
-@pytest.mark.parametrize("name", SERVERS)
-def test_gradients_of_a_servers_rates_are_finite(name):
-    function, point = SERVERS[name]
-    assert np.isfinite(gradients(slopes_of(function, len(point)), point)).all()
-
-
-@pytest.mark.xfail(strict=True, reason="d(a/b)/db underflows in fp32 where b = f (f - f~) is about 5e19")
 @pytest.mark.parametrize("name", SERVERS)
 def test_gradients_of_a_servers_rates_are_right(name):
     # computing_gap by hand, C = 2e8, f = 1e10, f~ = 5e9: C/(f - f~) - C/f has the derivatives

@@ -7,7 +7,7 @@ from eco_jax.report.statistics import bootstrap, difference, relative
 
 
 def test_a_constant_has_no_width():
-    assert bootstrap(np.full((3, 5), 2.0)) == (2.0, 2.0, 2.0)
+    assert bootstrap(np.full((3, 5), 2.0)) == pytest.approx((2.0, 2.0, 2.0))
 
 
 def test_interval_of_many_episodes_is_the_normal_one():
@@ -39,5 +39,5 @@ def test_pairing_removes_what_the_episodes_share():
 
 def test_relative_change():
     new, old = np.full((2, 8), 3.0), np.full((1, 8), 4.0)
-    assert relative(new, old) == (-0.25, -0.25, -0.25)
+    assert relative(new, old) == pytest.approx((-0.25, -0.25, -0.25))
     assert relative(-new, -old).mean == pytest.approx(0.25)  # less negative is more
