@@ -11,10 +11,15 @@ import tyro
 
 from eco_jax.cli import settings, setup
 from eco_jax.cli.main import parse
+from eco_jax.cli.screen import show_table
 from eco_jax.cli.settings import RunConfig
 from eco_jax.errors import UserError
 
-METRICS = ("reward", "energy", "latency", "qoe", "miss", "migrations", "offloaded", "syncs")
+METRICS = {
+    "reward": "reward", "energy": "energy J", "latency": "latency s", "qoe": "QoE", "miss": "missed",
+    "migrations": "migrated", "offloaded": "offloaded", "syncs": "synced",
+}  # fmt: skip
+"""Metrics shown, and their column heads; the last five are shares of the tasks (of the slots for syncs)."""
 
 
 @dataclass(frozen=True)
@@ -100,18 +105,13 @@ def evaluate_run(config: RunConfig, folder: Path, episodes: int, seed: int, rule
 
 
 def _show(values: dict[str, Any], episodes: int) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from eco_jax.report import statistics
 
-    table = Table(title=f"means over {episodes} episodes (± half of the 95 % interval of the reward)")
-    for column in ("policy", "reward", *METRICS[1:]):
-        table.add_column(column, justify="left" if column == "policy" else "right", no_wrap=True)
+    rows = []
     for name, row in sorted(values.items(), key=lambda item: -item[1]["reward"].mean()):
         r = statistics.bootstrap(row["reward"])
-        cells = [f"{row[m].mean():.3f}" for m in METRICS[1:]]
-        table.add_row(
-            name, f"{r.mean:+.3f} ± {(r.hi - r.lo) / 2:.3f}", *cells, style="bold" if name.startswith("a2c") else None
+        rows.append(
+            [name, f"{r.mean:+.3f} ± {(r.hi - r.lo) / 2:.3f}", *(f"{row[m].mean():.3f}" for m in list(METRICS)[1:])]
         )
-    Console().print(table)
+    title = f"Means over {episodes} episodes; reward ± half of its 95 % interval"
+    show_table(title, ["policy", *METRICS.values()], rows)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from eco_jax.cli import settings, setup
 from eco_jax.cli.main import parse
+from eco_jax.cli.screen import show_table
 
 
 @dataclass(frozen=True)
@@ -56,21 +57,13 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _show(summary: Any, out: Path, seconds: float) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from eco_jax.report.reproduce import headline
 
-    console = Console()
-    table = Table(title="mean [95 % interval], best reward first")
-    for column in ("policy", "reward", "energy J/task", "latency s", "QoE"):
-        table.add_column(column, justify="left" if column == "policy" else "right", no_wrap=True)
-    rows = sorted(summary["policies"].items(), key=lambda item: -item[1]["reward"]["mean"])
-    for name, row in rows:
-        if not name.endswith("-sampled"):
-            cells = [f"{v['mean']:.3f} [{v['lo']:.3f}, {v['hi']:.3f}]" for v in row.values()]
-            table.add_row(name, *cells, style="bold" if name.startswith("a2c") else None)
-    console.print(table)
-    for line in headline(summary):
-        console.print(line, highlight=False)
-    console.print(f"{out}: results.json, table.md, fig3a.png, fig3b.png ({seconds:.0f} s)", highlight=False)
+    rows = [
+        [name, *(f"{v['mean']:.3f} [{v['lo']:.3f}, {v['hi']:.3f}]" for v in row.values())]
+        for name, row in sorted(summary["policies"].items(), key=lambda item: -item[1]["reward"]["mean"])
+        if not name.endswith("-sampled")
+    ]
+    written = f"{out}: results.json, table.md, fig3a.png, fig3b.png ({seconds:.0f} s)"
+    columns = ["policy", "reward", "energy J/task", "latency s", "QoE"]
+    show_table("Mean [95 % interval], best reward first", columns, rows, [*headline(summary), written])

@@ -157,6 +157,7 @@ def named(config: EnvConfig) -> dict[str, Rule]:
         "greedy": greedy(config),
         "greedy-caching": greedy(config, cache="always"),
         "greedy-sync": greedy(config, sync_every=4),
+        "greedy-caching-sync": greedy(config, cache="always", sync_every=4),
         "greedy-blind": greedy(config, blind=True),
     }
 
