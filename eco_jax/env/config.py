@@ -45,8 +45,8 @@ class EnvConfig:
     """The local and the edge branch of a task in parallel or one after the other (`printed`: sum)."""
     cycles_per: Literal["byte", "kilobyte", "bit"] = "byte"
     """Unit of data of the task density (`printed`: kilobyte)."""
-    credit: Credit = "user"
-    """Reward that a user learns from: its own, the team's mean, or its own plus its effect on the others."""
+    credit: Credit = "difference"
+    """Reward that a user learns from: its own, the team's mean, or its own plus its effect on the others' load."""
 
     def __post_init__(self) -> None:
         levels = self.beta_levels

@@ -46,7 +46,7 @@ def training_curves(
     from matplotlib import pyplot as plt
 
     with plt.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
-        figure, axes = plt.subplots(figsize=(4.6, 3.1), layout="constrained")
+        figure, axes = plt.subplots(figsize=(4.8, 3.2), layout="constrained")
         for level, curve in curves.items():
             shown = 100.0 * curve / percent_of
             x = np.arange(1, len(shown) + 1)

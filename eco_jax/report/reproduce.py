@@ -181,7 +181,7 @@ def write(
 
     energy, qoe = curves("energy"), curves("qoe")
     figures.training_curves(
-        energy, out / "fig3a", ylabel="Energy, % of the benchmark's maximum", percent_of=float(energy["none"].max()),
+        energy, out / "fig3a", ylabel="Energy, % of benchmark's maximum", percent_of=float(energy["none"].max()),
         title="Fig. 3a: energy while training (synthetic mobility)",
     )  # fmt: skip
     figures.training_curves(

@@ -13,7 +13,11 @@ OWN = np.array([0.019, 0.11, -0.2473667, -0.3676667])  # worked in test_env_step
 
 @pytest.fixture(scope="module")
 def worlds():
-    return {"user": world(**HAND), "team": world(**HAND, **WANDERERS), "difference": world(**HAND, credit="difference")}
+    return {
+        "user": world(**HAND, credit="user"),
+        "team": world(**HAND, **WANDERERS),
+        "difference": world(**HAND, credit="difference"),
+    }
 
 
 def test_user_and_team_by_hand(worlds):

@@ -56,7 +56,7 @@ def test_qoe_and_reward(played):
     qoe = [0.7 * 0.42 + 0.3 * 0.6, 0.7 * 0.5 + 0.3 * 0.8, 0.7 * 0.2013333 + 0.3 * 0.5, 0.3]
     assert_allclose(played[5]["outcome"].qoe, qoe, rtol=1e-5)
     # -(L + E) + QoE: -0.455 + 0.474, -0.48 + 0.59, -0.5383 + 0.2909333, -0.6676667 + 0.3
-    assert_allclose(played[2], [0.019, 0.11, -0.2473667, -0.3676667], rtol=1e-4)
+    assert_allclose(played[5]["outcome"].reward, [0.019, 0.11, -0.2473667, -0.3676667], rtol=1e-4)
     assert_allclose(played[5]["reward"], -0.1215083, rtol=1e-4)
 
 
