@@ -90,5 +90,5 @@ class MetricsFile:
         self.file.close()
 
 
-def _number(value: np.ndarray) -> float | None:
+def _number(value: np.floating) -> float | None:
     return float(f"{float(value):.6g}") if np.isfinite(value) else None
