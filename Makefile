@@ -25,7 +25,7 @@ reproduce: $(READY)  ## train all levels of knowledge, compare, draw Fig. 3 (PRO
 
 test: $(READY)  ## all tests, with coverage of the core
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadscope --jaxtyping-packages=eco_jax.model,eco_jax.env,eco_jax.agent,eco_jax.train,beartype.beartype \
-	  --cov --cov-report=term
+	  --cov --cov-report=term --durations=5
 
 test-fast: $(READY)  ## the tests that take no more than seconds
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadscope -m "not slow"

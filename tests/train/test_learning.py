@@ -1,0 +1,37 @@
+"""It learns: gymnax's CartPole through the protocol, and our own world."""
+
+import jax
+import numpy as np
+import pytest
+
+from eco_jax.adapters.gymnax import GymnaxEnv
+from eco_jax.env import make
+from eco_jax.train.config import Hyper, TrainConfig
+from eco_jax.train.evaluate import evaluate
+from eco_jax.train.fit import fit, member
+from eco_jax.train.loop import Learner
+
+pytestmark = pytest.mark.slow
+
+
+def test_learns_cartpole_through_the_protocol():
+    env = GymnaxEnv("CartPole-v1")
+    config = TrainConfig(updates=600, envs=32, rollout=16, chunk=100)
+    hyper = Hyper(actor_lr=1e-3, critic_lr=2e-3, discount=0.99, decay=0.95, entropy=0.01)
+    fitted = fit(Learner(env, config), env.default_params, [hyper] * 3, [jax.random.key(i) for i in range(3)])
+    length = 1.0 / fitted.metrics["ended"].mean(axis=1)  # steps an episode, over all seeds
+    # A random policy keeps the pole up for about 22 steps.
+    assert 15 < 1.0 / fitted.metrics["ended"][:5].mean() < 40
+    assert np.median(length[-100:]) > 120
+
+
+def test_learns_the_default_world_beyond_local_and_nearest():
+    env, params = make(users=10, servers=16)
+    config = TrainConfig(updates=400, envs=16, rollout=10, chunk=50)
+    fitted = fit(Learner(env, config), params, [Hyper()], [jax.random.key(0)])
+    rewards = fitted.metrics["reward"][:, 0]
+    assert rewards[-20:].mean() > rewards[:10].mean() + 0.15
+    agent = member(fitted.state.params, 0)
+    policy = Learner(env, config).policy(agent)
+    reward = evaluate(env, params, policy, jax.random.key(9), 16)["reward"].mean()
+    assert reward > rewards[:10].mean() + 0.15
