@@ -15,7 +15,7 @@ from eco_jax.env.metrics import slot_metrics
 from eco_jax.env.mobility import MODELS
 from eco_jax.env.mobility.fixes import dead_reckoning
 from eco_jax.env.observe import candidate_fading, observe, view
-from eco_jax.env.outcome import Cpu, Decision, cpu, evaluate, rates
+from eco_jax.env.outcome import Decision, believed, cpu, evaluate, rates
 from eco_jax.env.params import EnvParams
 from eco_jax.env.placement import admit
 from eco_jax.env.state import Hardware, Memory, Observation, Outcome, Place, State, Task, View
@@ -130,14 +130,11 @@ def _predicted_by_twin(
     def pick(leaf: Array) -> Array:
         return jnp.take_along_axis(leaf, act.choice[:, None], axis=1)[:, 0]
 
-    def believed(frequency: Array, mean: Array, variance: Array) -> Cpu:
-        return cpu(frequency, twin.expected_slowdown(mean, variance, params.slowdown_mean, params.slowdown_spread))
-
     expected = evaluate(
         config, params, data=seen.data, cycles=seen.cycles, deadline=seen.deadline, power=seen.power,
         rate_up=pick(seen.rate_up), rate_down=pick(seen.rate_down),
-        device=believed(seen.device, seen.device_mean, seen.device_variance),
-        server=believed(pick(seen.server), pick(seen.server_mean), pick(seen.server_variance)),
+        device=believed(params, seen.device, seen.device_mean, seen.device_variance),
+        server=believed(params, pick(seen.server), pick(seen.server_mean), pick(seen.server_variance)),
         decision=decision._replace(load=pick(seen.others) + 1.0),
         migration_time=params.migration_time + params.migration_error,
     )  # fmt: skip

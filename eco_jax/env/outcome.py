@@ -9,7 +9,7 @@ from jaxtyping import Float
 from eco_jax.env.config import EnvConfig
 from eco_jax.env.params import EnvParams
 from eco_jax.env.state import Outcome
-from eco_jax.model import energy, latency, objective, qoe, radio, tasks
+from eco_jax.model import energy, latency, objective, qoe, radio, tasks, twin
 from eco_jax.model.types import Count, Flag, Real
 
 
@@ -174,3 +174,13 @@ def _energy(
 def cpu(frequency: Float[Array, "*#shape"], slowdown: Float[Array, "*#shape"]) -> Cpu:
     """A CPU from its nominal rate and its slowdown (true or expected): f~ = delta f."""
     return Cpu(frequency, slowdown * frequency)
+
+
+def believed(
+    params: EnvParams,
+    frequency: Float[Array, "*#shape"],
+    mean: Float[Array, "*#shape"],
+    variance: Float[Array, "*#shape"],
+) -> Cpu:
+    """A CPU as a belief N(mean, variance) about its fluctuation expects it."""
+    return cpu(frequency, twin.expected_slowdown(mean, variance, params.slowdown_mean, params.slowdown_spread))

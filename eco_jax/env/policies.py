@@ -9,10 +9,10 @@ from jax import Array
 from jaxtyping import Bool, Int, PRNGKeyArray
 
 from eco_jax.env.config import EnvConfig
-from eco_jax.env.outcome import Cpu, Decision, cpu, evaluate
+from eco_jax.env.outcome import Cpu, Decision, believed, evaluate
 from eco_jax.env.params import EnvParams
 from eco_jax.env.state import Outcome, View
-from eco_jax.model import tasks, twin
+from eco_jax.model import tasks
 
 Rule = Callable[[PRNGKeyArray, View, EnvParams], Int[Array, "users 4"]]
 """A rule: (key, what it sees, parameters) -> action."""
@@ -65,14 +65,11 @@ def expected_outcomes(
         (local, edge [users, candidates, levels], h [users, candidates]).
     """
 
-    def believed(frequency: Array, mean: Array, variance: Array) -> Cpu:
-        return cpu(frequency, twin.expected_slowdown(mean, variance, params.slowdown_mean, params.slowdown_spread))
-
     def wide(leaf: Array) -> Array:
         return leaf.reshape(leaf.shape + (1,) * (3 - leaf.ndim))
 
-    device = believed(seen.device, seen.device_mean, seen.device_variance)
-    server = believed(seen.server, seen.server_mean, seen.server_variance)
+    device = believed(params, seen.device, seen.device_mean, seen.device_variance)
+    server = believed(params, seen.server, seen.server_mean, seen.server_variance)
     h = tasks.migrates(jnp.ones_like(seen.legal), seen.candidates, seen.last_server[:, None], seen.replica[:, None])
     nothing = jnp.zeros((1, 1, 1), bool)
 

@@ -1,5 +1,6 @@
 """The host's side of training: compile once, run chunk after chunk, report, stop where something is wrong."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -70,8 +71,6 @@ def member(tree: Any, index: int) -> Any:
 
 def stack_levels(params: Any, levels: Sequence[str]) -> tuple[Any, Any]:
     """Environment parameters whose members differ in the level of knowledge alone, and their vmap axes."""
-    import dataclasses
-
     knowledge = stack([params.with_knowledge(level).knowledge for level in levels])
     axes = dataclasses.replace(
         jax.tree.map(lambda _: None, params), knowledge=jax.tree.map(lambda _: 0, params.knowledge)
