@@ -4,12 +4,20 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 
 from eco_jax.env.config import EnvConfig
 from eco_jax.env.observe import legal_candidates
 from eco_jax.env.params import EnvParams
 from eco_jax.env.state import State
+
+
+def pick(leaf: Shaped[Array, "#users candidates"], choice: Int[Array, " users"]) -> Shaped[Array, " users"]:
+    """Each user's entry of `leaf` at its choice. Selects instead of a gather: they fuse with what is around them."""
+    taken = jnp.broadcast_to(leaf[:, 0], choice.shape)
+    for k in range(1, leaf.shape[1]):
+        taken = jnp.where(choice == k, leaf[:, k], taken)
+    return taken
 
 
 class Act(NamedTuple):
@@ -29,17 +37,17 @@ def interpret(config: EnvConfig, state: State, action: Int[Array, "users 4"], pa
     """The action as legal decisions: an illegal target or factor counts as local, a sync without a twin as none."""
     target = action[:, 0]
     choice = jnp.clip(target - 1, 0, config.candidates - 1)
-    legal = jnp.take_along_axis(legal_candidates(config, state, params), choice[:, None], axis=1)[:, 0]
+    legal = pick(legal_candidates(config, state, params), choice)
     offloaded = (target >= 1) & (target <= config.candidates) & legal
-    levels = len(config.beta_levels)
-    offloaded &= (action[:, 1] >= 0) & (action[:, 1] < levels)
-    level = jnp.clip(action[:, 1], 0, levels - 1)
-    server = jnp.take_along_axis(state.place.candidates, choice[:, None], axis=1)[:, 0]
+    level = action[:, 1]
+    levels = jnp.asarray(config.beta_levels)[None]
+    offloaded &= (level >= 0) & (level < levels.shape[1])
+    server = pick(state.place.candidates, choice)
     return Act(
         offloaded=offloaded,
         choice=jnp.where(offloaded, choice, 0),
         server=jnp.where(offloaded, server, -1),
-        beta=jnp.where(offloaded, jnp.asarray(config.beta_levels)[level], 0.0),
+        beta=jnp.where(offloaded, pick(levels, level), 0.0),
         cache=offloaded & (action[:, 2] == 1),
         sync=(action[:, 3] == 1) & params.knowledge.sync,
     )

@@ -4,12 +4,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array
-from jax.scipy.special import ndtri
+from jax import Array, lax
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from eco_jax.env import belief, topology
-from eco_jax.env.action import Act, interpret
+from eco_jax.env.action import Act, interpret, pick
 from eco_jax.env.config import EnvConfig
 from eco_jax.env.metrics import slot_metrics
 from eco_jax.env.mobility import MODELS
@@ -20,6 +19,7 @@ from eco_jax.env.params import EnvParams
 from eco_jax.env.placement import admit
 from eco_jax.env.state import Hardware, Memory, Observation, Outcome, Place, State, Task, View
 from eco_jax.model import tasks, twin
+from eco_jax.random import uniform
 
 
 class Draws(NamedTuple):
@@ -40,10 +40,10 @@ def _draw(config: EnvConfig, key: PRNGKeyArray) -> Draws:
     both = config.users + config.servers
     # One draw, split by slicing: many small ones cost more than the numbers themselves.
     columns = 4 + links + moves
-    flat = jax.random.uniform(key, (config.users * columns + 3 * both,))
+    flat = uniform(key, config.users * columns + 3 * both)
     user = flat[: config.users * columns].reshape(config.users, columns)
-    # fp32 uniforms are multiples of 2^-23 in [0, 1): half a step up keeps the normals finite.
-    normal = ndtri(flat[config.users * columns :] + 2.0**-24).reshape(3, both)
+    # The uniforms are multiples of 2^-23 in [0, 1): half a step up keeps the normals finite.
+    normal = 2.0**0.5 * lax.erf_inv(2.0 * flat[config.users * columns :] - (1.0 - 2.0**-23)).reshape(3, both)
     return Draws(user[:, :4], user[:, 4 : 4 + links], user[:, 4 + links :], normal[0], normal[1:])
 
 
@@ -59,7 +59,7 @@ def _task(config: EnvConfig, draws: Draws, params: EnvParams) -> Task:
         cycles=tasks.required_cycles(data, density, config.density_unit),
         deadline=_between(draws.task[:, 2], params.deadline_min, params.deadline_max),
         power=_between(draws.task[:, 3], params.power_min, params.power_max),
-        fading=jnp.maximum(-jnp.log1p(-draws.fading), params.fading_floor),
+        fading=jnp.maximum(-jnp.log(1.0 - draws.fading), params.fading_floor),  # 1 - uniform is exact, and above 0
     )
 
 
@@ -67,13 +67,12 @@ def _place(config: EnvConfig, motion: Any, params: EnvParams) -> Place:
     candidates, distance = topology.nearest(motion.position, params.sites, config.candidates)
     predicts = params.knowledge.telemetry
     point = jnp.where(predicts, dead_reckoning(motion.fixes, motion.position, params), motion.position)
-    away = topology.distances(point, params.sites)
     return Place(
         position=motion.position,
         candidates=candidates,
         distance=distance,
-        predicted_distance=jnp.take_along_axis(away, candidates, axis=1),
-        predicted_server=jnp.argmin(away, axis=1).astype(jnp.int32),
+        predicted_distance=topology.distances(point, params.sites, candidates),
+        predicted_server=topology.nearest(point, params.sites, 1)[0][:, 0],
         fix_age=jnp.where(predicts, motion.fixes.age, 0.0),
     )
 
@@ -81,7 +80,7 @@ def _place(config: EnvConfig, motion: Any, params: EnvParams) -> Place:
 def reset(config: EnvConfig, key: PRNGKeyArray, params: EnvParams) -> tuple[Observation, State]:
     """A new episode: hardware, users, fluctuations in their stationary state, beliefs at the prior."""
     hardware_key, key = jax.random.split(key)
-    u = jax.random.uniform(hardware_key, (2 * config.users + config.servers,))
+    u = uniform(hardware_key, 2 * config.users + config.servers)
     users, servers = config.users, config.servers
     hardware = Hardware(
         device=_between(u[:users], params.device_min, params.device_max),
@@ -127,15 +126,15 @@ def _predicted_by_twin(
 ) -> tuple[Float[Array, " users"], Float[Array, " users"]]:
     """Latency and migration cost (s) that the belief expects of the action taken."""
 
-    def pick(leaf: Array) -> Array:
-        return jnp.take_along_axis(leaf, act.choice[:, None], axis=1)[:, 0]
+    def own(leaf: Array) -> Array:
+        return pick(leaf, act.choice)
 
     expected = evaluate(
         config, params, data=seen.data, cycles=seen.cycles, deadline=seen.deadline, power=seen.power,
-        rate_up=pick(seen.rate_up), rate_down=pick(seen.rate_down),
+        rate_up=own(seen.rate_up), rate_down=own(seen.rate_down),
         device=believed(params, seen.device, seen.device_mean, seen.device_variance),
-        server=believed(params, pick(seen.server), pick(seen.server_mean), pick(seen.server_variance)),
-        decision=decision._replace(load=pick(seen.others) + 1.0),
+        server=believed(params, own(seen.server), own(seen.server_mean), own(seen.server_variance)),
+        decision=decision._replace(load=own(seen.others) + 1.0),
         migration_time=params.migration_time + params.migration_error,
     )  # fmt: skip
     return expected.latency, expected.migration
@@ -167,15 +166,14 @@ def step(
     load = _count(act.server, config.servers)
     access = act.server if config.access == "direct" else place.candidates[:, 0]
     radio = jnp.where(act.offloaded, access, -1)
-    radio_load = _count(radio, config.servers)
-
-    def true_rates(contenders: Any) -> tuple[Array, Array]:
+    if config.spectrum == "shared":
+        radio_load = _count(radio, config.servers)
         link = act.choice if config.access == "direct" else jnp.zeros_like(act.choice)
-        distance = jnp.take_along_axis(place.distance, link[:, None], axis=1)[:, 0]
-        fading = jnp.take_along_axis(candidate_fading(config, state), link[:, None], axis=1)[:, 0]
-        return rates(config, params, distance, task.power, fading, contenders)
-
-    up, down = true_rates(jnp.maximum(radio_load[access], 1) if config.spectrum == "shared" else 1.0)
+        distance, fading = pick(place.distance, link), pick(candidate_fading(config, state), link)
+        up, down = rates(config, params, distance, task.power, fading, jnp.maximum(radio_load[access], 1))
+    else:
+        radio_load = state.memory.radio_load  # nobody contends, so nobody is counted
+        up, down = pick(seen.rate_up, act.choice), pick(seen.rate_down, act.choice)
 
     # What becomes of the placements
     h = tasks.migrates(act.offloaded, act.server, state.last_server, state.replica)
@@ -198,7 +196,7 @@ def step(
     )
     true_device = cpu(hardware.device, twin.slowdown(state.x_device, params.slowdown_mean, params.slowdown_spread))
     slow = twin.slowdown(state.x_server, params.slowdown_mean, params.slowdown_spread)
-    true_server = cpu(hardware.server[act.server], slow[act.server])
+    true_server = cpu(pick(seen.server, act.choice), slow[act.server])
 
     def at_load(taken: Array) -> Outcome:
         return evaluate(
@@ -210,16 +208,16 @@ def step(
     outcome = at_load(decision.load)
     reward, team = _credit(config, act, outcome, lambda: at_load(jnp.maximum(decision.load - 1.0, 1.0)))
     twin_latency, twin_migration = _predicted_by_twin(config, seen, act, decision, params)
-    metrics = slot_metrics(config, params, state, act, decision, outcome, asked, team, true_server)
+    metrics = slot_metrics(config, params, state, act, decision, outcome, seen, asked, team, true_server)
 
     # What is measured of this slot, one slot old when it is used
-    synced = jnp.where(act.sync[:, None], place.candidates, -1).reshape(-1)
+    synced = jnp.where(act.sync[:, None], place.candidates, config.servers).reshape(-1)
     learnt = belief.learn(
         state.belief, state.x_device, state.x_server,
         executed_device=act.beta < 1.0,
         executed_server=load > 0,
         synced_device=act.sync,
-        synced_server=jnp.zeros(config.servers + 1, bool).at[synced].set(True)[:-1],
+        synced_server=jnp.zeros(config.servers, bool).at[synced].set(True, mode="drop"),
         noise=draws.measurement,
         params=params,
     )  # fmt: skip
@@ -264,6 +262,6 @@ def _credit(
     if config.credit == "difference":
         # What each user on a server would gain if one task less ran there; a user causes this to all but itself.
         harm = jnp.where(act.offloaded, own - alone().reward, 0.0)
-        together = (act.server[:, None] == act.server[None, :]) & act.offloaded[:, None]
-        return own + together @ harm - harm, team
+        together = act.server[:, None] == act.server[None, :]
+        return own + jnp.sum(jnp.where(together, harm[:, None], 0.0), axis=0) - harm, team
     return own, team

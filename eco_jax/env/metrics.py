@@ -4,11 +4,11 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float
 
-from eco_jax.env.action import Act
+from eco_jax.env.action import Act, pick
 from eco_jax.env.config import EnvConfig
-from eco_jax.env.outcome import Cpu, Decision
+from eco_jax.env.outcome import Cpu, Decision, believed
 from eco_jax.env.params import EnvParams
-from eco_jax.env.state import Outcome, State
+from eco_jax.env.state import Outcome, State, View
 from eco_jax.model import tasks, twin
 
 
@@ -19,6 +19,7 @@ def slot_metrics(
     act: Act,
     decision: Decision,
     outcome: Outcome,
+    seen: View,
     asked: Bool[Array, " users"],
     team: Float[Array, ""],
     server: Cpu,
@@ -32,10 +33,8 @@ def slot_metrics(
     """
     moved = tasks.migrates(act.offloaded, act.server, state.last_server, jnp.full_like(state.replica, -1))
     bits = tasks.offloaded_bits(act.beta, state.task.data)
-    estimated = twin.expected_slowdown(
-        state.belief.server_mean, state.belief.server_variance, params.slowdown_mean, params.slowdown_spread
-    )[act.server]
-    gap = twin.discrepancy(act.beta * state.task.cycles, server.rate, server.frequency * (1.0 - estimated))
+    believes = (pick(leaf, act.choice) for leaf in (seen.server, seen.server_mean, seen.server_variance))
+    gap = twin.discrepancy(act.beta * state.task.cycles, server.rate, believed(params, *believes).rate)
     if config.printed:
         migration = tasks.migration_cost_printed(decision.migrates, bits, params.migration_time)
     else:
@@ -58,6 +57,8 @@ def slot_metrics(
         "eq5_printed": eq5,
         **{f"energy/{name}": value for name, value in outcome.terms._asdict().items()},
     }
-    means = {name: jnp.mean(value, dtype=jnp.float32) for name, value in per_user.items()}
+    # One mean over them all: two dozen small ones cost more than the numbers.
+    rows = [jnp.broadcast_to(value, act.beta.shape).astype(jnp.float32) for value in per_user.values()]
+    means = dict(zip(per_user, jnp.mean(jnp.stack(rows), axis=1), strict=True))
     load_max = jnp.max(jnp.where(act.offloaded, decision.load, 0.0))
     return {"reward": team, **means, "load_max": load_max}

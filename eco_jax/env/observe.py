@@ -5,10 +5,10 @@ from jax import Array
 from jaxtyping import Bool, Float, Real
 
 from eco_jax.env.config import EnvConfig
-from eco_jax.env.outcome import rates
+from eco_jax.env.outcome import believed, rates
 from eco_jax.env.params import EnvParams
 from eco_jax.env.state import Observation, State, View
-from eco_jax.model import tasks, twin
+from eco_jax.model import tasks
 
 
 def legal_candidates(config: EnvConfig, state: State, params: EnvParams) -> Bool[Array, "users candidates"]:
@@ -117,10 +117,9 @@ def features(config: EnvConfig, seen: View, params: EnvParams) -> Float[Array, "
     scale = p.migration_time * p.data_max  # seconds: the largest migration
     scale = jnp.where(scale > 0.0, scale, 1.0)
 
-    slow = twin.expected_slowdown(seen.device_mean, seen.device_variance, p.slowdown_mean, p.slowdown_spread)
-    local_time = seen.cycles / (seen.device * (1.0 - slow))
-    slow = twin.expected_slowdown(seen.server_mean, seen.server_variance, p.slowdown_mean, p.slowdown_spread)
-    edge_time = (seen.others + 1.0) * seen.cycles[:, None] / (seen.server * (1.0 - slow))
+    local_time = seen.cycles / believed(p, seen.device, seen.device_mean, seen.device_variance).rate
+    server = believed(p, seen.server, seen.server_mean, seen.server_variance)
+    edge_time = (seen.others + 1.0) * seen.cycles[:, None] / server.rate
     upload_time = seen.data[:, None] / seen.rate_up
     deadline = seen.deadline[:, None]
     spacing = p.side / jnp.sqrt(1.0 * config.servers)
@@ -154,7 +153,7 @@ def features(config: EnvConfig, seen: View, params: EnvParams) -> Float[Array, "
         _centred(seen.server, p.server_min, p.server_max),
         seen.server_mean,
         seen.server_variance,
-        jnp.log1p(seen.others),
+        jnp.log(1.0 + seen.others),
         seen.served * 1.0,
         seen.holds * 1.0,
         _squash(edge_time / deadline),

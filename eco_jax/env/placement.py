@@ -24,8 +24,10 @@ def admit(
         capacity: replicas that a server can hold.
     """
     index = jnp.arange(server.shape[0])
-    same = server[:, None] == server[None, :]
-    before = (bits[None, :] > bits[:, None]) | ((bits[None, :] == bits[:, None]) & (index[None, :] < index[:, None]))
-    rank = jnp.sum(same & wanted[None, :] & before, axis=1)
-    held = jnp.sum(replica[None, :] == server[:, None], axis=1)
-    return wanted & (rank + held < capacity)
+    # The others lead and the users follow: sums of floats over a leading axis are vector instructions.
+    others_bits, own_bits = bits[:, None], bits[None, :]
+    before = (others_bits > own_bits) | ((others_bits == own_bits) & (index[:, None] < index[None, :]))
+    ahead = wanted[:, None] & before & (server[:, None] == server[None, :])
+    held = replica[:, None] == server[None, :]
+    taken = jnp.where(ahead, 1.0, 0.0) + jnp.where(held, 1.0, 0.0)
+    return wanted & (jnp.sum(taken, axis=0) < capacity)

@@ -99,7 +99,7 @@ class Memory(NamedTuple):
     load: Int[Array, " servers"]
     """n_i, tasks on each server"""
     radio_load: Int[Array, " servers"]
-    """users that sent to each server"""
+    """users that sent to each server (counted only where they share its spectrum)"""
 
 
 class State(NamedTuple):

@@ -22,16 +22,31 @@ def even_sites(servers: int, side: float) -> np.ndarray:
     return np.asarray(sites, np.float32)
 
 
-def distances(points: Float[Array, "users 2"], sites: Float[Array, "servers 2"]) -> Float[Array, "users servers"]:
-    """Distance of every user to every server, m."""
-    dx = points[:, None, 0] - sites[None, :, 0]
-    dy = points[:, None, 1] - sites[None, :, 1]
-    return jnp.sqrt(dx**2 + dy**2)
+def distances(
+    points: Float[Array, "users 2"], sites: Float[Array, "servers 2"], candidates: Int[Array, "users k"]
+) -> Float[Array, "users k"]:
+    """Distance of every user to its candidates, m."""
+    way = points[:, None] - sites[candidates]
+    return jnp.sqrt(way[..., 0] ** 2 + way[..., 1] ** 2)
 
 
 def nearest(
     points: Float[Array, "users 2"], sites: Float[Array, "servers 2"], k: int
 ) -> tuple[Int[Array, "users k"], Float[Array, "users k"]]:
-    """The k nearest servers of every user, nearest first (ties by index), and their distances, m."""
-    negative, index = lax.top_k(-distances(points, sites), k)
-    return index, -negative
+    """The k nearest servers of every user, nearest first (ties by index), and their distances, m.
+
+    Found in k rounds of minima over the servers. With the users innermost these are vector instructions: at k = 4
+    half the time of a sort or a top-k, and an eighth of an argmin over the last axis at k = 1.
+    """
+    servers = sites.shape[0]
+    # Indices as floats, exact up to 2^24: minima of integers are slower.
+    index = lax.broadcasted_iota(jnp.float32, (servers, points.shape[0]), 0)
+    square = (points[None, :, 0] - sites[:, None, 0]) ** 2 + (points[None, :, 1] - sites[:, None, 1]) ** 2
+    found, squares = [], []
+    for _ in range(k):
+        least = jnp.min(square, axis=0)
+        which = jnp.min(jnp.where(square == least, index, servers), axis=0)
+        square = jnp.where(index == which, jnp.inf, square)
+        found.append(which)
+        squares.append(least)
+    return jnp.stack(found, axis=1).astype(jnp.int32), jnp.sqrt(jnp.stack(squares, axis=1))

@@ -16,7 +16,8 @@ def path_gain(distance: Real, reference_gain: Real, reference_distance: Real, ex
 
     The default, -98 dB at 150 m with exponent 3.5, lies between 3GPP TR 38.901 UMi LoS and NLoS at 3.5 GHz.
     """
-    return reference_gain * (jnp.maximum(distance, MIN_DISTANCE) / reference_distance) ** (-exponent)
+    ratio = jnp.maximum(distance, MIN_DISTANCE) / reference_distance
+    return reference_gain * jnp.exp(-exponent * jnp.log(ratio))  # ratio^-exponent, which is a scalar call on CPUs
 
 
 def path_gain_umi(distance: Real, carrier: Real, height_bs: Real, height_ut: Real) -> Real:

@@ -5,14 +5,14 @@ Gaussian belief N(m, v) about x, N(0, 1) at the start: a scalar Kalman filter.
 """
 
 import jax.numpy as jnp
-from jax.scipy.special import ndtr
+from jax import lax
 
 from eco_jax.model.types import Real
 
 
 def slowdown(x: Real, mean: Real, spread: Real) -> Real:
     """Delta = mean * (1 + spread * (2 Phi(x) - 1)), -: E[delta] = mean exactly; below 1 while mean (1 + spread) < 1."""
-    return mean * (1.0 + spread * (2.0 * ndtr(x) - 1.0))
+    return mean * (1.0 + spread * lax.erf(x * 0.5**0.5))  # erf(x / sqrt 2) = 2 Phi(x) - 1
 
 
 def next_fluctuation(x: Real, noise: Real, correlation: Real) -> Real:

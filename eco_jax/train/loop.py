@@ -82,29 +82,36 @@ class Learner:
         return jax.vmap(self.env.reset, in_axes=(0, None))(jax.random.split(key, self.config.envs), env_params)
 
     def _slot(
-        self, network: Network, params: Params, env_params: Any, carry: tuple[Observation, Any], key: PRNGKeyArray
+        self,
+        network: Network,
+        params: Params,
+        env_params: Any,
+        carry: tuple[Observation, Any],
+        keys: Key[Array, " more"],
     ) -> tuple[tuple[Observation, Any], tuple[Any, dict[str, Array]]]:
-        """One slot in every environment, and its reset where episodes end at times of their own."""
+        """One slot in every environment, and its reset where episodes end at times of their own.
+
+        `keys`: one for the actions, one for each environment, and one for the resets.
+        """
         observation, env_state = carry
-        act, world = jax.random.split(key)
         logits, _ = network.apply(params, observation.features)
-        action = sample(self.heads, act, logits, observation.mask)
-        keys = jax.random.split(world, self.config.envs)
+        action = sample(self.heads, keys[0], logits, observation.mask)
         new, env_state, reward, terminated, truncated, info = jax.vmap(self.env.step, in_axes=(0, 0, 0, None))(
-            keys, env_state, action, env_params
+            keys[1:-1], env_state, action, env_params
         )
         ended = terminated | truncated
         fixed = self.env.fixed_horizon is not None
         seen = (observation.features, observation.mask, action, reward)
         step = (*seen, None if fixed else new.features, terminated, ended)
         if not fixed:
-            fresh = self._reset(jax.random.fold_in(key, 1), env_params)
+            fresh = self._reset(keys[-1], env_params)
 
             def choose(a: Array, b: Array) -> Array:
                 return jnp.where(ended.reshape(ended.shape + (1,) * (a.ndim - 1)), a, b)
 
             new, env_state = jax.tree.map(choose, fresh, (new, env_state))
-        return (new, env_state), (step, jax.tree.map(jnp.mean, info["metrics"]))
+        # Reduced over the environments only once a rollout: small sums at every slot cost more than they save.
+        return (new, env_state), (step, info["metrics"])
 
     def update(
         self, state: TrainState, hyper: dict[str, Array], env_params: Any, index: Array, total: Array
@@ -128,7 +135,7 @@ class Learner:
         (observation, env_state), (steps, metrics) = lax.scan(
             partial(self._slot, network, state.params, env_params),
             start,
-            jax.random.split(rollout_key, self.config.rollout),
+            jax.random.split(rollout_key, (self.config.rollout, self.config.envs + 2)),
         )
         features, mask, action, reward, next_features, terminated, ended = steps
         if next_features is None:

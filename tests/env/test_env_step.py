@@ -88,9 +88,9 @@ def test_memory(played):
     assert memory.load.tolist() == [2, 0, 1, 0, 0, 0, 0, 0, 0]
     assert state.last_server.tolist() == [0, 0, 2, 7]
     assert state.replica.tolist() == [1, -1, 4, -1]
-    # Access servers: 0, 1, 5; nobody for user 3.
+    # Access servers: 0, 1, 5; nobody for user 3. Nobody shares a link, so nobody is counted.
     assert memory.radio.tolist() == [0, 1, 5, -1]
-    assert memory.radio_load.tolist() == [1, 1, 0, 0, 0, 1, 0, 0, 0]
+    assert memory.radio_load.tolist() == [0] * 9
 
 
 def test_twin_latency(played):

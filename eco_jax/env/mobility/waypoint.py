@@ -49,7 +49,7 @@ def move(
     """
     new_target, new_speed = _leg(uniform, params)
     way = motion.target - motion.position
-    length = jnp.sqrt(jnp.sum(way**2, axis=1))
+    length = jnp.sqrt(way[:, 0] ** 2 + way[:, 1] ** 2)
     reach = motion.speed * params.slot
     arrives = length <= reach
 
@@ -59,7 +59,7 @@ def move(
     rest = params.slot - jnp.where(arrives, length / jnp.maximum(motion.speed, 1e-6), 0.0)
 
     way = target - start
-    length = jnp.sqrt(jnp.sum(way**2, axis=1))
+    length = jnp.sqrt(way[:, 0] ** 2 + way[:, 1] ** 2)
     fraction = jnp.minimum(1.0, speed * rest / jnp.maximum(length, 1e-6))
     position = start + way * fraction[:, None]
     return Motion(position, target, speed, fixes.update(motion.fixes, position, t, params))

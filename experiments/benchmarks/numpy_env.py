@@ -1,0 +1,355 @@
+"""The default world as a batched NumPy environment: the cross-check of `eco_jax`, and the baseline for its speed.
+
+Vectorised over environments and users. Default world only: repaired equations, access by the nearest server, soft
+coverage, one channel a link, power-law path loss, energy as power times time, branches in parallel, random waypoint
+with a fix every slot, four candidates. All four levels of knowledge.
+"""
+
+import numpy as np
+from numpy_rules import (
+    FACTORS,
+    LEVELS,
+    World,
+    admit,
+    centred,
+    count_by,
+    expected_slowdown,
+    linear,
+    link_rate,
+    measure,
+    move,
+    nearest,
+    path_gain,
+    satisfaction,
+    server_grid,
+    slowdown,
+    squared_distance,
+    squash,
+)
+
+WORLD = World()
+HEADS = (1 + WORLD.candidates, len(FACTORS), 2, 2)
+USER_FEATURES, CANDIDATE_FEATURES = 20, 12
+FEATURES = USER_FEATURES + WORLD.candidates * CANDIDATE_FEATURES
+CREDITS = ("user", "difference")
+
+Draws = dict[str, np.ndarray]
+
+
+class NumpyEco:
+    """Users that offload tasks to edge servers, in `envs` independent copies.
+
+    Arrays are [envs, users] unless said otherwise, SI units. A server is an index below `servers`, -1 for none.
+    """
+
+    def __init__(
+        self,
+        envs: int,
+        users: int = 30,
+        servers: int = 45,
+        knowledge: str = "twin",
+        credit: str = "difference",
+        seed: int = 0,
+        dtype: type = np.float32,
+    ) -> None:
+        """Make the environments; `reset` before the first step.
+
+        Args:
+            envs: Copies, at least 1.
+            users: Users in each, at least 1.
+            servers: Servers in each, at least 4.
+            knowledge: "none", "telemetry", "twin" or "truth".
+            credit: Reward given to a user: "user" (its own) or "difference" (with what its load does to others).
+            seed: Of the generator that draws whatever the caller does not.
+            dtype: np.float32 for speed, np.float64 to check.
+        """
+        if knowledge not in LEVELS:
+            raise ValueError(f"knowledge must be one of {', '.join(LEVELS)}; got {knowledge!r}")
+        if credit not in CREDITS:
+            raise ValueError(f"credit must be one of {', '.join(CREDITS)}; got {credit!r}")
+        if servers < WORLD.candidates:
+            raise ValueError(f"at least {WORLD.candidates} servers are needed; got {servers}")
+        self.envs, self.users, self.servers = envs, users, servers
+        self.knowledge, self.credit = knowledge, credit
+        self.dtype = np.dtype(dtype)
+        self.rng = np.random.default_rng(seed)
+        self.site = server_grid(servers, WORLD.side).astype(self.dtype)
+        self.spacing = WORLD.side / servers**0.5
+        self.factors = np.array(FACTORS, self.dtype)
+        # Servers of all environments share one flat index, so that counts and look-ups are single calls.
+        self.first = (np.arange(envs) * servers)[:, None]
+        self.mask = np.ones((envs, users, sum(HEADS)), bool)
+        self.mask[..., -1] = knowledge == "twin"
+        self.mask.setflags(write=False)
+
+    def reset(self, draws: Draws | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Begin an episode in every environment.
+
+        Args:
+            draws: `task` [envs, users, 4] (data, density, deadline, power), `fading` [envs, users], `mobility`
+                [envs, users, 5] (target x, y; speed; start x, y) and `hardware` [envs, 2 * users + servers] (device
+                CPU, service size, server CPU), uniforms on [0, 1); `fluctuation` [envs, users + servers], standard
+                normals. None draws them.
+
+        Returns:
+            Features [envs, users, 68] and mask of legal choices [envs, users, 13].
+        """
+        shape, n_users = (self.envs, self.users), self.users
+        if draws is None:
+            draws = self._draw() | {"hardware": self._uniform(self.envs, 2 * n_users + self.servers)}
+        draws = self._convert(draws)
+        hardware, mobility = draws["hardware"], draws["mobility"]
+        self.slot = 0
+        self.device = linear(hardware[:, :n_users], WORLD.device)
+        self.service = linear(hardware[:, n_users : 2 * n_users], WORLD.service)
+        self.server = linear(hardware[:, 2 * n_users :], WORLD.server)
+        self.position = WORLD.side * mobility[..., 3:]
+        self.before = self.position  # the fix before the last; equal to it, dead reckoning stands still
+        self.target = WORLD.side * mobility[..., :2]
+        self.speed = linear(mobility[..., 2], WORLD.speed)
+        self.x = draws["fluctuation"]  # hidden states of CPUs, [envs, users + servers], users first
+        self.mean, self.variance = np.zeros_like(self.x), np.ones_like(self.x)  # the belief about x
+
+        self.load = np.zeros(self.envs * self.servers, self.dtype)  # tasks on every server in the last slot
+        self.ran = np.full(shape, -1)  # where the last slot's task ran
+        self.last_server = np.full(shape, -1)  # where the last offloaded task ran
+        self.replica = np.full(shape, -1)
+        zero = np.zeros(shape, self.dtype)
+        self.memory_data = zero + sum(WORLD.data) / 2
+        self.memory_cycles = zero + sum(WORLD.data) * sum(WORLD.density) / 4
+        self.last_latency = self.twin_latency = self.last_migration = self.twin_migration = self.last_bits = zero
+        self._begin_slot(draws)
+        return self._observe(), self.mask
+
+    def step(
+        self, action: np.ndarray, draws: Draws | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool, dict[str, np.ndarray]]:
+        """Carry out one slot in every environment. Does not start again by itself.
+
+        Args:
+            action: Integers [envs, users, 4]: target (0 local, k the k-th candidate), β level, cache, sync.
+            draws: As for `reset` without `hardware`, for the next slot, and `measurement` [envs, 2, users + servers],
+                standard normals (telemetry, sync) for this one. None draws them.
+
+        Returns:
+            Features [envs, users, 68] and mask [envs, users, 13] of the next slot; reward after credit [envs, users];
+            whether the episode ends here (truncation, in all environments at once); and what happened, [envs, users]
+            each: latency in s, energy and its terms in J, qoe, reward before credit, migrates, placed and load.
+        """
+        draws = self._convert(self._draw() if draws is None else draws)
+        offloaded = action[..., 0] > 0
+        column = np.maximum(action[..., 0] - 1, 0)
+        chosen = np.take_along_axis(self.candidates, column[..., None], axis=-1)[..., 0]
+        at = self.first + chosen
+        beta = np.where(offloaded, self.factors[action[..., 1]], 0)
+
+        # Eq. (1) to (4): what is offloaded, and what moves with it
+        bits, cycles = beta * self.data, beta * self.cycles
+        moves = offloaded & (self.last_server >= 0) & (self.last_server != chosen) & (self.replica != chosen)
+        moved = np.where(moves, bits, 0)
+        migration = WORLD.migration_time * moved
+        twin_migration = (WORLD.migration_time + WORLD.migration_error) * moved
+
+        # Eq. (7): both branches at once, then migration; the twin's view of the same with what it believes
+        load = count_by(at[offloaded], self.load.size).astype(self.dtype)
+        tasks = load[at]
+        away = chosen != self.candidates[..., 0]
+        upload, download = bits / self.rate_up, WORLD.result_ratio * bits / self.rate_down
+        relay = np.where(away, bits / WORLD.backhaul + WORLD.queuing, 0)
+        travel = np.where(offloaded, upload + relay + WORLD.queuing + download, 0)
+        edge = cycles / np.take(self.rate_server, at)
+        local = (self.cycles - cycles) / self.rate_device
+        latency = np.maximum(local, travel + tasks * edge) + migration
+
+        others = self.load[at] - (self.ran == chosen)
+        twin_edge = cycles / np.take(self.belief_server, at)
+        twin_local = (self.cycles - cycles) / self.belief_device
+        twin_latency = np.maximum(twin_local, travel + (others + 1) * twin_edge) + twin_migration
+
+        # Eq. (5): a replica ahead of the user, where that costs at most what the migration would
+        place = self.first + self.predicted
+        wants = offloaded & (action[..., 2] == 1) & (self.predicted != chosen) & (self.replica != self.predicted)
+        wants &= WORLD.placement_time * self.service <= (WORLD.migration_time + WORLD.migration_error) * bits
+        held = count_by((self.first + self.replica)[self.replica >= 0], self.load.size)
+        placed = admit(wants, place, bits, WORLD.replica_slots - held)
+
+        # Eq. (8), (10), (11), (13)
+        sync = (action[..., 3] == 1) & (self.knowledge == "twin")
+        terms = {
+            "energy_edge": WORLD.edge_power * edge,
+            "energy_receive": WORLD.receive_power * upload,
+            "energy_local": WORLD.device_power * local,
+            "energy_upload": self.power * upload,
+            "energy_download": WORLD.power_down * download,
+            "energy_migration": WORLD.migration_power * migration,
+            "energy_placement": WORLD.placement_energy * placed.astype(self.dtype),
+            "energy_twin": np.full_like(bits, WORLD.twin_energy if self.knowledge == "twin" else 0),
+            "energy_sync": WORLD.sync_energy * sync.astype(self.dtype),
+        }
+        energy = sum(terms.values())
+        satisfied = satisfaction(latency, self.deadline, WORLD)
+        cost = WORLD.edge_price * beta + WORLD.migration_price * moves.astype(self.dtype)
+        saved = np.clip((WORLD.budget - cost) / WORLD.budget, 0, 1)
+        qoe = WORLD.qoe_latency * satisfied + (1 - WORLD.qoe_latency) * saved
+        reward = WORLD.w3 * qoe - WORLD.w1 * latency - WORLD.w2 * energy
+        credited = reward
+        if self.credit == "difference":
+            # What one task fewer on its server would change for a user: nothing but the time of the edge branch
+            fewer = np.maximum(local, travel + np.maximum(tasks - 1, 1) * edge) + migration
+            relief = satisfied - satisfaction(fewer, self.deadline, WORLD)
+            harm = offloaded * (WORLD.w3 * WORLD.qoe_latency * relief - WORLD.w1 * (latency - fewer))
+            total = np.bincount(at.ravel(), harm.ravel(), self.load.size).astype(self.dtype)
+            credited = reward + offloaded * (total[at] - harm)
+
+        info = {"latency": latency, "energy": energy, **terms, "qoe": qoe, "reward": reward}
+        info |= {"migrates": moves, "placed": placed, "load": offloaded * tasks}
+
+        self._learn(beta < 1, load > 0, sync, draws)
+        self.load, self.ran = load, np.where(offloaded, chosen, -1)
+        self.last_server = np.where(offloaded, chosen, self.last_server)
+        self.replica = np.where(placed, self.predicted, self.replica)
+        self.memory_data, self.memory_cycles = self.data, self.cycles
+        self.last_latency, self.twin_latency = latency, twin_latency
+        self.last_migration, self.twin_migration, self.last_bits = migration, twin_migration, bits
+        self._advance(draws)
+        self.slot += 1
+        return self._observe(), self.mask, credited, self.slot >= WORLD.slots, info
+
+    def _learn(self, device_ran: np.ndarray, server_ran: np.ndarray, sync: np.ndarray, draws: Draws) -> None:
+        """Telemetry of what ran, then synchronisations, both of this slot's x; then age the belief by a slot."""
+        if self.knowledge not in ("telemetry", "twin"):
+            return
+        noise = draws["measurement"]
+        seen = np.concatenate([device_ran, server_ran.reshape(self.envs, -1)], axis=1)
+        mean, variance = measure(self.mean, self.variance, self.x, WORLD.telemetry_error, noise[:, 0], seen)
+        if self.knowledge == "twin":
+            # A server is read once however many users ask; a user asks for its device and all its candidates
+            asked = np.zeros(self.load.size, bool)
+            asked[(self.first[..., None] + self.candidates)[sync]] = True
+            seen = np.concatenate([sync, asked.reshape(self.envs, -1)], axis=1)
+            mean, variance = measure(mean, variance, self.x, WORLD.sync_error, noise[:, 1], seen)
+        rho = WORLD.correlation
+        self.mean, self.variance = rho * mean, rho**2 * variance + (1 - rho**2)
+
+    def _advance(self, draws: Draws) -> None:
+        """Move the users, let the CPUs fluctuate, and begin the next slot."""
+        mobility = draws["mobility"]
+        self.before = self.position
+        self.position, self.target, self.speed = move(
+            self.position,
+            self.target,
+            self.speed,
+            WORLD.side * mobility[..., :2],
+            linear(mobility[..., 2], WORLD.speed),
+            WORLD.slot,
+        )
+        rho = WORLD.correlation
+        self.x = rho * self.x + (1 - rho**2) ** 0.5 * draws["fluctuation"]
+        self._begin_slot(draws)
+
+    def _begin_slot(self, draws: Draws) -> None:
+        """New tasks, candidates, links and rates, and what is believed and predicted of them."""
+        task = draws["task"]
+        self.data = linear(task[..., 0], WORLD.data)
+        self.cycles = linear(task[..., 1], WORLD.density) * self.data  # Eq. (2)
+        self.deadline = linear(task[..., 2], WORLD.deadline)
+        self.power = linear(task[..., 3], WORLD.power)
+        fading = np.maximum(-np.log1p(-draws["fading"]), WORLD.fading_floor)
+
+        self.candidates, self.distance = nearest(self.position, self.site, WORLD.candidates)
+        attenuation = path_gain(self.distance[..., 0], WORLD) * fading
+        self.rate_up = link_rate(self.power, attenuation, WORLD)
+        self.rate_down = link_rate(WORLD.power_down, attenuation, WORLD)
+
+        delta = slowdown(self.x, WORLD)
+        if self.knowledge == "truth":
+            self.mean, self.variance, estimate = self.x, np.zeros_like(self.x), delta
+        else:
+            estimate = expected_slowdown(self.mean, self.variance, WORLD)
+        self.rate_device = self.device * (1 - delta[:, : self.users])
+        self.rate_server = self.server * (1 - delta[:, self.users :])
+        self.belief_device = self.device * (1 - estimate[:, : self.users])
+        self.belief_server = self.server * (1 - estimate[:, self.users :])
+
+        if self.knowledge == "none":
+            self.predicted, self.distance_ahead = self.candidates[..., 0], self.distance
+        else:
+            ahead = np.clip(2 * self.position - self.before, 0, WORLD.side)
+            squared = squared_distance(ahead, self.site)
+            self.predicted = squared.argmin(axis=-1)
+            self.distance_ahead = np.sqrt(np.take_along_axis(squared, self.candidates, axis=-1))
+
+    def _observe(self) -> np.ndarray:
+        """Features [envs, users, 68]: 20 of the user, then 12 of every candidate."""
+        shape, n_users, candidates = (self.envs, self.users), self.users, self.candidates
+        features = np.empty((*shape, FEATURES), self.dtype)
+        served = self.last_server[..., None] == candidates
+        migration_scale = WORLD.migration_time * WORLD.data[1]
+        user = (
+            centred(self.data, WORLD.data),
+            centred(self.cycles, WORLD.cycles),
+            centred(self.deadline, WORLD.deadline),
+            centred(self.power, WORLD.power),
+            centred(self.service, WORLD.service),
+            centred(self.device, WORLD.device),
+            self.mean[:, :n_users],
+            self.variance[:, :n_users],
+            squash(self.cycles / self.belief_device, self.deadline),
+            centred(self.memory_data, WORLD.data),
+            centred(self.memory_cycles, WORLD.cycles),
+            squash(self.last_latency, WORLD.deadline[1]),
+            squash(self.twin_latency, WORLD.deadline[1]),
+            self.last_migration / migration_scale,
+            self.twin_migration / migration_scale,
+            self.last_bits / WORLD.data[1],
+            0,  # age of the last fix: one comes every slot
+            self.last_server < 0,
+            (self.last_server >= 0) & ~served.any(axis=-1),
+            self.replica < 0,
+        )
+        for column, value in enumerate(user):
+            features[..., column] = value
+
+        at = self.first[..., None] + candidates
+        deadline = self.deadline[..., None]
+        others = self.load[at] - (self.ran[..., None] == candidates)
+        each = (
+            self.distance / self.spacing,
+            self.distance_ahead / self.spacing,
+            self.predicted[..., None] == candidates,
+            np.take(centred(self.server, WORLD.server), at),
+            np.take(self.mean[:, n_users:], at),
+            np.take(self.variance[:, n_users:], at),
+            np.log1p(others),
+            served,
+            self.replica[..., None] == candidates,
+            squash((others + 1) * self.cycles[..., None] / np.take(self.belief_server, at), deadline),
+            squash(self.data / self.rate_up, self.deadline)[..., None],
+            1,  # legal: every candidate is, with soft coverage and no least task
+        )
+        block = features[..., USER_FEATURES:].reshape(*shape, WORLD.candidates, CANDIDATE_FEATURES)  # a view
+        for column, value in enumerate(each):
+            block[..., column] = value
+        return features
+
+    def _uniform(self, *shape: int) -> np.ndarray:
+        return self.rng.random(shape, dtype=self.dtype)
+
+    def _normal(self, *shape: int) -> np.ndarray:
+        return self.rng.standard_normal(shape, dtype=self.dtype)
+
+    def _draw(self) -> Draws:
+        """Draws of one slot; measurement errors only where something is measured."""
+        cpus = self.users + self.servers
+        draws = {
+            "task": self._uniform(self.envs, self.users, 4),
+            "fading": self._uniform(self.envs, self.users),
+            "mobility": self._uniform(self.envs, self.users, 5),
+            "fluctuation": self._normal(self.envs, cpus),
+        }
+        if self.knowledge in ("telemetry", "twin"):
+            draws["measurement"] = self._normal(self.envs, 2, cpus)
+        return draws
+
+    def _convert(self, draws: Draws) -> Draws:
+        return {name: np.asarray(value, self.dtype) for name, value in draws.items()}
