@@ -25,6 +25,23 @@ class Rollout(NamedTuple):
     ended: Bool[Array, "time envs"]
 
 
+def estimate(
+    params: Params, network: Network, rollout: Rollout, discount: Any, decay: Any, residual: bool = False
+) -> tuple[Array, Array, Array]:
+    """Logits [time envs users choices], values and advantages [time envs users] of a rollout.
+
+    No gradient runs through the advantages, unless `residual`: then through V(S) and V(S') both.
+    """
+    logits, values = network.apply(params, rollout.features)
+    later = network.apply(params, rollout.next_features)[1]
+    next_values = later if len(later) == len(values) else jnp.concatenate([values[1:], later])
+    terminated, ended = (
+        jnp.broadcast_to(flag[..., None], values.shape) for flag in (rollout.terminated, rollout.ended)
+    )
+    now, then = (values, next_values) if residual else lax.stop_gradient((values, next_values))
+    return logits, values, gae(rollout.reward, now, then, terminated, ended, discount, decay)
+
+
 def loss(
     params: Params,
     network: Network,
@@ -50,21 +67,10 @@ def loss(
         normalise: scale the advantages of the batch to mean 0 and deviation 1.
         residual: let the critic's gradient run through V(S') as well, as the paper prints it.
     """
-    logits, values = network.apply(params, rollout.features)
-    later = network.apply(params, rollout.next_features)[1]
-    next_values = later if len(later) == len(values) else jnp.concatenate([values[1:], later])
-    terminated, ended = (
-        jnp.broadcast_to(flag[..., None], values.shape) for flag in (rollout.terminated, rollout.ended)
-    )
-
-    fixed, fixed_next = lax.stop_gradient((values, next_values))
-    advantages = gae(rollout.reward, fixed, fixed_next, terminated, ended, discount, decay)
+    logits, values, errors = estimate(params, network, rollout, discount, decay, residual)
+    advantages, fixed = lax.stop_gradient((errors, values))
     targets = advantages + fixed
-    if residual:
-        errors = gae(rollout.reward, values, next_values, terminated, ended, discount, decay)
-    else:
-        errors = targets - values
-    critic = 0.5 * jnp.mean(errors**2)
+    critic = 0.5 * jnp.mean((errors if residual else targets - values) ** 2)
 
     if normalise:
         advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)

@@ -6,7 +6,6 @@ from functools import reduce
 from itertools import accumulate
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
@@ -25,12 +24,23 @@ class Heads(NamedTuple):
     gated: tuple[bool, ...]
     """heads without effect where the first head chose 0"""
 
-    def split(self, flat: Array, axis: int = -1) -> Iterator[Array]:
-        """The heads' parts of concatenated choices."""
+    def split(self, flat: Array) -> Iterator[Array]:
+        """The heads' parts of concatenated choices, [..., choices]."""
         start = 0
         for size in self.sizes:
-            yield lax.slice_in_dim(flat, start, start + size, axis=axis)
+            yield flat[..., start : start + size]
             start += size
+
+
+def _columns(logits: Float[Array, "*batch choices"]) -> list[Float[Array, "*batch"]]:
+    """One head's logits choice by choice, less the highest.
+
+    Sums over the few choices of a head are written out: XLA then fuses them with what is around them, and makes vector
+    instructions of it all, which it does not of a reduction over a short axis.
+    """
+    columns = [logits[..., choice] for choice in range(logits.shape[-1])]
+    highest = lax.stop_gradient(reduce(jnp.maximum, columns))
+    return [column - highest for column in columns]
 
 
 def sample(
@@ -46,9 +56,7 @@ def sample(
 
 
 def _sample(logits: Float[Array, "*batch choices"], number: Float[Array, "*batch"]) -> Int[Array, "*batch"]:
-    columns = [logits[..., choice] for choice in range(logits.shape[-1])]
-    highest = reduce(jnp.maximum, columns)
-    cumulative = list(accumulate(jnp.exp(column - highest) for column in columns))
+    cumulative = list(accumulate(jnp.exp(column) for column in _columns(logits)))
     # The number is below 1, so the first sum above its share of the total belongs to a choice of probability above 0.
     threshold = number * cumulative[-1]
     passed = [(below <= threshold).astype(jnp.int32) for below in cumulative[:-1]]
@@ -74,17 +82,21 @@ def log_prob_and_entropy(
     A gated head counts only where the first head's choice is not 0: in the log-probability by the action taken, in
     the entropy by the probability of that.
     """
-    # The choices lead: sums over a leading axis are vector instructions, over a last one of few choices they are not.
-    masked = jnp.moveaxis(jnp.where(mask, logits, ILLEGAL), -1, 0)
-    parts = [jax.nn.log_softmax(part, axis=0) for part in heads.split(masked, axis=0)]
     effective = action[..., 0] != 0
-    chance = 1.0 - jnp.exp(parts[0][0])
     total = entropy = jnp.zeros(action.shape[:-1])
-    for head, (part, gated) in enumerate(zip(parts, heads.gated, strict=True)):
-        # Comparing is cheaper than gathering, forwards and backwards.
-        choices = jnp.arange(len(part)).reshape(-1, *(1,) * effective.ndim)
-        log_prob = jnp.sum(jnp.where(action[..., head] == choices, part, 0.0), axis=0)
-        own = -jnp.sum(jnp.exp(part) * part, axis=0)
+    for head, logit in enumerate(heads.split(jnp.where(mask, logits, ILLEGAL))):
+        columns = _columns(logit)
+        weights = [jnp.exp(column) for column in columns]
+        norm = reduce(jnp.add, weights)
+        mean = reduce(jnp.add, [weight * column for weight, column in zip(weights, columns, strict=True)]) / norm
+        own = jnp.log(norm) - mean
+        taken = columns[0]
+        for choice, column in enumerate(columns[1:], start=1):
+            taken = jnp.where(action[..., head] == choice, column, taken)
+        log_prob = taken - jnp.log(norm)
+        if head == 0:
+            chance = 1.0 - weights[0] / norm
+        gated = heads.gated[head]
         total = total + (jnp.where(effective, log_prob, 0.0) if gated else log_prob)
         entropy = entropy + (chance * own if gated else own)
     return total, entropy

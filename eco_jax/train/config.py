@@ -13,8 +13,10 @@ from eco_jax.errors import UserError
 class TrainConfig:
     """Static settings of training."""
 
+    algorithm: Literal["a2c", "ppo"] = "a2c"
+    """Advantage actor-critic (the paper's), or proximal policy optimisation."""
     updates: int = 4000
-    """Gradient updates, - (at least 1)."""
+    """Updates, each from one rollout, - (at least 1)."""
     envs: int = 16
     """Parallel environments, - (at least 1)."""
     rollout: int = 10
@@ -23,6 +25,10 @@ class TrainConfig:
     """Units of a hidden layer, - (at least 1)."""
     layers: int = 3
     """Hidden layers of the actor and of the critic, - (at least 1; three in the paper)."""
+    epochs: int = 4
+    """Passes over a rollout in one update, - (at least 1); ppo only."""
+    minibatches: int = 4
+    """Gradient steps in one pass, - (at least 1; divides envs x rollout); ppo only."""
     optimizer: Literal["adam", "sgd"] = "adam"
     """Adam, or plain gradient steps (the paper's)."""
     normalise: bool = False
@@ -34,9 +40,16 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_types(self, "train")
-        for name in ("updates", "envs", "rollout", "hidden", "layers", "chunk"):
+        for name in ("updates", "envs", "rollout", "hidden", "layers", "epochs", "minibatches", "chunk"):
             if getattr(self, name) < 1:
                 raise UserError(f"train.{name} = {getattr(self, name)}: must be at least 1")
+        if self.algorithm == "ppo" and self.residual:
+            raise UserError("train.residual = True: is of a2c only, and train.algorithm = 'ppo'")
+        if self.algorithm == "ppo" and self.envs * self.rollout % self.minibatches:
+            raise UserError(
+                f"train.minibatches = {self.minibatches}: must divide the rollout of envs x rollout = "
+                f"{self.envs * self.rollout} samples"
+            )
 
 
 @dataclass(frozen=True)
@@ -60,9 +73,12 @@ class Hyper:
     clip: float = 0.5
     """Largest global norm of the actor's and of the critic's gradient, - (above 0 to 1e9)."""
 
+    ratio_limit: float = 0.2
+    """Epsilon of ppo: no gain from a probability ratio beyond 1 -+ epsilon, - (above 0 to 100)."""
+
     LIMITS: ClassVar[dict[str, tuple[float, float]]] = {
         "actor_lr": (0, 10), "critic_lr": (0, 10), "final_lr": (0, 1), "discount": (0, 1), "decay": (0, 1),
-        "entropy": (0, 100), "final_entropy": (0, 1), "clip": (1e-9, 1e9),
+        "entropy": (0, 100), "final_entropy": (0, 1), "clip": (1e-9, 1e9), "ratio_limit": (1e-9, 100),
     }  # fmt: skip
 
     def __post_init__(self) -> None:

@@ -14,7 +14,7 @@ import optax
 from jax import Array, lax
 from jaxtyping import Key, PRNGKeyArray
 
-from eco_jax.agent import a2c
+from eco_jax.agent import a2c, ppo
 from eco_jax.agent.distribution import Heads, mode, sample
 from eco_jax.agent.network import Network, Params, make_network
 from eco_jax.env import Environment, Observation
@@ -113,20 +113,11 @@ class Learner:
         # Reduced over the environments only once a rollout: small sums at every slot cost more than they save.
         return (new, env_state), (step, info["metrics"])
 
-    def update(
-        self, state: TrainState, hyper: dict[str, Array], env_params: Any, index: Array, total: Array
-    ) -> tuple[TrainState, dict[str, Array]]:
-        """A rollout and one gradient step. A step that is not finite is not taken, and says so (`finite`).
-
-        Args:
-            state: of one member.
-            hyper: its hyperparameters, `Hyper.arrays()`.
-            env_params: its environment's.
-            index: number of this update, from 0; the same for all members.
-            total: updates in the whole run.
-        """
-        network = self.network(state.observation.features.shape[-1])
-        key, rollout_key, reset_key = jax.random.split(state.key, 3)
+    def _collect(
+        self, network: Network, state: TrainState, key: PRNGKeyArray, env_params: Any, index: Array
+    ) -> tuple[Observation, Any, a2c.Rollout, dict[str, Array]]:
+        """`rollout` slots in every environment: the last (observation, state), what happened, and its metrics."""
+        rollout_key, reset_key = jax.random.split(key)
         start = state.observation, state.env_state
         if self.env.fixed_horizon is not None:
             # The index is the same for all members, so this stays a branch under vmap.
@@ -143,29 +134,86 @@ class Learner:
             # the last is the following slot's, and the last observation is the true one, reset or not.
             next_features = observation.features[None]
         rollout = a2c.Rollout(features, mask, action, reward, next_features, terminated, ended)
+        return observation, env_state, rollout, {name: jnp.mean(value) for name, value in metrics.items()}
 
-        progress = index / jnp.maximum(total - 1, 1)
-        entropy = hyper["entropy"] * (1.0 + progress * (hyper["final_entropy"] - 1.0))
-        rate = 1.0 + progress * (hyper["final_lr"] - 1.0)
-        gradient, losses = jax.grad(a2c.loss, has_aux=True)(
-            state.params, network, self.heads, rollout, discount=hyper["discount"], decay=hyper["decay"],
-            entropy_weight=entropy, normalise=self.config.normalise, residual=self.config.residual,
-        )  # fmt: skip
+    def _descend(
+        self, params: Params, optimizer: Any, gradient: Params, hyper: dict[str, Array]
+    ) -> tuple[Params, Any, dict[str, Array]]:
+        """One gradient step of actor and critic, each clipped by its own norm; the norms before."""
         clipped, norms = {}, {}
         for part in gradient:
             clipped[part], norms[f"{part}_gradient"] = a2c.clip_by_norm(gradient[part], hyper["clip"])
-        direction, optimizer = self._optimizer.update(clipped, state.optimizer)
+        direction, optimizer = self._optimizer.update(clipped, optimizer)
         params = {
-            part: jax.tree.map(lambda p, d, lr=hyper[f"{part}_lr"]: p - lr * rate * d, state.params[part], tree)
+            part: jax.tree.map(lambda p, d, lr=hyper[f"{part}_lr"] * hyper["rate"]: p - lr * d, params[part], tree)
             for part, tree in direction.items()
         }
+        return params, optimizer, norms
 
-        metrics = {name: jnp.mean(value) for name, value in metrics.items()} | losses | norms
+    def update(
+        self, state: TrainState, hyper: dict[str, Array], env_params: Any, index: Array, total: Array
+    ) -> tuple[TrainState, dict[str, Array]]:
+        """A rollout, and what the algorithm makes of it. What is not finite is not taken, and says so (`finite`).
+
+        Args:
+            state: of one member.
+            hyper: its hyperparameters, `Hyper.arrays()`.
+            env_params: its environment's.
+            index: number of this update, from 0; the same for all members.
+            total: updates in the whole run.
+        """
+        network = self.network(state.observation.features.shape[-1])
+        key, collect_key, learn_key = jax.random.split(state.key, 3)
+        observation, env_state, rollout, metrics = self._collect(network, state, collect_key, env_params, index)
+
+        progress = index / jnp.maximum(total - 1, 1)
+        scheduled = {
+            "entropy": hyper["entropy"] * (1.0 + progress * (hyper["final_entropy"] - 1.0)),
+            "rate": 1.0 + progress * (hyper["final_lr"] - 1.0),
+        }
+        learn = self._ppo if self.config.algorithm == "ppo" else self._a2c
+        params, optimizer, losses = learn(network, state, rollout, hyper | scheduled, learn_key)
+
+        metrics = metrics | losses
         finite = jnp.all(jnp.isfinite(jnp.stack(list(metrics.values()))))
         params, optimizer = jax.tree.map(
             lambda new, old: jnp.where(finite, new, old), (params, optimizer), (state.params, state.optimizer)
         )
         return TrainState(params, optimizer, observation, env_state, key), metrics | {"finite": finite}
+
+    def _a2c(
+        self, network: Network, state: TrainState, rollout: a2c.Rollout, hyper: dict[str, Array], key: PRNGKeyArray
+    ) -> tuple[Params, Any, dict[str, Array]]:
+        """One gradient step on the whole rollout."""
+        gradient, losses = jax.grad(a2c.loss, has_aux=True)(
+            state.params, network, self.heads, rollout, discount=hyper["discount"], decay=hyper["decay"],
+            entropy_weight=hyper["entropy"], normalise=self.config.normalise, residual=self.config.residual,
+        )  # fmt: skip
+        params, optimizer, norms = self._descend(state.params, state.optimizer, gradient, hyper)
+        return params, optimizer, losses | norms
+
+    def _ppo(
+        self, network: Network, state: TrainState, rollout: a2c.Rollout, hyper: dict[str, Array], key: PRNGKeyArray
+    ) -> tuple[Params, Any, dict[str, Array]]:
+        """`epochs` passes over the rollout, each in `minibatches` gradient steps; the losses' means."""
+        batch, reported = ppo.prepare(state.params, network, self.heads, rollout, hyper["discount"], hyper["decay"])
+
+        def step(carry: tuple[Params, Any], part: ppo.Batch) -> tuple[tuple[Params, Any], dict[str, Array]]:
+            params, optimizer = carry
+            gradient, losses = jax.grad(ppo.loss, has_aux=True)(
+                params, network, self.heads, part, ratio_limit=hyper["ratio_limit"], entropy_weight=hyper["entropy"],
+                normalise=self.config.normalise,
+            )  # fmt: skip
+            params, optimizer, norms = self._descend(params, optimizer, gradient, hyper)
+            return (params, optimizer), losses | norms
+
+        def epoch(carry: tuple[Params, Any], key: PRNGKeyArray) -> tuple[tuple[Params, Any], dict[str, Array]]:
+            return lax.scan(step, carry, ppo.shuffle(key, batch, self.config.minibatches))
+
+        (params, optimizer), losses = lax.scan(
+            epoch, (state.params, state.optimizer), jax.random.split(key, self.config.epochs)
+        )
+        return params, optimizer, {name: jnp.mean(value) for name, value in losses.items()} | reported
 
     def chunk(
         self,

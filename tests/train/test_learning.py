@@ -25,6 +25,19 @@ def test_learns_cartpole_through_the_protocol():
     assert np.median(length[-100:]) > 120
 
 
+def test_ppo_learns_cartpole():
+    env = GymnaxEnv("CartPole-v1")
+    config = TrainConfig(
+        algorithm="ppo", updates=60, envs=32, rollout=64, hidden=64, layers=2, normalise=True, chunk=20
+    )
+    hyper = Hyper(actor_lr=1e-3, critic_lr=1e-3, final_lr=1.0, discount=0.99, decay=0.95, entropy=0.01)
+    fitted = fit(Learner(env, config), env.default_params, [hyper] * 3, [jax.random.key(i) for i in range(3)])
+    length = 1.0 / fitted.metrics["ended"].mean(axis=1)
+    assert np.median(length[-10:]) > 150
+    # Most of a pass stays within the bound, and some of it meets it.
+    assert 0.001 < fitted.metrics["clipped"].mean() < 0.4
+
+
 def test_learns_the_default_world_beyond_local_and_nearest():
     env, params = make(users=10, servers=16)
     config = TrainConfig(updates=400, envs=16, rollout=10, chunk=50)
