@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 PROFILE ?= quick
 OUT ?= runs/reproduce
+PEERS ?= sb3 rejax mobile-env
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test test-fast lint format coverage clean
+.PHONY: help setup reproduce bench peers test test-fast lint format coverage clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,6 +23,16 @@ setup: $(READY)  ## a virtual environment with everything
 
 reproduce: $(READY)  ## train all levels of knowledge, compare, draw Fig. 3 (PROFILE=quick|smoke)
 	$(BIN)/eco-jax reproduce --profile $(PROFILE) --out $(OUT)
+
+bench: $(READY)  ## time everything, against the peers that `make peers` set up
+	$(BIN)/eco-jax bench --out runs/bench $(if $(PUREJAXRL),--purejaxrl $(PUREJAXRL))
+
+peers: $(PEERS:%=.peers/%/.ready)  ## the peers' own virtual environments (for `make bench`)
+
+.peers/%/.ready: experiments/benchmarks/peers/requirements-%.txt
+	$(PYTHON) -m venv .peers/$*
+	.peers/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 test: $(READY)  ## all tests, with coverage of the core
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadscope --jaxtyping-packages=eco_jax.model,eco_jax.env,eco_jax.agent,eco_jax.train,beartype.beartype \

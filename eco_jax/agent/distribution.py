@@ -6,6 +6,7 @@ from functools import reduce
 from itertools import accumulate
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
@@ -43,6 +44,7 @@ def _columns(logits: Float[Array, "*batch choices"]) -> list[Float[Array, "*batc
     return [column - highest for column in columns]
 
 
+@jax.named_scope("sample")
 def sample(
     heads: Heads, key: PRNGKeyArray, logits: Float[Array, "*batch choices"], mask: Bool[Array, "*batch choices"]
 ) -> Int[Array, "*batch heads"]:

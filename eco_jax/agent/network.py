@@ -70,6 +70,7 @@ def make_network(features: int, choices: int, hidden: int = 64, layers: int = 3)
         keys = dict(zip(sizes, jax.random.split(key), strict=True))
         return {name: nnx.to_pure_dict(nnx.state(build(name, nnx.Rngs(keys[name])))) for name in sizes}
 
+    @jax.named_scope("network")
     def apply(params: Params, x: Float[Array, "*batch features"]) -> tuple[Array, Array]:
         logits, value = (nnx.merge(graphs[name], nnx.State(params[name]))(x) for name in sizes)
         return logits, jnp.squeeze(value, -1)

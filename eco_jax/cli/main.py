@@ -15,6 +15,7 @@ COMMANDS = {
     "evaluate": "play a run's agents and the rules on the same episodes",
     "reproduce": "train all levels of knowledge, compare, draw Fig. 3",
     "data": "prepare T-Drive traces, or synthesize rows in their format",
+    "bench": "time everything, against peers and against the machine",
     "info": "versions, devices, presets, cache",
 }
 

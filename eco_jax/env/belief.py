@@ -18,6 +18,7 @@ def prior(x_device: Float[Array, " users"], x_server: Float[Array, " servers"], 
     return _or_truth(belief, x_device, x_server, params)
 
 
+@jax.named_scope("belief")
 def learn(
     belief: Belief,
     x_device: Float[Array, " users"],
@@ -65,6 +66,7 @@ def learn(
     return Belief(*device, *server)
 
 
+@jax.named_scope("belief")
 def age(
     belief: Belief, x_device: Float[Array, " users"], x_server: Float[Array, " servers"], params: EnvParams
 ) -> Belief:

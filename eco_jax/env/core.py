@@ -34,6 +34,7 @@ class Draws(NamedTuple):
     """normal, telemetry and sync, for users, then servers"""
 
 
+@jax.named_scope("draw")
 def _draw(config: EnvConfig, key: PRNGKeyArray) -> Draws:
     links = 1 if config.access == "nearest" else config.servers
     moves = MODELS[config.mobility].DRAWS
@@ -63,6 +64,7 @@ def _task(config: EnvConfig, draws: Draws, params: EnvParams) -> Task:
     )
 
 
+@jax.named_scope("nearest")
 def _place(config: EnvConfig, motion: Any, params: EnvParams) -> Place:
     candidates, distance = topology.nearest(motion.position, params.sites, config.candidates)
     predicts = params.knowledge.telemetry
@@ -121,6 +123,7 @@ def _count(index: Int[Array, " users"], servers: int) -> Int[Array, " servers"]:
     return jnp.sum(index[:, None] == jnp.arange(servers)[None, :], axis=0, dtype=jnp.int32)
 
 
+@jax.named_scope("prediction")
 def _predicted_by_twin(
     config: EnvConfig, seen: View, act: Act, decision: Decision, params: EnvParams
 ) -> tuple[Float[Array, " users"], Float[Array, " users"]]:
@@ -248,6 +251,7 @@ def step(
     return observe(config, new, params), new, reward, jnp.asarray(False), t >= config.slots, info
 
 
+@jax.named_scope("credit")
 def _credit(
     config: EnvConfig, act: Act, outcome: Outcome, alone: Any
 ) -> tuple[Float[Array, " users"], Float[Array, ""]]:

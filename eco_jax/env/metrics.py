@@ -1,5 +1,6 @@
 """What is reported of a slot."""
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float
@@ -12,6 +13,7 @@ from eco_jax.env.state import Outcome, State, View
 from eco_jax.model import tasks, twin
 
 
+@jax.named_scope("metrics")
 def slot_metrics(
     config: EnvConfig,
     params: EnvParams,

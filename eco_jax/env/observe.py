@@ -1,5 +1,6 @@
 """What a controller sees: the `View` in SI units, and the features made of it."""
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Real
@@ -42,6 +43,7 @@ def expected_rates(
     return jnp.broadcast_to(up, shape), jnp.broadcast_to(down, shape)
 
 
+@jax.named_scope("view")
 def view(config: EnvConfig, state: State, params: EnvParams) -> View:
     """All that a controller may see in this slot. The hidden fluctuations are not in it."""
     place, memory, belief = state.place, state.memory, state.belief
@@ -109,6 +111,7 @@ def _centred(value: Float[Array, "*s"], low: Real[Array, ""], high: Real[Array, 
     return (value - 0.5 * (low + high)) / jnp.where(half > 0.0, half, 1.0)
 
 
+@jax.named_scope("features")
 def features(config: EnvConfig, seen: View, params: EnvParams) -> Float[Array, "users features"]:
     """The view scaled to O(1): user by user, then candidate by candidate."""
     p = params

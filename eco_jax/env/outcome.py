@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
@@ -70,6 +71,7 @@ def rates(
     return up, down
 
 
+@jax.named_scope("outcome")
 def evaluate(
     config: EnvConfig,
     params: EnvParams,

@@ -1,10 +1,12 @@
 """Placing replicas of services: who asks, who is admitted."""
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int
 
 
+@jax.named_scope("placement")
 def admit(
     wanted: Bool[Array, " users"],
     server: Int[Array, " users"],

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import ndtri
@@ -38,6 +39,7 @@ def reset(uniform: Float[Array, "users draws"], config: EnvConfig, params: EnvPa
     return Motion(position, speed, uniform[:, 3] * 2.0 * jnp.pi, fixes.first(position))
 
 
+@jax.named_scope("mobility")
 def move(
     uniform: Float[Array, "users draws"], motion: Motion, t: Int[Array, ""], config: EnvConfig, params: EnvParams
 ) -> Motion:

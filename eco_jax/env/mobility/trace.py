@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -90,6 +91,7 @@ def reset(uniform: Float[Array, "users draws"], config: EnvConfig, params: EnvPa
     return _at(trace, segment, draw - before)
 
 
+@jax.named_scope("mobility")
 def move(
     uniform: Float[Array, "users draws"], motion: Motion, t: Int[Array, ""], config: EnvConfig, params: EnvParams
 ) -> Motion:

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int
@@ -40,6 +41,7 @@ def reset(uniform: Float[Array, "users draws"], config: EnvConfig, params: EnvPa
     return Motion(position, target, speed, fixes.first(position))
 
 
+@jax.named_scope("mobility")
 def move(
     uniform: Float[Array, "users draws"], motion: Motion, t: Int[Array, ""], config: EnvConfig, params: EnvParams
 ) -> Motion:

@@ -1,0 +1,140 @@
+"""A benchmark's record as JSON, as Markdown tables, and as a figure."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+MEANING = {
+    "env.vs_numpy_single": "environment against NumPy, one environment at a time",
+    "env.vs_numpy_vectorized": "environment against NumPy, the same number of environments at once",
+    "env.vs_mobile_env": "environment against mobile-env's large scenario (context: not the same work)",
+    "env.growth_256_to_4096": "time per environment step, 4096 environments over 256",
+    "env.growth_per_user_30_to_200": "time per user and step, 200 users over 30",
+    "train.vs_sb3": "training against Stable-Baselines3 A2C on the vectorised NumPy environment, 128 environments",
+    "train.vs_sb3_dummy": "training against Stable-Baselines3 A2C on its DummyVecEnv, 8 environments",
+    "train.matmul_share": "training: share of the matrix product peak at the network's shape",
+    "train.network_share": "training: share of the time that its network alone takes",
+    "train.vs_dummy_env": "training: speed over that with an environment that does nothing",
+    "cartpole.vs_rejax": "PPO on CartPole against rejax, without compilation",
+    "cartpole.vs_rejax_with_compile": "the same with compilation",
+    "cartpole.vs_purejaxrl": "PPO on CartPole against PureJaxRL, without compilation",
+    "cartpole.vs_purejaxrl_with_compile": "the same with compilation",
+    "population.aggregate_vs_single": "steps/s of the largest population over those of one run",
+}
+
+
+def _rows(title: str, head: list[str], rows: list[list[str]]) -> list[str]:
+    return (
+        [f"## {title}", "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+        + [f"| {' | '.join(row)} |" for row in rows]
+        + [""]
+    )
+
+
+def _speed(row: Mapping[str, float]) -> list[str]:
+    cells = [f"{row['steps_per_s']:,.0f}", f"{row['min']:,.0f} to {row['max']:,.0f}"]
+    return cells + ([f"{row['decisions_per_s']:,.0f}"] if "decisions_per_s" in row else ["-"])
+
+
+def tables(bench: Mapping[str, Any]) -> list[str]:
+    """The record as Markdown."""
+    spread, details = bench["details"].get("spread", {}), bench["details"]
+    rows = []
+    for name, value in bench["ratios"].items():
+        extent = spread.get(name)
+        shown = "-" if value is None else f"{value:.3g}"
+        between = f"{extent['min']:.3g} to {extent['max']:.3g}" if extent and "per_user" not in name else "-"
+        rows.append([f"`{name}`", shown, between, bench["missing"].get(name, MEANING[name])])
+    lines = [f"# Benchmark: {bench['device']}", "", *_rows("Ratios", ["ratio", "median", "rounds", ""], rows)]
+    if bench["seconds"]:
+        found = [[f"`{name}`", f"{value:.1f}"] for name, value in bench["seconds"].items()]
+        lines += _rows("Start of a process to the end of the first update, s", ["", "s"], found)
+    speeds = ["steps/s", "rounds", "user decisions/s"]
+    if "env" in details:
+        env = details["env"]
+        for key, what in (("envs", "environments, 30 users each"), ("users", "users")):
+            body = [
+                [
+                    str(r[key]),
+                    *_speed(r),
+                    f"{1e6 / r['steps_per_s']:.1f}",
+                    f"{r['memory_mb']:.0f}",
+                    f"{r['compile_s']:.1f}",
+                ]
+                for r in env[key]
+            ]
+            lines += _rows(f"Environment alone: {what}", [key, *speeds, "us/step", "memory MB", "compile s"], body)
+        lines += _rows("Against", ["", *speeds], [[name, *_speed(r)] for name, r in env["against"].items()])
+        if env["profile"]:
+            shares = [[name, f"{share:.0%}"] for name, share in env["profile"].items() if share >= 0.005]
+            lines += _rows("Where an environment step's time goes", ["part", "share"], shares)
+        r = env["roofline"]
+        lines += _rows(
+            "Limits of this machine, and the environment's share of them", ["", "machine", "a step", "share"],
+            [
+                ["arithmetic", f"{r['matmul_gflops']:.0f} GFLOP/s", f"{r['flops_per_step']:,.0f} flops", f"{r['flops_share']:.1%}"],
+                ["memory", f"{r['copy_gb_per_s']:.0f} GB/s", f"{r['bytes_per_step']:,.0f} bytes", f"{r['bytes_share']:.0%}"],
+            ],
+        )  # fmt: skip
+    if "train" in details:
+        train = details["train"]
+        body = [[name, *_speed(row)] for name, row in train.items() if isinstance(row, dict) and "steps_per_s" in row]
+        lines += _rows("Training one run, and its parts alone", ["", *speeds], body)
+        body = [[name, f"{value:.1f}"] for name, value in train["us_per_step"].items()]
+        lines += _rows("Where an environment step of training goes, us", ["part", "us"], body)
+    if "population" in details:
+        body = [
+            [str(r["members"]), *_speed(r), f"{r['memory_mb']:.0f}", f"{r['compile_s']:.1f}"]
+            for r in details["population"]
+        ]
+        lines += _rows("Population", ["members", *speeds, "memory MB", "compile s"], body)
+    if "cartpole" in details:
+        body = [[name, *_speed(r)[:2], f"{r['compile_s']:.1f}"] for name, r in details["cartpole"].items()]
+        lines += _rows("PPO on CartPole, 64 environments", ["", "steps/s", "rounds", "compile s"], body)
+    return lines
+
+
+def figure(bench: Mapping[str, Any], path: Path) -> None:
+    """How the cost of an environment step grows with environments and with users."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    env = bench["details"]["env"]
+    drawn, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    for axis, key, label in (
+        (axes[0], "envs", "environments at once (30 users)"),
+        (axes[1], "users", "users (256 environments)"),
+    ):
+        x = [row[key] for row in env[key]]
+        cost = [1e6 / row["steps_per_s"] for row in env[key]]
+        low, high = ([1e6 / row[name] for row in env[key]] for name in ("max", "min"))
+        axis.fill_between(x, low, high, alpha=0.25, linewidth=0)
+        axis.plot(x, cost, "o-", label="measured")
+        axis.set_xscale("log", base=2 if key == "envs" else 10)
+        axis.set_yscale("log")
+        axis.set_xlabel(label)
+        axis.set_xticks(x, [str(n) for n in x])
+        axis.minorticks_off()
+        axis.grid(alpha=0.3)
+    anchor = env["users"][1]
+    line = [1e6 / anchor["steps_per_s"] * row["users"] / anchor["users"] for row in env["users"]]
+    axes[1].plot([row["users"] for row in env["users"]], line, "--", color="grey", label="linear")
+    axes[1].legend(frameon=False)
+    axes[0].set_ylabel("µs per environment step")
+    drawn.suptitle(f"Environment alone: {bench['device']}", fontsize=10)
+    drawn.savefig(path, dpi=150)
+    plt.close(drawn)
+
+
+def write(out: Path, bench: Mapping[str, Any]) -> list[str]:
+    """`bench.json`, `bench.md` and, with the suite `env`, `bench.png`; their names."""
+    (out / "bench.json").write_text(json.dumps(bench, indent=2) + "\n")
+    (out / "bench.md").write_text("\n".join(tables(bench)))
+    names = ["bench.json", "bench.md"]
+    if "env" in bench["details"]:
+        figure(bench, out / "bench.png")
+        names.append("bench.png")
+    return names

@@ -1,0 +1,295 @@
+"""What is timed against what. Every suite adds its part to one record."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eco_jax.bench import programs
+from eco_jax.bench.measure import Contender, Peers, Speed, Worker, take_turns, timed
+from eco_jax.bench.profile import shares
+from eco_jax.env import make
+from eco_jax.train.config import Hyper, TrainConfig
+from eco_jax.train.loop import Learner
+
+RATIOS = (
+    "env.vs_numpy_single", "env.vs_numpy_vectorized", "env.vs_mobile_env", "env.growth_256_to_4096",
+    "env.growth_per_user_30_to_200", "train.vs_sb3", "train.vs_sb3_dummy", "train.matmul_share", "train.network_share",
+    "train.vs_dummy_env", "cartpole.vs_rejax", "cartpole.vs_rejax_with_compile", "cartpole.vs_purejaxrl",
+    "cartpole.vs_purejaxrl_with_compile", "population.aggregate_vs_single",
+)  # fmt: skip
+"""All ratios of a record; null where the suite was not run or a peer is missing."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much work a benchmark does."""
+
+    repeats: int
+    envs: tuple[int, ...]
+    """batch sizes of the environment alone; growth is measured from the third to the fifth"""
+    users: tuple[int, ...]
+    steps: int
+    """environment steps of a repeat, about"""
+    updates: int
+    """of a repeat in training"""
+    members: tuple[int, ...]
+    cartpole_steps: int
+
+
+SIZES = {
+    "full": Size(7, (1, 16, 256, 1024, 4096), (10, 30, 100, 200), 60_000, 60, (1, 8, 32), 512_000),
+    "smoke": Size(2, (1, 2, 4, 6, 8), (3, 5, 7, 9), 40, 2, (1, 2, 3), 16_384),
+}
+
+
+@dataclass
+class Record:
+    """A benchmark's results while they come in."""
+
+    ratios: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(RATIOS))
+    seconds: dict[str, float] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+    """suite -> its whole results"""
+    missing: dict[str, str] = field(default_factory=dict)
+    """ratio -> why it could not be measured"""
+
+    def ratio(self, name: str, ours: Speed, other: Speed) -> None:
+        """A ratio, its median in `ratios` and its spread in the details."""
+        spread = ours.over(other)
+        self.ratios[name] = spread["median"]
+        self.details.setdefault("spread", {})[name] = spread
+
+
+@contextlib.contextmanager
+def _peers(
+    record: Record, peers: Peers, wanted: dict[str, tuple[str, str | None, tuple]]
+) -> Iterator[dict[str, Worker]]:
+    """The peers that can run: ratio -> (script, environment, arguments); why the others cannot goes to the record."""
+    with contextlib.ExitStack() as stack:
+        found = {}
+        for ratio, (script, environment, arguments) in wanted.items():
+            why = peers.missing(script, environment)
+            if why is not None:
+                record.missing[ratio] = why
+                continue
+            found[ratio] = stack.enter_context(peers.start(script, environment, *arguments))
+            record.details.setdefault("peers", {})[ratio] = found[ratio].about
+        yield found
+
+
+def environment(record: Record, size: Size, peers: Peers, say: Callable[[str], None]) -> None:
+    """The environment alone: batch sizes, users, peers, and the machine's limits."""
+    env, params = make()
+    batch = size.envs[2]
+
+    def program(envs: int, users: int | None = None) -> programs.Program:
+        chosen, numbers = (env, params) if users is None else make(users=users)
+        say(f"environment: compiling {envs} x {chosen.agents} users")
+        return programs.environment(chosen, numbers, envs, max(2, size.steps // envs // (chosen.agents // 30 + 1)))
+
+    by_envs = {envs: program(envs) for envs in size.envs}
+    by_users = {users: program(batch, users) for users in size.users}
+    say("environment: timing batch sizes and users")
+    contenders: dict[str, Contender] = {f"envs {n}": timed(p.run) for n, p in by_envs.items()}
+    contenders |= {f"users {n}": timed(p.run) for n, p in by_users.items()}
+    speeds = take_turns(contenders, size.repeats)
+    limits = take_turns(
+        {"matmul": timed(programs.matmul(4800, 64, 64).run), "copy": timed(programs.copy(1 << 28).run)}, 3
+    )
+
+    def row(speed: Speed, p: programs.Program, users: int) -> dict[str, float]:
+        return speed.row(users) | {"compile_s": p.compile_s, "memory_mb": p.memory_bytes / 1e6}
+
+    record.ratio("env.growth_256_to_4096", speeds[f"envs {batch}"], speeds[f"envs {size.envs[4]}"])
+    few, many = size.users[1], size.users[3]
+    record.ratio("env.growth_per_user_30_to_200", speeds[f"users {few}"], speeds[f"users {many}"])
+    record.ratios["env.growth_per_user_30_to_200"] *= few / many
+    costs, rate = by_envs[batch].costs, speeds[f"envs {batch}"].median
+    record.details["env"] = {
+        "envs": [{"envs": n, **row(speeds[f"envs {n}"], p, env.agents)} for n, p in by_envs.items()],
+        "users": [{"users": n, **row(speeds[f"users {n}"], p, n)} for n, p in by_users.items()],
+        "roofline": {
+            "matmul_gflops": limits["matmul"].median / 1e9,
+            "copy_gb_per_s": limits["copy"].median / 1e9,
+            "flops_per_step": costs["flops"],
+            "bytes_per_step": costs["bytes accessed"],
+            "flops_share": costs["flops"] * rate / limits["matmul"].median,
+            "bytes_share": costs["bytes accessed"] * rate / limits["copy"].median,
+        },
+        "profile": shares(by_envs[batch]),
+    }
+    wanted: dict[str, tuple[str, str | None, tuple]] = {
+        "env.vs_numpy_single": ("numpy_step.py", None, ("--envs", 1, "--steps", max(10, size.steps // 40))),
+        "env.vs_numpy_vectorized": ("numpy_step.py", None, ("--envs", batch, "--steps", size.steps // 2)),
+        "env.vs_mobile_env": ("mobile_env.py", "mobile-env", ("--steps", max(2, size.steps // 1000))),
+    }
+    with _peers(record, peers, wanted) as found:
+        say(f"environment: timing against {', '.join(w.name for w in found.values()) or 'nobody'}")
+        against = take_turns({"ours": timed(by_envs[batch].run), **found}, size.repeats)
+        for ratio in found:
+            record.ratio(ratio, against["ours"], against[ratio])
+        record.details["env"]["against"] = {name: speed.row() for name, speed in against.items()}
+
+
+def training(record: Record, size: Size, peers: Peers, say: Callable[[str], None]) -> None:
+    """Training one run: alone, with an idle environment, its network alone, and Stable-Baselines3."""
+    env, params = make()
+    learner = Learner(env, TrainConfig())
+    c = learner.config
+    features = 68 if env.config.candidates == 4 else 20 + 12 * env.config.candidates
+    idle = Learner(programs.DummyEnv(env, features), c)
+    say("training: compiling")
+    made = {
+        "training": programs.training(learner, params, 1, size.updates),
+        "idle environment": programs.training(idle, {}, 1, size.updates),
+        "network alone": programs.network_alone(learner, features, size.updates),
+        "sampling alone": programs.sampling(learner, size.updates),
+        "matmul": programs.matmul(c.envs * c.rollout * env.agents, c.hidden, c.hidden),
+    }
+    cores = os.cpu_count() or 1
+    wanted: dict[str, tuple[str, str | None, tuple]] = {
+        "train.vs_sb3": (
+            "sb3_a2c.py", "sb3", ("--vec", "batched", "--envs", 128, "--threads", cores, "--steps", size.updates * 100)
+        ),
+        "train.vs_sb3_dummy": (
+            "sb3_a2c.py", "sb3", ("--vec", "dummy", "--envs", 8, "--threads", cores, "--steps", size.updates * 20)
+        ),
+    }  # fmt: skip
+    with _peers(record, peers, wanted) as found:
+        say(f"training: timing{', against Stable-Baselines3' if found else ''}")
+        speeds = take_turns({name: timed(p.run) for name, p in made.items()} | dict(found), size.repeats)
+    ours = speeds["training"]
+    for ratio in found:
+        record.ratio(ratio, ours, speeds[ratio])
+    record.ratio("train.vs_dummy_env", ours, speeds["idle environment"])
+    record.ratio("train.network_share", ours, speeds["network alone"])
+    flops = programs.network_flops(learner, features)
+    share = Speed(tuple(rate * flops for rate in ours.rates)).over(speeds["matmul"])
+    record.ratios["train.matmul_share"] = share["median"]
+    record.details.setdefault("spread", {})["train.matmul_share"] = share
+    per_step = {name: 1e6 / speed.median for name, speed in speeds.items() if name != "matmul"}
+    record.details["train"] = {
+        **{name: speed.row(env.agents) for name, speed in speeds.items() if name != "matmul"},
+        "matmul_gflops": speeds["matmul"].median / 1e9,
+        "network_flops_per_step": flops,
+        "settings": {"envs": c.envs, "rollout": c.rollout, "hidden": c.hidden, "layers": c.layers},
+        "memory_mb": made["training"].memory_bytes / 1e6,
+        "compile_s": made["training"].compile_s,
+        "us_per_step": {
+            "environment": per_step["training"] - per_step["idle environment"],
+            "network": per_step["network alone"],
+            "sampling": per_step["sampling alone"],
+            "losses and optimizer": per_step["idle environment"]
+            - per_step["network alone"]
+            - per_step["sampling alone"],
+            "all": per_step["training"],
+        },
+    }
+
+
+def population(record: Record, size: Size, peers: Peers, say: Callable[[str], None]) -> None:
+    """A population: many runs in one program."""
+    env, params = make()
+    learner = Learner(env, TrainConfig())
+    made = {}
+    for members in size.members:
+        say(f"population: compiling {members} members")
+        made[members] = programs.training(learner, params, members, max(1, size.updates // members))
+    say("population: timing")
+    speeds = take_turns({str(n): timed(p.run) for n, p in made.items()}, size.repeats)
+    record.ratio("population.aggregate_vs_single", speeds[str(size.members[-1])], speeds[str(size.members[0])])
+    record.details["population"] = [
+        {"members": n, **speeds[str(n)].row(env.agents), "compile_s": p.compile_s, "memory_mb": p.memory_bytes / 1e6}
+        for n, p in made.items()
+    ]
+
+
+def compilation(record: Record, size: Size, peers: Peers, say: Callable[[str], None]) -> None:
+    """From the start of a process to the end of the first update of a default run, with an empty cache and a full one."""
+    script = "import sys; from eco_jax.bench.suites import first_update; first_update()"
+    with tempfile.TemporaryDirectory() as cache:
+        for name in ("compile.cold", "compile.warm"):
+            say(f"compilation: {name.split('.')[1]} start")
+            environment = {**os.environ, "ECO_JAX_CACHE": cache}
+            started = time.time()
+            out = subprocess.run(
+                [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+            ).stdout
+            record.seconds[name] = float(out.split()[-1]) - started
+
+
+def first_update() -> None:
+    """Train one chunk of a single update of a default run, as `eco-jax train` would, and print the time of day."""
+    from eco_jax.cli import setup
+
+    setup.configure()
+    import jax
+
+    from eco_jax.train.fit import fit
+
+    env, params = make()
+    fit(Learner(env, TrainConfig(updates=1)), params, [Hyper()], [jax.random.key(0)])
+    print(time.time())
+
+
+def cartpole(record: Record, size: Size, peers: Peers, say: Callable[[str], None]) -> None:
+    """PPO on gymnax's CartPole with equal network, environments and steps, against rejax and PureJaxRL."""
+    from eco_jax.adapters.gymnax import GymnaxEnv
+
+    env = GymnaxEnv("CartPole-v1")
+    envs, rollout = 64, 64
+    updates = max(1, size.cartpole_steps // (envs * rollout))
+    config = TrainConfig(
+        algorithm="ppo", updates=updates, envs=envs, rollout=rollout, epochs=4, minibatches=4, hidden=64, layers=2,
+        normalise=True,
+    )  # fmt: skip
+    say("cartpole: compiling")
+    ours = programs.training(Learner(env, config), env.default_params, 1, updates)
+    options = ("--envs", envs, "--rollout", rollout, "--steps", size.cartpole_steps, "--activation", "relu")
+    wanted: dict[str, tuple[str, str | None, tuple]] = {"cartpole.vs_rejax": ("rejax_ppo.py", "rejax", options)}
+    if peers.purejaxrl is None:
+        record.missing["cartpole.vs_purejaxrl"] = "no --purejaxrl DIR"
+    else:
+        wanted["cartpole.vs_purejaxrl"] = ("purejaxrl_ppo.py", "rejax", (*options, "--purejaxrl", peers.purejaxrl))
+    with _peers(record, peers, wanted) as found:
+        say(f"cartpole: timing against {', '.join(w.name for w in found.values()) or 'nobody'}")
+        speeds = take_turns({"ours": timed(ours.run), **found}, size.repeats)
+        record.details["cartpole"] = {"ours": speeds["ours"].row() | {"compile_s": ours.compile_s}}
+        for ratio, worker in found.items():
+            record.ratio(ratio, speeds["ours"], speeds[ratio])
+            compile_s = worker.about["compile_s"]
+            record.details["cartpole"][worker.name] = speeds[ratio].row() | {"compile_s": compile_s}
+            steps = updates * envs * rollout
+            mine, theirs = (
+                seconds + steps / speed.median
+                for seconds, speed in ((ours.compile_s, speeds["ours"]), (compile_s, speeds[ratio]))
+            )
+            record.ratios[f"{ratio}_with_compile"] = theirs / mine
+    for ratio in ("cartpole.vs_rejax", "cartpole.vs_purejaxrl"):
+        if ratio in record.missing:
+            record.missing[f"{ratio}_with_compile"] = record.missing[ratio]
+
+
+SUITES: dict[str, Callable[[Record, Size, Peers, Callable[[str], None]], None]] = {
+    "env": environment,
+    "train": training,
+    "sweep": population,
+    "compile": compilation,
+    "peers": cartpole,
+}
+"""By the name that `--suite` takes."""
+
+
+def run(names: tuple[str, ...], size: Size, peers: Peers, say: Callable[[str], None] = lambda _: None) -> Record:
+    """Run suites one after the other."""
+    record = Record()
+    for name in names:
+        SUITES[name](record, size, peers, say)
+    return record

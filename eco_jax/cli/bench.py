@@ -1,0 +1,70 @@
+"""`eco-jax bench`: how fast it is, against peers and against the machine's limits."""
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from eco_jax.cli import setup
+from eco_jax.cli.main import parse
+from eco_jax.cli.screen import show_table
+from eco_jax.errors import UserError
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Time the environment, training, a population, compilation and peers, each against its counterpart in turns, and
+    write bench.json, bench.md and bench.png."""  # noqa: D209
+
+    suite: Literal["all", "env", "train", "sweep", "compile", "peers"] = "all"
+    """What to time."""
+    out: Path = Path("runs/bench")
+    """Folder for the results (earlier results there are replaced)."""
+    size: Literal["full", "smoke"] = "full"
+    """full, or smoke (a check that everything runs; its numbers mean nothing)."""
+    peers: Path = Path(".peers")
+    """Folder of the peers' virtual environments (`make peers` fills it)."""
+    purejaxrl: Path | None = None
+    """A checkout of PureJaxRL, which is not packaged."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """See the module."""
+    a: Any = parse(Arguments, argv, "eco-jax bench", Arguments.__doc__ or "")
+    if a.purejaxrl is not None and not (a.purejaxrl / "purejaxrl" / "ppo.py").is_file():
+        raise UserError(f"--purejaxrl {a.purejaxrl}: holds no purejaxrl/ppo.py")
+    import jax
+
+    from eco_jax.bench import report, suites
+    from eco_jax.bench.measure import Peers
+
+    # Without the cache of compiled programs: what compilation costs is measured too.
+    jax.config.update("jax_default_matmul_precision", "highest")
+    started = time.perf_counter()
+    a.out.mkdir(parents=True, exist_ok=True)
+    names = tuple(suites.SUITES) if a.suite == "all" else (a.suite,)
+    peers = Peers.near(a.peers, None if a.purejaxrl is None else a.purejaxrl.resolve())
+
+    def say(text: str) -> None:
+        print(f"[{time.perf_counter() - started:4.0f} s] {text}", file=sys.stderr, flush=True)
+
+    record = suites.run(names, suites.SIZES[a.size], peers, say)
+    bench = {
+        "device": setup.device(),
+        "versions": setup.versions(),
+        "settings": {"suites": names, "size": a.size, "repeats": suites.SIZES[a.size].repeats},
+        "wall_s": round(time.perf_counter() - started, 1),
+        "ratios": record.ratios,
+        "seconds": record.seconds,
+        "missing": record.missing,
+        "details": record.details,
+    }
+    written = report.write(a.out, bench)
+    rows = [[name, f"{value:.3g}"] for name, value in record.ratios.items() if value is not None]
+    rows += [[name, f"{value:.1f} s"] for name, value in record.seconds.items()]
+    left_out = [f"{name}: not measured: {why}" for name, why in record.missing.items()]
+    done = f"{a.out}: {', '.join(written)} ({time.perf_counter() - started:.0f} s)"
+    show_table(f"Ratios on {bench['device']}", ["", "median"], rows, [*left_out, done])
+    return 0
