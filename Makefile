@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce bench peers test test-fast lint format coverage clean
+.PHONY: help setup reproduce bench peers test test-fast test-bench lint format coverage clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,11 +35,14 @@ peers: $(PEERS:%=.peers/%/.ready)  ## the peers' own virtual environments (for `
 	@touch $@
 
 test: $(READY)  ## all tests, with coverage of the core
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadscope --jaxtyping-packages=eco_jax.model,eco_jax.env,eco_jax.agent,eco_jax.train,beartype.beartype \
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadscope -m "not bench" --jaxtyping-packages=eco_jax.model,eco_jax.env,eco_jax.agent,eco_jax.train,beartype.beartype \
 	  --cov --cov-report=term --durations=5
 
 test-fast: $(READY)  ## the tests that take no more than seconds
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadscope -m "not slow"
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadscope -m "not slow and not bench"
+
+test-bench: $(READY)  ## every benchmark suite at its smallest size
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m bench
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 from eco_jax.agent.a2c import Rollout, estimate
 from eco_jax.agent.distribution import Heads, log_prob_and_entropy
 from eco_jax.agent.network import Network, Params
+from eco_jax.random import uniform
 
 
 class Batch(NamedTuple):
@@ -39,7 +40,7 @@ def prepare(
 
 def shuffle(key: PRNGKeyArray, batch: Batch, minibatches: int) -> Batch:
     """The samples in a new order, [minibatches, samples in each, ...]."""
-    order = jax.random.permutation(key, batch.action.shape[0])
+    order = jnp.argsort(uniform(key, batch.action.shape[0]))  # `jax.random.permutation` sorts several times
     return jax.tree.map(lambda leaf: leaf[order].reshape(minibatches, -1, *leaf.shape[1:]), batch)
 
 

@@ -45,8 +45,11 @@ def _compile(function: Callable[..., Any], *arguments: Any, donate: Any = ()) ->
     return compiled, seconds, size - int(getattr(found, "alias_size_in_bytes", 0))
 
 
-def environment(env: EcoEnv, params: EnvParams, envs: int, slots: int) -> Program:
-    """The environment alone: `slots` slots of uniform random actions in `envs` environments, without learning."""
+def environment(env: EcoEnv, params: EnvParams, envs: int, slots: int, analyse: bool = False) -> Program:
+    """The environment alone: `slots` slots of uniform random actions in `envs` environments, without learning.
+
+    `analyse` asks for XLA's count of a slot's costs, which takes another compilation.
+    """
     heads = jnp.asarray(env.heads)
     users = env.agents
 
@@ -62,7 +65,9 @@ def environment(env: EcoEnv, params: EnvParams, envs: int, slots: int) -> Progra
 
     start = jax.jit(jax.vmap(env.reset, in_axes=(0, None)))(jax.random.split(jax.random.key(0), envs), params)
     compiled, compile_s, memory = _compile(run, start, jax.random.key(1), donate=0)
-    one = jax.jit(slot).lower(start, jax.random.split(jax.random.key(1), envs + 1)).compile().cost_analysis() or {}
+    one: Any = {}
+    if analyse:
+        one = jax.jit(slot).lower(start, jax.random.split(jax.random.key(1), envs + 1)).compile().cost_analysis() or {}
     held, count = [start], [0]
 
     def repeat() -> int:

@@ -73,8 +73,10 @@ def tables(bench: Mapping[str, Any]) -> list[str]:
         lines += _rows(
             "Limits of this machine, and the environment's share of them", ["", "machine", "a step", "share"],
             [
-                ["arithmetic", f"{r['matmul_gflops']:.0f} GFLOP/s", f"{r['flops_per_step']:,.0f} flops", f"{r['flops_share']:.1%}"],
-                ["memory", f"{r['copy_gb_per_s']:.0f} GB/s", f"{r['bytes_per_step']:,.0f} bytes", f"{r['bytes_share']:.0%}"],
+                ["arithmetic", f"{r['matmul_gflops']:.0f} GFLOP/s", f"{r['flops_per_step']:,.0f} flops",
+                 f"{r['flops_share']:.1%}"],
+                ["memory", f"{r['copy_gb_per_s']:.0f} GB/s", f"{r['bytes_per_step']:,.0f} bytes",
+                 f"{r['bytes_share']:.0%}"],
             ],
         )  # fmt: skip
     if "train" in details:

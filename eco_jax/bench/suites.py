@@ -8,7 +8,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from eco_jax.bench import programs
@@ -45,7 +44,7 @@ class Size:
 
 SIZES = {
     "full": Size(7, (1, 16, 256, 1024, 4096), (10, 30, 100, 200), 60_000, 60, (1, 8, 32), 512_000),
-    "smoke": Size(2, (1, 2, 4, 6, 8), (3, 5, 7, 9), 40, 2, (1, 2, 3), 16_384),
+    "smoke": Size(2, (1, 1, 1, 1, 2), (2, 2, 2, 3), 12, 1, (1, 2), 4_096),
 }
 
 
@@ -92,10 +91,11 @@ def environment(record: Record, size: Size, peers: Peers, say: Callable[[str], N
     def program(envs: int, users: int | None = None) -> programs.Program:
         chosen, numbers = (env, params) if users is None else make(users=users)
         say(f"environment: compiling {envs} x {chosen.agents} users")
-        return programs.environment(chosen, numbers, envs, max(2, size.steps // envs // (chosen.agents // 30 + 1)))
+        slots = max(2, size.steps // envs // (chosen.agents // 30 + 1))
+        return programs.environment(chosen, numbers, envs, slots, analyse=users is None and envs == batch)
 
-    by_envs = {envs: program(envs) for envs in size.envs}
-    by_users = {users: program(batch, users) for users in size.users}
+    by_envs = {envs: program(envs) for envs in dict.fromkeys(size.envs)}
+    by_users = {users: program(batch, users) for users in dict.fromkeys(size.users)}
     say("environment: timing batch sizes and users")
     contenders: dict[str, Contender] = {f"envs {n}": timed(p.run) for n, p in by_envs.items()}
     contenders |= {f"users {n}": timed(p.run) for n, p in by_users.items()}
@@ -212,8 +212,8 @@ def population(record: Record, size: Size, peers: Peers, say: Callable[[str], No
 
 
 def compilation(record: Record, size: Size, peers: Peers, say: Callable[[str], None]) -> None:
-    """From the start of a process to the end of the first update of a default run, with an empty cache and a full one."""
-    script = "import sys; from eco_jax.bench.suites import first_update; first_update()"
+    """From the start of a process to the end of a default run's first update, with an empty cache and a full one."""
+    script = "from eco_jax.bench.suites import first_update; first_update()"
     with tempfile.TemporaryDirectory() as cache:
         for name in ("compile.cold", "compile.warm"):
             say(f"compilation: {name.split('.')[1]} start")

@@ -87,24 +87,25 @@ class Learner:
         params: Params,
         env_params: Any,
         carry: tuple[Observation, Any],
-        keys: Key[Array, " more"],
+        given: tuple[Key[Array, " more"], tuple[Observation, Any] | None],
     ) -> tuple[tuple[Observation, Any], tuple[Any, dict[str, Array]]]:
-        """One slot in every environment, and its reset where episodes end at times of their own.
+        """One slot in every environment; where episodes end at times of their own, those that did start anew.
 
-        `keys`: one for the actions, one for each environment, and one for the resets.
+        `given`: keys, one for the actions and one for each environment; and new episodes, None with a fixed horizon.
         """
+        keys, fresh = given
         observation, env_state = carry
         logits, _ = network.apply(params, observation.features)
         action = sample(self.heads, keys[0], logits, observation.mask)
         new, env_state, reward, terminated, truncated, info = jax.vmap(self.env.step, in_axes=(0, 0, 0, None))(
-            keys[1:-1], env_state, action, env_params
+            keys[1:], env_state, action, env_params
         )
         ended = terminated | truncated
-        fixed = self.env.fixed_horizon is not None
-        seen = (observation.features, observation.mask, action, reward)
-        step = (*seen, None if fixed else new.features, terminated, ended)
-        if not fixed:
-            fresh = self._reset(keys[-1], env_params)
+        step = (
+            observation.features, observation.mask, action, reward, None if fresh is None else new.features,
+            terminated, ended,
+        )  # fmt: skip
+        if fresh is not None:
 
             def choose(a: Array, b: Array) -> Array:
                 return jnp.where(ended.reshape(ended.shape + (1,) * (a.ndim - 1)), a, b)
@@ -117,16 +118,20 @@ class Learner:
         self, network: Network, state: TrainState, key: PRNGKeyArray, env_params: Any, index: Array
     ) -> tuple[Observation, Any, a2c.Rollout, dict[str, Array]]:
         """`rollout` slots in every environment: the last (observation, state), what happened, and its metrics."""
+        slots, envs = self.config.rollout, self.config.envs
         rollout_key, reset_key = jax.random.split(key)
-        start = state.observation, state.env_state
+        start, fresh = (state.observation, state.env_state), None
         if self.env.fixed_horizon is not None:
             # The index is the same for all members, so this stays a branch under vmap.
-            first = index % (self.env.fixed_horizon // self.config.rollout) == 0
+            first = index % (self.env.fixed_horizon // slots) == 0
             start = lax.cond(first, lambda: self._reset(reset_key, env_params), lambda: start)
+        else:
+            # All at once, most of them for nothing: one by one inside the loop costs far more.
+            fresh = jax.vmap(self._reset, in_axes=(0, None))(jax.random.split(reset_key, slots), env_params)
         (observation, env_state), (steps, metrics) = lax.scan(
             partial(self._slot, network, state.params, env_params),
             start,
-            jax.random.split(rollout_key, (self.config.rollout, self.config.envs + 2)),
+            (jax.random.split(rollout_key, (slots, envs + 1)), fresh),
         )
         features, mask, action, reward, next_features, terminated, ended = steps
         if next_features is None:
