@@ -14,7 +14,7 @@ from eco_jax.bench import programs
 from eco_jax.bench.measure import Contender, Peers, Speed, Worker, take_turns, timed
 from eco_jax.bench.profile import shares
 from eco_jax.env import make
-from eco_jax.train.config import Hyper, TrainConfig
+from eco_jax.train.config import TrainConfig
 from eco_jax.train.loop import Learner
 
 RATIOS = (
@@ -91,7 +91,7 @@ def environment(record: Record, size: Size, peers: Peers, say: Callable[[str], N
     def program(envs: int, users: int | None = None) -> programs.Program:
         chosen, numbers = (env, params) if users is None else make(users=users)
         say(f"environment: compiling {envs} x {chosen.agents} users")
-        slots = max(2, size.steps // envs // (chosen.agents // 30 + 1))
+        slots = min(2000, max(2, size.steps // envs // (chosen.agents // 30 + 1)))
         return programs.environment(chosen, numbers, envs, slots, analyse=users is None and envs == batch)
 
     by_envs = {envs: program(envs) for envs in dict.fromkeys(size.envs)}
@@ -212,31 +212,23 @@ def population(record: Record, size: Size, peers: Peers, say: Callable[[str], No
 
 
 def compilation(record: Record, size: Size, peers: Peers, say: Callable[[str], None]) -> None:
-    """From the start of a process to the end of a default run's first update, with an empty cache and a full one."""
-    script = "from eco_jax.bench.suites import first_update; first_update()"
-    with tempfile.TemporaryDirectory() as cache:
-        for name in ("compile.cold", "compile.warm"):
-            say(f"compilation: {name.split('.')[1]} start")
-            environment = {**os.environ, "ECO_JAX_CACHE": cache}
-            started = time.time()
-            out = subprocess.run(
-                [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
-            ).stdout
-            record.seconds[name] = float(out.split()[-1]) - started
-
-
-def first_update() -> None:
-    """Train one chunk of a single update of a default run, as `eco-jax train` would, and print the time of day."""
-    from eco_jax.cli import setup
-
-    setup.configure()
-    import jax
-
-    from eco_jax.train.fit import fit
-
-    env, params = make()
-    fit(Learner(env, TrainConfig(updates=1)), params, [Hyper()], [jax.random.key(0)])
-    print(time.time())
+    """From the start of `eco-jax train` to the end of its first update, with an empty cache and with a full one."""
+    command = [sys.executable, "-c", "from eco_jax.cli.main import main; main()", "train", "--train.updates", "1"]
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("cold", "warm"):
+            say(f"compilation: {name} start")
+            started = time.perf_counter()
+            process = subprocess.Popen(
+                [*command, "--out", f"{folder}/{name}"], text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                env={**os.environ, "ECO_JAX_CACHE": f"{folder}/cache"},
+            )  # fmt: skip
+            assert process.stderr is not None
+            line = ""
+            for line in process.stderr:
+                if "update 1/1" in line:
+                    record.seconds[f"compile.{name}"] = time.perf_counter() - started
+            if process.wait() != 0:
+                raise RuntimeError(f"eco-jax train stopped: {line.strip() or 'it said nothing'}")
 
 
 def cartpole(record: Record, size: Size, peers: Peers, say: Callable[[str], None]) -> None:
@@ -285,11 +277,3 @@ SUITES: dict[str, Callable[[Record, Size, Peers, Callable[[str], None]], None]] 
     "peers": cartpole,
 }
 """By the name that `--suite` takes."""
-
-
-def run(names: tuple[str, ...], size: Size, peers: Peers, say: Callable[[str], None] = lambda _: None) -> Record:
-    """Run suites one after the other."""
-    record = Record()
-    for name in names:
-        SUITES[name](record, size, peers, say)
-    return record

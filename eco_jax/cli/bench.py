@@ -50,18 +50,21 @@ def main(argv: Sequence[str]) -> int:
     def say(text: str) -> None:
         print(f"[{time.perf_counter() - started:4.0f} s] {text}", file=sys.stderr, flush=True)
 
-    record = suites.run(names, suites.SIZES[a.size], peers, say)
-    bench = {
+    size, record = suites.SIZES[a.size], suites.Record()
+    bench: dict[str, Any] = {
         "device": setup.device(),
         "versions": setup.versions(),
-        "settings": {"suites": names, "size": a.size, "repeats": suites.SIZES[a.size].repeats},
-        "wall_s": round(time.perf_counter() - started, 1),
+        "settings": {"suites": names, "size": a.size, "repeats": size.repeats},
+        "wall_s": 0.0,
         "ratios": record.ratios,
         "seconds": record.seconds,
         "missing": record.missing,
         "details": record.details,
     }
-    written = report.write(a.out, bench)
+    for name in names:
+        suites.SUITES[name](record, size, peers, say)
+        bench["wall_s"] = round(time.perf_counter() - started, 1)
+        written = report.write(a.out, bench)  # after every suite: what is measured stays, whatever becomes of the next
     rows = [[name, f"{value:.3g}"] for name, value in record.ratios.items() if value is not None]
     rows += [[name, f"{value:.1f} s"] for name, value in record.seconds.items()]
     left_out = [f"{name}: not measured: {why}" for name, why in record.missing.items()]
