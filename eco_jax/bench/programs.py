@@ -15,7 +15,7 @@ from eco_jax.agent.distribution import sample
 from eco_jax.env import EcoEnv, EnvParams, Observation
 from eco_jax.random import uniform
 from eco_jax.train.config import Hyper
-from eco_jax.train.fit import stack
+from eco_jax.train.fit import side_by_side, stack
 from eco_jax.train.loop import Learner
 
 
@@ -132,7 +132,7 @@ def training(learner: Learner, params: Any, members: int, updates: int) -> Progr
     state = jax.jit(partial(learner.init, axes))(keys, params)
     hyper = stack([Hyper().arrays()] * members)
     total = jnp.int32(1_000_000)
-    chunk = partial(learner.chunk, updates, axes)
+    chunk = partial(learner.chunk, updates, side_by_side(members), axes)
     compiled, compile_s, memory = _compile(chunk, state, hyper, params, jnp.int32(0), total, donate=0)
     held, done = [state], [0]
 

@@ -186,7 +186,8 @@ def step(
     pays = tasks.placement_pays(hardware.service, new_place, bits, params.placement_time, twin_time)
     asked = act.cache & (act.cache if config.printed else pays)
     capacity = jnp.asarray(jnp.inf) if config.printed else params.replica_slots
-    placed = admit(asked, place.predicted_server, bits, state.replica, capacity)
+    held = _count(state.replica, config.servers)
+    placed = admit(asked, place.predicted_server, bits, held, capacity)
 
     decision = Decision(
         offloaded=act.offloaded,
@@ -266,6 +267,7 @@ def _credit(
     if config.credit == "difference":
         # What each user on a server would gain if one task less ran there; a user causes this to all but itself.
         harm = jnp.where(act.offloaded, own - alone().reward, 0.0)
-        together = act.server[:, None] == act.server[None, :]
-        return own + jnp.sum(jnp.where(together, harm[:, None], 0.0), axis=0) - harm, team
+        there = act.server[:, None] == jnp.arange(config.servers)
+        total = jnp.sum(jnp.where(there, harm[:, None], 0.0), axis=0)
+        return own + jnp.where(act.offloaded, total[act.server] - harm, 0.0), team
     return own, team

@@ -11,7 +11,7 @@ def admit(
     wanted: Bool[Array, " users"],
     server: Int[Array, " users"],
     bits: Float[Array, " users"],
-    replica: Int[Array, " users"],
+    held: Int[Array, " servers"],
     capacity: Float[Array, ""],
 ) -> Bool[Array, " users"]:
     """Placements of a slot that are admitted: per server in order of falling T_ij (ties by index) while slots are free.
@@ -22,14 +22,13 @@ def admit(
         wanted: whether the user asks for a placement (and Eq. (5) holds).
         server: where.
         bits: T_ij, bit.
-        replica: server that holds the user's replica, -1 for none.
+        held: replicas on each server.
         capacity: replicas that a server can hold.
     """
     index = jnp.arange(server.shape[0])
-    # The others lead and the users follow: sums of floats over a leading axis are vector instructions.
+    # The others lead and the users follow: sums over a leading axis are vector instructions.
     others_bits, own_bits = bits[:, None], bits[None, :]
     before = (others_bits > own_bits) | ((others_bits == own_bits) & (index[:, None] < index[None, :]))
     ahead = wanted[:, None] & before & (server[:, None] == server[None, :])
-    held = replica[:, None] == server[None, :]
-    taken = jnp.where(ahead, 1.0, 0.0) + jnp.where(held, 1.0, 0.0)
-    return wanted & (jnp.sum(taken, axis=0) < capacity)
+    rank = jnp.sum(ahead, axis=0)
+    return wanted & (rank + held[server] < capacity)

@@ -223,6 +223,7 @@ class Learner:
     def chunk(
         self,
         length: int,
+        beside: int,
         axes: Any,
         state: TrainState,
         hyper: dict[str, Array],
@@ -234,6 +235,7 @@ class Learner:
 
         Args:
             length: updates (static).
+            beside: members computed side by side, the others in turn (static; divides their number).
             axes: pytree of 0 (a member's own) and None (shared by all) over `env_params` (static).
             state: of all members.
             hyper: of all members.
@@ -243,10 +245,28 @@ class Learner:
         """
         update = jax.vmap(self.update, in_axes=(0, 0, axes, None, None))
 
-        def one(state: TrainState, index: Array) -> tuple[TrainState, dict[str, Array]]:
-            return update(state, hyper, env_params, index, total)
+        def pick(axis: int | None, own: Any, shared: Any) -> Any:
+            return shared if axis is None else own
 
-        return lax.scan(one, state, start + jnp.arange(length))
+        def some(part: tuple[TrainState, dict[str, Array], Any]) -> tuple[TrainState, dict[str, Array]]:
+            state, hyper, own = part
+            params = jax.tree.map(pick, axes, own, env_params, is_leaf=lambda axis: axis is None)
+            return lax.scan(
+                lambda state, index: update(state, hyper, params, index, total), state, start + jnp.arange(length)
+            )
+
+        members = len(state.key)
+        own = jax.tree.map(
+            lambda axis, leaf: pick(axis, leaf, None), axes, env_params, is_leaf=lambda axis: axis is None
+        )
+        if beside == members:
+            return some((state, hyper, own))
+        parts = jax.tree.map(lambda leaf: leaf.reshape(-1, beside, *leaf.shape[1:]), (state, hyper, own))
+        state, metrics = lax.map(some, parts)
+        return (
+            jax.tree.map(lambda leaf: leaf.reshape(members, *leaf.shape[2:]), state),
+            jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1).reshape(length, members), metrics),
+        )
 
     def policy(self, params: Params, greedy: bool = True) -> Policy:
         """The agent as a policy for evaluation: the most likely choice of each head, or a sample."""
