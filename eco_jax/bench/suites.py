@@ -19,7 +19,7 @@ from eco_jax.train.loop import Learner
 
 RATIOS = (
     "env.vs_numpy_single", "env.vs_numpy_vectorized", "env.vs_mobile_env", "env.growth_256_to_4096",
-    "env.growth_per_user_30_to_200", "train.vs_sb3", "train.vs_sb3_dummy", "train.matmul_share", "train.network_share",
+    "env.growth_per_user_30_to_200", "train.vs_sb3", "train.vs_sb3_stock", "train.matmul_share", "train.network_share",
     "train.vs_dummy_env", "cartpole.vs_rejax", "cartpole.vs_rejax_with_compile", "cartpole.vs_purejaxrl",
     "cartpole.vs_purejaxrl_with_compile", "population.aggregate_vs_single",
 )  # fmt: skip
@@ -158,8 +158,8 @@ def training(record: Record, size: Size, peers: Peers, say: Callable[[str], None
         "train.vs_sb3": (
             "sb3_a2c.py", "sb3", ("--vec", "batched", "--envs", 128, "--threads", cores, "--steps", size.updates * 100)
         ),
-        "train.vs_sb3_dummy": (
-            "sb3_a2c.py", "sb3", ("--vec", "dummy", "--envs", 8, "--threads", cores, "--steps", size.updates * 20)
+        "train.vs_sb3_stock": (
+            "sb3_a2c.py", "sb3", ("--vec", "dummy", "--heads", "each", "--envs", 8, "--threads", cores, "--steps", size.updates * 20)
         ),
     }  # fmt: skip
     with _peers(record, peers, wanted) as found:
