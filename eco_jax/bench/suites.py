@@ -159,7 +159,8 @@ def training(record: Record, size: Size, peers: Peers, say: Callable[[str], None
             "sb3_a2c.py", "sb3", ("--vec", "batched", "--envs", 128, "--threads", cores, "--steps", size.updates * 100)
         ),
         "train.vs_sb3_stock": (
-            "sb3_a2c.py", "sb3", ("--vec", "dummy", "--heads", "each", "--envs", 8, "--threads", cores, "--steps", size.updates * 20)
+            "sb3_a2c.py", "sb3",
+            ("--vec", "dummy", "--heads", "each", "--envs", 8, "--threads", cores, "--steps", size.updates * 20),
         ),
     }  # fmt: skip
     with _peers(record, peers, wanted) as found:

@@ -74,12 +74,10 @@ def _config_of(folder: Path) -> RunConfig:
 def evaluate_run(config: RunConfig, folder: Path, episodes: int, seed: int, rules: bool) -> dict[str, Any]:
     """Policy -> metric -> [seeds, episodes], agents of all the run's seeds and the rules on the same episodes."""
     import jax
-    import numpy as np
 
     from eco_jax.env import policies
-    from eco_jax.report.reproduce import evaluate_agents
+    from eco_jax.report.reproduce import evaluate_agents, evaluate_rules
     from eco_jax.train.checkpoint import restore_params
-    from eco_jax.train.evaluate import evaluate
     from eco_jax.train.loop import Learner
 
     env, params = config.make()
@@ -93,15 +91,9 @@ def evaluate_run(config: RunConfig, folder: Path, episodes: int, seed: int, rule
         )
     key = jax.random.key(seed)
     axes = jax.tree.map(lambda _: None, params)
-    found = {
-        name: evaluate_agents(learner, agents, params, axes, key, episodes, greedy)
-        for name, greedy in ((f"a2c-{config.knowledge}", True), (f"a2c-{config.knowledge} sampled", False))
-    }
-    for name, rule in policies.named(env.config).items() if rules else ():
-        policy = policies.as_policy(rule, env)
-        run = jax.jit(lambda params, policy=policy: evaluate(env, params, policy, key, episodes))
-        found[name] = {k: np.asarray(v)[None] for k, v in run(params).items()}
-    return found
+    most_likely, sampled = evaluate_agents(learner, agents, params, axes, key, episodes)
+    found = {f"a2c-{config.knowledge}": most_likely, f"a2c-{config.knowledge} sampled": sampled}
+    return found | (evaluate_rules(env, params, axes, policies.named(env.config), key, episodes) if rules else {})
 
 
 def _show(values: dict[str, Any], episodes: int) -> None:

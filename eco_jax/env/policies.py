@@ -1,6 +1,6 @@
 """Rules to compare an agent with. Each is told what it may see, and no more: the `View` that the features come from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import jax
@@ -164,5 +164,15 @@ def as_policy(rule: Rule, env: Any) -> Callable[[PRNGKeyArray, Any, Any, EnvPara
 
     def policy(key: PRNGKeyArray, observation: Any, state: Any, params: EnvParams) -> Int[Array, "users 4"]:
         return rule(key, env.view(state, params), params)
+
+    return policy
+
+
+def one_of(rules: Sequence[Rule], env: Any, index: Array) -> Callable[[PRNGKeyArray, Any, Any, EnvParams], Array]:
+    """The rule at a traced index as a policy: one program plays them all, and the environment is compiled once."""
+
+    def policy(key: PRNGKeyArray, observation: Any, state: Any, params: EnvParams) -> Int[Array, "users 4"]:
+        seen = env.view(state, params)
+        return jnp.stack([rule(key, seen, params) for rule in rules])[index]
 
     return policy

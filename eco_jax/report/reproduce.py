@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,25 +58,30 @@ def rules(env: EcoEnv) -> dict[str, tuple[policies.Rule, str]]:
     }
 
 
-def evaluate_rules(env: EcoEnv, params: EnvParams, key: Any, episodes: int) -> dict[str, Values]:
-    """Every rule on the same episodes."""
-    found = {}
-    for name, (rule, level) in rules(env).items():
-        policy = policies.as_policy(rule, env)
-        run = jax.jit(lambda params, policy=policy: evaluate(env, params, policy, key, episodes))
-        found[name] = {k: np.asarray(v)[None] for k, v in run(params.with_knowledge(level)).items()}
-    return found
+def evaluate_rules(
+    env: EcoEnv, params: Any, axes: Any, chosen: Mapping[str, policies.Rule], key: Any, episodes: int
+) -> dict[str, Values]:
+    """Every rule on the same episodes, in one program; `params` and `axes` as in training, a member a rule."""
+
+    def one(index: Any, params: Any) -> dict[str, Any]:
+        return evaluate(env, params, policies.one_of(list(chosen.values()), env, index), key, episodes)
+
+    values = jax.jit(jax.vmap(one, in_axes=(0, axes)))(jnp.arange(len(chosen)), params)
+    return {name: {k: np.asarray(v)[i][None] for k, v in values.items()} for i, name in enumerate(chosen)}
 
 
 def evaluate_agents(
-    learner: Learner, agents: Any, params: Any, axes: Any, key: Any, episodes: int, greedy: bool = True
-) -> Values:
-    """All members on the same episodes: metric -> [members, episodes]."""
+    learner: Learner, agents: Any, params: Any, axes: Any, key: Any, episodes: int
+) -> tuple[Values, Values]:
+    """All members on the same episodes, with their most likely actions, and with sampled ones: [members, episodes]."""
 
-    def one(agent: Any, params: Any) -> dict[str, Any]:
+    def one(greedy: Any, agent: Any, params: Any) -> dict[str, Any]:
         return evaluate(learner.env, params, learner.policy(agent, greedy), key, episodes)
 
-    return {k: np.asarray(v) for k, v in jax.jit(jax.vmap(one, in_axes=(0, axes)))(agents, params).items()}
+    both = jax.vmap(jax.vmap(one, in_axes=(None, 0, axes)), in_axes=(0, None, None))
+    values = jax.jit(both)(jnp.array([True, False]), agents, params)
+    most_likely, sampled = ({k: np.asarray(v[i]) for k, v in values.items()} for i in range(2))
+    return most_likely, sampled
 
 
 def reproduce(
@@ -98,12 +104,18 @@ def reproduce(
         )  # fmt: skip
     key = jax.random.key(1_000_003 + seed)
     found: dict[str, Values] = {}
-    for suffix, greedy in (("", True), ("-sampled", False)):
-        values = evaluate_agents(learner, fitted.state.params, stacked, axes, key, profile.episodes, greedy)
+    for suffix, values in zip(
+        ("", "-sampled"),
+        evaluate_agents(learner, fitted.state.params, stacked, axes, key, profile.episodes),
+        strict=True,
+    ):
         for i, level in enumerate(LEVELS):
             rows = slice(i * profile.seeds, (i + 1) * profile.seeds)
             found[f"a2c-{level}{suffix}"] = {name: value[rows] for name, value in values.items()}
-    return fitted, found | evaluate_rules(env, params, key, profile.episodes)
+    chosen = rules(env)
+    stacked, axes = stack_levels(params, [level for _, level in chosen.values()])
+    named = {name: rule for name, (rule, _) in chosen.items()}
+    return fitted, found | evaluate_rules(env, stacked, axes, named, key, profile.episodes)
 
 
 def summarise(found: Mapping[str, Values]) -> dict[str, Any]:

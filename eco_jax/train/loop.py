@@ -268,14 +268,14 @@ class Learner:
             jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1).reshape(length, members), metrics),
         )
 
-    def policy(self, params: Params, greedy: bool = True) -> Policy:
-        """The agent as a policy for evaluation: the most likely choice of each head, or a sample."""
+    def policy(self, params: Params, greedy: bool | Array = True) -> Policy:
+        """The agent as a policy for evaluation: the most likely choice of each head (`greedy`), or a sample."""
 
         def act(key: PRNGKeyArray, observation: Observation, state: Any, env_params: Any) -> Array:
             network = self.network(observation.features.shape[-1])
             logits, _ = network.apply(params, observation.features)
-            if greedy:
-                return mode(self.heads, logits, observation.mask)
-            return sample(self.heads, key, logits, observation.mask)
+            return jnp.where(
+                greedy, mode(self.heads, logits, observation.mask), sample(self.heads, key, logits, observation.mask)
+            )
 
         return act

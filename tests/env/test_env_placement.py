@@ -191,9 +191,8 @@ def by_search(wanted, server, bits, replica, capacity):
 )
 def test_admission_is_what_a_search_finds(users, capacity):
     wanted, server, bits, replica = (list(column) for column in zip(*users, strict=True))
-    got = admitted(
-        jnp.array(wanted), jnp.array(server), jnp.array(bits, jnp.float32), jnp.array(replica), jnp.float32(capacity)
-    )
+    held = jnp.array([replica.count(i) for i in range(3)], jnp.int32)
+    got = admitted(jnp.array(wanted), jnp.array(server), jnp.array(bits, jnp.float32), held, jnp.float32(capacity))
     assert got.tolist() == by_search(wanted, server, bits, replica, capacity)
 
 
