@@ -106,24 +106,23 @@ def figure(bench: Mapping[str, Any], path: Path) -> None:
 
     env = bench["details"]["env"]
     drawn, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-    for axis, key, label in (
-        (axes[0], "envs", "environments at once (30 users)"),
-        (axes[1], "users", "users (256 environments)"),
-    ):
+    labels = {"envs": "environments at once (30 users each)", "users": "users (256 environments)"}
+    for axis, (key, label) in zip(axes, labels.items(), strict=True):
         x = [row[key] for row in env[key]]
-        cost = [1e6 / row["steps_per_s"] for row in env[key]]
-        low, high = ([1e6 / row[name] for row in env[key]] for name in ("max", "min"))
-        axis.fill_between(x, low, high, alpha=0.25, linewidth=0)
-        axis.plot(x, cost, "o-", label="measured")
-        axis.set_xscale("log", base=2 if key == "envs" else 10)
+        cost, most, least = ([1e6 / row[name] for row in env[key]] for name in ("steps_per_s", "min", "max"))
+        axis.fill_between(x, least, most, alpha=0.25, linewidth=0, label="all rounds")
+        axis.plot(x, cost, "o-", label="median")
+        axis.set_xscale("log")
         axis.set_yscale("log")
         axis.set_xlabel(label)
         axis.set_xticks(x, [str(n) for n in x])
+        ticks = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if 0.8 * min(least) <= n <= 1.25 * max(most)]
+        axis.set_yticks(ticks, [str(n) for n in ticks])
         axis.minorticks_off()
         axis.grid(alpha=0.3)
     anchor = env["users"][1]
     line = [1e6 / anchor["steps_per_s"] * row["users"] / anchor["users"] for row in env["users"]]
-    axes[1].plot([row["users"] for row in env["users"]], line, "--", color="grey", label="linear")
+    axes[1].plot([row["users"] for row in env["users"]], line, "--", color="grey", label="linear in users")
     axes[1].legend(frameon=False)
     axes[0].set_ylabel("µs per environment step")
     drawn.suptitle(f"Environment alone: {bench['device']}", fontsize=10)

@@ -1,5 +1,6 @@
 """`eco-jax bench`: how fast it is, against peers and against the machine's limits."""
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -52,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
 
     size, record = suites.SIZES[a.size], suites.Record()
     bench: dict[str, Any] = {
-        "device": setup.device(),
+        "device": f"{setup.device()}, {os.cpu_count()} CPU cores",
         "versions": setup.versions(),
         "settings": {"suites": names, "size": a.size, "repeats": size.repeats},
         "wall_s": 0.0,
