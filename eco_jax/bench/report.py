@@ -24,6 +24,22 @@ MEANING = {
 }
 
 
+def headline(details: Mapping[str, Any]) -> dict[str, float | None]:
+    """The four numbers that stand for all: null where their suite was not run.
+
+    Environment alone, at the batch that peers are compared at; one run; the largest population, steps/s of all its
+    members together; and the seconds of a default run: compilation, and its steps at the speed of one run.
+    """
+    env, train, population = (details.get(name) for name in ("env", "train", "population"))
+    run = train and train["compile_s"] + train["settings"]["env_steps"] / train["training"]["steps_per_s"]
+    return {
+        "environment_steps_per_s": env and env["against"]["ours"]["steps_per_s"],
+        "training_steps_per_s": train and train["training"]["steps_per_s"],
+        "population_steps_per_s": population and population[-1]["steps_per_s"],
+        "default_run_s": run,
+    }
+
+
 def _rows(title: str, head: list[str], rows: list[list[str]]) -> list[str]:
     return (
         [f"## {title}", "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
@@ -46,7 +62,9 @@ def tables(bench: Mapping[str, Any]) -> list[str]:
         shown = "-" if value is None else f"{value:.3g}"
         between = f"{extent['min']:.3g} to {extent['max']:.3g}" if extent and "per_user" not in name else "-"
         rows.append([f"`{name}`", shown, between, bench["missing"].get(name, MEANING[name])])
-    lines = [f"# Benchmark: {bench['device']}", "", *_rows("Ratios", ["ratio", "median", "rounds", ""], rows)]
+    numbers = [[name, "-" if value is None else f"{value:,.0f}"] for name, value in headline(details).items()]
+    lines = [f"# Benchmark: {bench['device']}", "", *_rows("Four numbers", ["", ""], numbers)]
+    lines += _rows("Ratios", ["ratio", "median", "rounds", ""], rows)
     if bench["seconds"]:
         found = [[f"`{name}`", f"{value:.1f}"] for name, value in bench["seconds"].items()]
         lines += _rows("Start of a process to the end of the first update, s", ["", "s"], found)
@@ -132,7 +150,7 @@ def figure(bench: Mapping[str, Any], path: Path) -> None:
 
 def write(out: Path, bench: Mapping[str, Any]) -> list[str]:
     """`bench.json`, `bench.md` and, with the suite `env`, `bench.png`; their names."""
-    (out / "bench.json").write_text(json.dumps(bench, indent=2) + "\n")
+    (out / "bench.json").write_text(json.dumps({**bench, "numbers": headline(bench["details"])}, indent=2) + "\n")
     (out / "bench.md").write_text("\n".join(tables(bench)))
     names = ["bench.json", "bench.md"]
     if "env" in bench["details"]:

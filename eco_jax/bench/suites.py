@@ -180,7 +180,13 @@ def training(record: Record, size: Size, peers: Peers, say: Callable[[str], None
         **{name: speed.row(env.agents) for name, speed in speeds.items() if name != "matmul"},
         "matmul_gflops": speeds["matmul"].median / 1e9,
         "network_flops_per_step": flops,
-        "settings": {"envs": c.envs, "rollout": c.rollout, "hidden": c.hidden, "layers": c.layers},
+        "settings": {
+            "envs": c.envs,
+            "rollout": c.rollout,
+            "hidden": c.hidden,
+            "layers": c.layers,
+            "env_steps": c.updates * c.envs * c.rollout,
+        },
         "memory_mb": made["training"].memory_bytes / 1e6,
         "compile_s": made["training"].compile_s,
         "us_per_step": {

@@ -12,6 +12,17 @@ def test_every_ratio_has_a_meaning():
     assert set(report.MEANING) == set(suites.RATIOS)
 
 
+def test_the_four_numbers_come_from_their_suites():
+    assert set(report.headline({}).values()) == {None}
+    row = {"steps_per_s": 100.0}
+    details = {
+        "env": {"against": {"ours": {"steps_per_s": 9.0}}},
+        "train": {"compile_s": 3.0, "settings": {"env_steps": 500}, "training": row},
+        "population": [{"steps_per_s": 1.0}, {"steps_per_s": 7.0}],
+    }
+    assert list(report.headline(details).values()) == [9.0, 100.0, 7.0, 8.0]
+
+
 @pytest.fixture(scope="module")
 def env_run(tmp_path_factory):
     out = tmp_path_factory.mktemp("bench")
