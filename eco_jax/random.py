@@ -32,7 +32,8 @@ def uniform(key: PRNGKeyArray, count: int) -> Float[Array, " count"]:
         return jax.random.uniform(key, (count,))
     half = (count + 1) // 2
     counter = lax.iota(jnp.uint32, half)
-    # Without the barrier each of the many users of the numbers would compute them again.
+    # The numbers have many users, and none shall compute them again: XLA's CPU compiler stops at the concatenation, and
+    # drops the barrier, which is for the others.
     words = lax.optimization_barrier(threefry2x32(jax.random.key_data(key), counter, counter + jnp.uint32(half)))
     bits = jnp.concatenate(words)[:count]
     return lax.bitcast_convert_type((bits >> 9) | jnp.uint32(0x3F800000), jnp.float32) - 1.0
