@@ -29,6 +29,10 @@ class Speed:
         """Steps/s."""
         return statistics.median(self.rates)
 
+    def times(self, amount: float) -> "Speed":
+        """The speed in another unit, of which a step holds `amount` (users, operations)."""
+        return Speed(tuple(rate * amount for rate in self.rates))
+
     def over(self, other: "Speed") -> dict[str, float]:
         """How many times faster than `other`, repeat by repeat (they took turns): median, least and most."""
         ratios = [a / b for a, b in zip(self.rates, other.rates, strict=True)]

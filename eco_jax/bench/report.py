@@ -60,7 +60,7 @@ def tables(bench: Mapping[str, Any]) -> list[str]:
     for name, value in bench["ratios"].items():
         extent = spread.get(name)
         shown = "-" if value is None else f"{value:.3g}"
-        between = f"{extent['min']:.3g} to {extent['max']:.3g}" if extent and "per_user" not in name else "-"
+        between = f"{extent['min']:.3g} to {extent['max']:.3g}" if extent else "-"
         rows.append([f"`{name}`", shown, between, bench["missing"].get(name, MEANING[name])])
     numbers = [[name, "-" if value is None else f"{value:,.0f}"] for name, value in headline(details).items()]
     lines = [f"# Benchmark: {bench['device']}", "", *_rows("Four numbers", ["", ""], numbers)]

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import jax
+
 from eco_jax.bench import programs
 from eco_jax.bench.measure import Contender, Peers, Speed, Worker, take_turns, timed
 from eco_jax.bench.profile import shares
@@ -109,8 +111,9 @@ def environment(record: Record, size: Size, peers: Peers, say: Callable[[str], N
 
     record.ratio("env.growth_256_to_4096", speeds[f"envs {batch}"], speeds[f"envs {size.envs[4]}"])
     few, many = size.users[1], size.users[3]
-    record.ratio("env.growth_per_user_30_to_200", speeds[f"users {few}"], speeds[f"users {many}"])
-    record.ratios["env.growth_per_user_30_to_200"] *= few / many
+    record.ratio(
+        "env.growth_per_user_30_to_200", speeds[f"users {few}"].times(few), speeds[f"users {many}"].times(many)
+    )
     costs, rate = by_envs[batch].costs, speeds[f"envs {batch}"].median
     record.details["env"] = {
         "envs": [{"envs": n, **row(speeds[f"envs {n}"], p, env.agents)} for n, p in by_envs.items()],
@@ -143,7 +146,7 @@ def training(record: Record, size: Size, peers: Peers, say: Callable[[str], None
     env, params = make()
     learner = Learner(env, TrainConfig())
     c = learner.config
-    features = 68 if env.config.candidates == 4 else 20 + 12 * env.config.candidates
+    features = jax.eval_shape(env.reset, jax.random.key(0), params)[0].features.shape[-1]
     idle = Learner(programs.DummyEnv(env, features), c)
     say("training: compiling")
     made = {
@@ -172,9 +175,7 @@ def training(record: Record, size: Size, peers: Peers, say: Callable[[str], None
     record.ratio("train.vs_dummy_env", ours, speeds["idle environment"])
     record.ratio("train.network_share", ours, speeds["network alone"])
     flops = programs.network_flops(learner, features)
-    share = Speed(tuple(rate * flops for rate in ours.rates)).over(speeds["matmul"])
-    record.ratios["train.matmul_share"] = share["median"]
-    record.details.setdefault("spread", {})["train.matmul_share"] = share
+    record.ratio("train.matmul_share", ours.times(flops), speeds["matmul"])
     per_step = {name: 1e6 / speed.median for name, speed in speeds.items() if name != "matmul"}
     record.details["train"] = {
         **{name: speed.row(env.agents) for name, speed in speeds.items() if name != "matmul"},

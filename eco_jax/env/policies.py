@@ -159,15 +159,6 @@ def named(config: EnvConfig) -> dict[str, Rule]:
     }
 
 
-def as_policy(rule: Rule, env: Any) -> Callable[[PRNGKeyArray, Any, Any, EnvParams], Array]:
-    """The rule as `policy(key, observation, state, params)`, as evaluation calls agents and rules alike."""
-
-    def policy(key: PRNGKeyArray, observation: Any, state: Any, params: EnvParams) -> Int[Array, "users 4"]:
-        return rule(key, env.view(state, params), params)
-
-    return policy
-
-
 def one_of(rules: Sequence[Rule], env: Any, index: Array) -> Callable[[PRNGKeyArray, Any, Any, EnvParams], Array]:
     """The rule at a traced index as a policy: one program plays them all, and the environment is compiled once."""
 

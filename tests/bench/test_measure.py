@@ -32,6 +32,7 @@ def test_a_ratio_is_of_the_same_round():
     ours, other = Speed((100.0, 50.0, 90.0)), Speed((10.0, 5.0, 10.0))
     assert ours.over(other) == {"median": 10.0, "min": 9.0, "max": 10.0}
     assert ours.median == 90.0
+    assert ours.times(2).over(other.times(4)) == {"median": 5.0, "min": 4.5, "max": 5.0}
     assert ours.row(users=30) == {"steps_per_s": 90.0, "min": 50.0, "max": 100.0, "decisions_per_s": 2700.0}
 
 

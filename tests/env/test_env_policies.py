@@ -213,7 +213,7 @@ def test_every_named_rule_plays(base):
 def test_rules_under_evaluation(base):
     # Two rules in one program: which is played is data.
     rules = policies.named(base.env.config)
-    home, away = (policies.as_policy(rules[name], base.env) for name in ("local", "nearest-full"))
+    home, away = (policies.one_of([rules[name]], base.env, jnp.int32(0)) for name in ("local", "nearest-full"))
 
     def run(key, at_home):
         def policy(*given):

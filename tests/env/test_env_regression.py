@@ -19,7 +19,7 @@ def run():
     rules = {**policies.named(env.config)}
 
     def one(rule):
-        policy = policies.as_policy(rules[rule], env)
+        policy = policies.one_of([rules[rule]], env, jax.numpy.int32(0))
         return jax.jit(lambda key, params: evaluate(env, params, policy, key, EPISODES))
 
     programs = {rule: one(rule) for rule in ("local", "nearest-full", "greedy", "greedy-sync")}
