@@ -1,6 +1,7 @@
 """The default world gives what an independent implementation of its description gives."""
 
 import jax
+import jax.numpy as jnp
 import pytest
 
 from eco_jax.env import make, policies
@@ -19,7 +20,7 @@ def run():
     rules = {**policies.named(env.config)}
 
     def one(rule):
-        policy = policies.one_of([rules[rule]], env, jax.numpy.int32(0))
+        policy = policies.one_of([rules[rule]], env, jnp.int32(0))
         return jax.jit(lambda key, params: evaluate(env, params, policy, key, EPISODES))
 
     programs = {rule: one(rule) for rule in ("local", "nearest-full", "greedy", "greedy-sync")}
