@@ -13,10 +13,10 @@ from eco_jax.env.config import EnvConfig
 from eco_jax.env.metrics import slot_metrics
 from eco_jax.env.mobility import MODELS
 from eco_jax.env.mobility.fixes import dead_reckoning
-from eco_jax.env.observe import candidate_fading, observe, view
-from eco_jax.env.outcome import Decision, believed, cpu, evaluate, rates
+from eco_jax.env.observe import observe, view
+from eco_jax.env.outcome import Decision, believed, evaluate
 from eco_jax.env.params import EnvParams
-from eco_jax.env.placement import admit
+from eco_jax.env.settle import paid, settle, team_reward
 from eco_jax.env.state import Hardware, Memory, Observation, Outcome, Place, State, Task, View
 from eco_jax.model import tasks, twin
 from eco_jax.random import uniform
@@ -118,11 +118,6 @@ def reset(config: EnvConfig, key: PRNGKeyArray, params: EnvParams) -> tuple[Obse
     return observe(config, state, params), state
 
 
-def _count(index: Int[Array, " users"], servers: int) -> Int[Array, " servers"]:
-    """How many users chose each server (-1 for none)."""
-    return jnp.sum(index[:, None] == jnp.arange(servers)[None, :], axis=0, dtype=jnp.int32)
-
-
 @jax.named_scope("prediction")
 def _predicted_by_twin(
     config: EnvConfig, seen: View, act: Act, decision: Decision, params: EnvParams
@@ -163,63 +158,23 @@ def step(
     draws = _draw(config, key)
     act = interpret(config, state, action, params)
     seen = view(config, state, params)
-    hardware, place, task = state.hardware, state.place, state.task
+    settled = settle(config, params, state, act, seen)
+    decision, place, task = settled.decision, state.place, state.task
 
-    # Who shares what
-    load = _count(act.server, config.servers)
-    access = act.server if config.access == "direct" else place.candidates[:, 0]
-    radio = jnp.where(act.offloaded, access, -1)
-    if config.spectrum == "shared":
-        radio_load = _count(radio, config.servers)
-        link = act.choice if config.access == "direct" else jnp.zeros_like(act.choice)
-        distance, fading = pick(place.distance, link), pick(candidate_fading(config, state), link)
-        up, down = rates(config, params, distance, task.power, fading, jnp.maximum(radio_load[access], 1))
-    else:
-        radio_load = state.memory.radio_load  # nobody contends, so nobody is counted
-        up, down = pick(seen.rate_up, act.choice), pick(seen.rate_down, act.choice)
-
-    # What becomes of the placements
-    h = tasks.migrates(act.offloaded, act.server, state.last_server, state.replica)
-    bits = tasks.offloaded_bits(act.beta, task.data)
-    twin_time = params.migration_time + params.migration_error
-    new_place = (place.predicted_server != act.server) & (place.predicted_server != state.replica)
-    pays = tasks.placement_pays(hardware.service, new_place, bits, params.placement_time, twin_time)
-    asked = act.cache & (act.cache if config.printed else pays)
-    capacity = jnp.asarray(jnp.inf) if config.printed else params.replica_slots
-    held = _count(state.replica, config.servers)
-    placed = admit(asked, place.predicted_server, bits, held, capacity)
-
-    decision = Decision(
-        offloaded=act.offloaded,
-        beta=act.beta,
-        elsewhere=act.server != place.candidates[:, 0],
-        migrates=h,
-        placed=placed,
-        synced=act.sync,
-        load=load[act.server].astype(jnp.float32),
-    )
-    true_device = cpu(hardware.device, twin.slowdown(state.x_device, params.slowdown_mean, params.slowdown_spread))
-    slow = twin.slowdown(state.x_server, params.slowdown_mean, params.slowdown_spread)
-    true_server = cpu(pick(seen.server, act.choice), slow[act.server])
-
-    def at_load(taken: Array) -> Outcome:
-        return evaluate(
-            config, params, data=task.data, cycles=task.cycles, deadline=task.deadline, power=task.power,
-            rate_up=up, rate_down=down, device=true_device, server=true_server,
-            decision=decision._replace(load=taken), migration_time=params.migration_time,
-        )  # fmt: skip
+    def at_load(load: Array) -> Outcome:
+        return paid(config, params, task, settled, load)
 
     outcome = at_load(decision.load)
     reward, team = _credit(config, act, outcome, lambda: at_load(jnp.maximum(decision.load - 1.0, 1.0)))
     twin_latency, twin_migration = _predicted_by_twin(config, seen, act, decision, params)
-    metrics = slot_metrics(config, params, state, act, decision, outcome, seen, asked, team, true_server)
+    metrics = slot_metrics(config, params, state, act, decision, outcome, seen, settled.asked, team, settled.server)
 
     # What is measured of this slot, one slot old when it is used
     synced = jnp.where(act.sync[:, None], place.candidates, config.servers).reshape(-1)
     learnt = belief.learn(
         state.belief, state.x_device, state.x_server,
         executed_device=act.beta < 1.0,
-        executed_server=load > 0,
+        executed_server=settled.load > 0,
         synced_device=act.sync,
         synced_server=jnp.zeros(config.servers, bool).at[synced].set(True, mode="drop"),
         noise=draws.measurement,
@@ -235,18 +190,18 @@ def step(
         t=t,
         mobility=motion,
         place=_place(config, motion, params),
-        hardware=hardware,
+        hardware=state.hardware,
         x_device=x_device,
         x_server=x_server,
         belief=belief.age(learnt, x_device, x_server, params),
         task=_task(config, draws, params),
         memory=Memory(
             latency=outcome.latency, twin_latency=twin_latency, migration=outcome.migration,
-            twin_migration=twin_migration, bits=bits, data=task.data, cycles=task.cycles, server=act.server,
-            radio=radio, load=load, radio_load=radio_load,
+            twin_migration=twin_migration, bits=settled.bits, data=task.data, cycles=task.cycles, server=act.server,
+            radio=settled.radio, load=settled.load, radio_load=settled.radio_load,
         ),
         last_server=jnp.where(act.offloaded, act.server, state.last_server),
-        replica=jnp.where(placed, place.predicted_server, state.replica),
+        replica=jnp.where(decision.placed, place.predicted_server, state.replica),
     )  # fmt: skip
     info = {"reward": team, "metrics": metrics, "outcome": outcome}
     return observe(config, new, params), new, reward, jnp.asarray(False), t >= config.slots, info
@@ -258,11 +213,8 @@ def _credit(
 ) -> tuple[Float[Array, " users"], Float[Array, ""]]:
     """Each user's reward under the chosen credit, and the team's: the mean over users (printed: the sum)."""
     own = outcome.reward
-    if config.printed:
-        team = jnp.sum(own)
-        return jnp.full_like(own, team), team
-    team = jnp.mean(own)
-    if config.credit == "team":
+    team = team_reward(config, own)
+    if config.printed or config.credit == "team":
         return jnp.full_like(own, team), team
     if config.credit == "difference":
         # What each user on a server would gain if one task less ran there; a user causes this to all but itself.

@@ -6,6 +6,7 @@ from jax import Array
 from jaxtyping import Bool, Float, Real
 
 from eco_jax.env.config import EnvConfig
+from eco_jax.env.forecast import forecast
 from eco_jax.env.outcome import believed, rates
 from eco_jax.env.params import EnvParams
 from eco_jax.env.state import Observation, State, View
@@ -113,8 +114,9 @@ def _centred(value: Float[Array, "*s"], low: Real[Array, ""], high: Real[Array, 
 
 @jax.named_scope("features")
 def features(config: EnvConfig, seen: View, params: EnvParams) -> Float[Array, "users features"]:
-    """The view scaled to O(1): user by user, then candidate by candidate."""
+    """The view and the forecast made of it, scaled to O(1): user by user, candidate by candidate, then the gains."""
     p = params
+    ahead = forecast(config, seen, params)
     cycles_low = tasks.required_cycles(p.data_min, p.density_min, config.density_unit)
     cycles_high = tasks.required_cycles(p.data_max, p.density_max, config.density_unit)
     scale = p.migration_time * p.data_max  # seconds: the largest migration
@@ -157,13 +159,20 @@ def features(config: EnvConfig, seen: View, params: EnvParams) -> Float[Array, "
         seen.server_mean,
         seen.server_variance,
         jnp.log(1.0 + seen.others),
+        jnp.log(1.0 + ahead.others),
+        2.0 * ahead.harm,
         seen.served * 1.0,
         seen.holds * 1.0,
         _squash(edge_time / deadline),
         _squash(upload_time / deadline),
         seen.legal * 1.0,
     ]
-    parts = jnp.stack(user, axis=1), jnp.stack(candidate, axis=2).reshape(seen.data.shape[0], -1)
+    users = seen.data.shape[0]
+    parts = (
+        jnp.stack(user, axis=1),
+        jnp.stack(candidate, axis=2).reshape(users, -1),
+        2.0 * ahead.gain.reshape(users, -1),
+    )
     return jnp.concatenate(parts, axis=1)
 
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from env_worlds import FAST, HAND, hand_state, world
+from scipy.integrate import simpson
 from scipy.stats import norm
 
 from eco_jax.env import policies
@@ -61,33 +62,67 @@ def expected_cpu(frequency, mean, variance):
     return Cpu(float(frequency), float(slow * frequency))
 
 
+def slow_cpu(frequency, x):
+    """delta = 0.5 (1 + 0.8 (2 Phi(x) - 1)) at the fluctuation x."""
+    return Cpu(float(frequency), 0.5 * (1 + 0.8 * (2 * norm.cdf(x) - 1)) * float(frequency))
+
+
+def moves(seen, j, target):
+    """Whether the service of user j has to move to run at the target."""
+    last, replica = int(seen.last_server[j]), int(seen.replica[j])
+    return target > 0 and last >= 0 and int(seen.candidates[j, target - 1]) not in (last, replica)
+
+
+def reward(base, seen, j, target, beta, device, server, blind=False):
+    """Of user j for one alternative, where these are the CPUs."""
+    i = max(target - 1, 0)
+    h = moves(seen, j, target) and not blind
+    decision = Decision(target > 0, beta, i > 0, h, False, False, float(seen.others[j, i]) + 1)
+    return evaluate(
+        base.env.config, base.params, data=float(seen.data[j]), cycles=float(seen.cycles[j]),
+        deadline=float(seen.deadline[j]), power=float(seen.power[j]), rate_up=float(seen.rate_up[j, i]),
+        rate_down=float(seen.rate_down[j, i]), device=device, server=server, decision=decision,
+        migration_time=base.params.migration_time,
+    ).reward  # fmt: skip
+
+
+def alternatives(seen, j):
+    """(target, level), beta, of local and of all that is legal."""
+    away = [t for t in range(1, seen.candidates.shape[1] + 1) if seen.legal[j, t - 1]]
+    return [((0, 0), 0.0)] + [((t, level), beta) for t in away for level, beta in enumerate(BETAS)]
+
+
 def by_search(base, seen, blind=False):
-    """Expected reward of every (target, level) that is legal, one by one, and the best."""
-    best = []
-    for j in range(seen.data.shape[0]):
+    """Expected reward of every (target, level) that is legal, one by one, for each user."""
 
-        def reward(target, beta, j=j):
-            i = max(target - 1, 0)
-            server = int(seen.candidates[j, i])
-            last, replica = int(seen.last_server[j]), int(seen.replica[j])
-            moves = target > 0 and last >= 0 and server not in (last, replica) and not blind
-            decision = Decision(target > 0, beta, i > 0, moves, False, False, float(seen.others[j, i]) + 1)
-            out = evaluate(
-                base.env.config, base.params, data=float(seen.data[j]), cycles=float(seen.cycles[j]),
-                deadline=float(seen.deadline[j]), power=float(seen.power[j]), rate_up=float(seen.rate_up[j, i]),
-                rate_down=float(seen.rate_down[j, i]),
-                device=expected_cpu(seen.device[j], seen.device_mean[j], seen.device_variance[j]),
-                server=expected_cpu(seen.server[j, i], seen.server_mean[j, i], seen.server_variance[j, i]),
-                decision=decision, migration_time=base.params.migration_time,
-            )  # fmt: skip
-            return float(out.reward)
+    def expected(j, target, beta):
+        i = max(target - 1, 0)
+        device = expected_cpu(seen.device[j], seen.device_mean[j], seen.device_variance[j])
+        server = expected_cpu(seen.server[j, i], seen.server_mean[j, i], seen.server_variance[j, i])
+        return float(reward(base, seen, j, target, beta, device, server, blind))
 
-        options = {(0, 0): reward(0, 0.0)}
-        for target in range(1, seen.candidates.shape[1] + 1):
-            if seen.legal[j, target - 1]:
-                options |= {(target, level): reward(target, beta) for level, beta in enumerate(BETAS)}
-        best.append(options)
-    return best
+    return [
+        {choice: expected(j, choice[0], beta) for choice, beta in alternatives(seen, j)}
+        for j in range(seen.data.shape[0])
+    ]
+
+
+def by_integral(base, seen):
+    """The same, each the integral of the reward over the two normal densities (Simpson's rule, +- 7 deviations)."""
+    z = np.linspace(-7, 7, 141)
+    density = norm.pdf(z)
+
+    def expected(j, target, beta):
+        i = max(target - 1, 0)
+        device = slow_cpu(seen.device[j], (seen.device_mean[j] + seen.device_variance[j] ** 0.5 * z)[:, None])
+        server = slow_cpu(seen.server[j, i], seen.server_mean[j, i] + seen.server_variance[j, i] ** 0.5 * z)
+        values = np.broadcast_to(reward(base, seen, j, target, beta, device, server), (len(z), len(z)))
+        return float(simpson(simpson(values * density, x=z) * density, x=z))
+
+    return [
+        {choice: expected(j, choice[0], beta) for choice, beta in alternatives(seen, j)}
+        for j in range(seen.data.shape[0])
+    ]
 
 
 @pytest.mark.parametrize("blind", [False, True])
@@ -147,6 +182,100 @@ def test_greedy_never_picks_an_illegal_target(base, calm, seed):
         assert all(t == 0 or legal[j, t - 1] for j, t in enumerate(target))
         # And does offload where it may.
         assert all(t > 0 for j, t in enumerate(target) if legal[j].any())
+
+
+def chosen(rule, base, seen):
+    """(target, level) of every user; the level means nothing where local."""
+    action = rule(KEY, seen, base.params)
+    return [(target, level) if target else (0, 0) for target, level in np.asarray(action)[:, :2].tolist()]
+
+
+def test_hysteresis_leaves_for_more_than_its_margin(base, calm):
+    stayed, left = 0, 0
+    for seed in range(8):
+        seen = crowd(calm, 200 + seed)
+        eager = chosen(policies.greedy(base.env.config), base, seen)
+        searches = by_search(base, seen)
+        for margin in (0.02, 0.3):
+            loyal = chosen(policies.greedy(base.env.config, hysteresis=margin), base, seen)
+            for j, options in enumerate(searches):
+                served = [c for c in options if c[0] and seen.served[j, c[0] - 1]]
+                if not served:
+                    assert loyal[j] == eager[j]
+                    continue
+                keep = max(served, key=options.get)
+                other = max((c for c in options if c not in served), key=options.get)
+                assert loyal[j] == (other if options[other] > options[keep] + margin else keep)
+                stayed += loyal[j] == keep != eager[j]
+                left += loyal[j] == other
+    assert stayed >= 3
+    assert left >= 3
+
+
+def test_never_migrate_takes_the_best_that_does_not_move(base, calm):
+    kept = 0
+    for seed in range(8):
+        seen = crowd(calm, 200 + seed)
+        eager = chosen(policies.greedy(base.env.config), base, seen)
+        settled = chosen(policies.greedy(base.env.config, never_migrate=True), base, seen)
+        for j, options in enumerate(by_search(base, seen)):
+            assert settled[j] == max((c for c in options if not moves(seen, j, c[0])), key=options.get)
+            kept += settled[j] != eager[j]
+    assert kept >= 3
+
+
+def test_never_migrate_still_goes_where_the_service_is(base, calm):
+    rule = policies.greedy(base.env.config, never_migrate=True)
+    # Nothing ran yet: everywhere is free.
+    assert rule(KEY, calm, base.params)[:, 0].tolist() == [1] * 4
+    # It ran out of reach; user 0 has a replica at its second candidate, user 1 at none.
+    seen = calm._replace(last_server=jnp.full(4, 8, jnp.int32), replica=jnp.array([1, -1, -1, -1], jnp.int32))
+    assert rule(KEY, seen, base.params)[:, 0].tolist() == [2, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("spread", "tolerance"), [(1.0, 0.05), (0.1, 0.015)])
+def test_posterior_is_the_integral_over_the_belief(base, calm, spread, tolerance):
+    worst, certain = 0.0, 0.0
+    for seed in range(3):
+        seen = crowd(calm, 300 + seed)
+        seen = seen._replace(
+            device_variance=seen.device_variance * spread, server_variance=seen.server_variance * spread
+        )
+        home, edge, _ = policies.posterior_outcomes(base.env.config, seen, base.params)
+        for j, (exact, rough) in enumerate(zip(by_integral(base, seen), by_search(base, seen), strict=True)):
+            for (target, level), value in exact.items():
+                got = edge.reward[j, target - 1, level] if target else home.reward[j, 0, 0]
+                worst = max(worst, abs(float(got) - value))
+                certain = max(certain, abs(rough[target, level] - value))
+    assert worst < tolerance
+    assert certain > 3 * tolerance  # what the mean slowdown alone would give
+
+
+def test_posterior_at_the_truth_is_the_certainty_equivalent(base, calm):
+    seen = crowd(calm, 7)
+    seen = seen._replace(device_variance=jnp.zeros(4), server_variance=jnp.zeros((4, 3)))
+    same = [
+        outcomes(base.env.config, seen, base.params)
+        for outcomes in (policies.posterior_outcomes, policies.expected_outcomes)
+    ]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(*np.broadcast_arrays(a, b), rtol=1e-5, atol=1e-6), *same)
+
+
+def test_posterior_shuns_a_server_unheard_of(base, calm):
+    # Two hops alike, of equal mean slowdown: the second candidate is known, the third is not.
+    seen = calm._replace(
+        server=jnp.full((4, 3), 10e9),
+        server_mean=jnp.zeros((4, 3)),
+        server_variance=jnp.full((4, 3), jnp.array([0.5, 0.0, 1.0])),
+        others=jnp.full((4, 3), jnp.array([5.0, 0.0, 0.0])),
+        rate_up=calm.rate_up.at[:, 2].mul(1.01),
+    )
+    certain, careful = (
+        policies.greedy(base.env.config, posterior=flag)(KEY, seen, base.params)[:, 0].tolist()
+        for flag in (False, True)
+    )
+    assert certain == [3] * 4
+    assert careful == [2] * 4
 
 
 def test_local_and_nearest(base, calm):
@@ -213,7 +342,7 @@ def test_every_named_rule_plays(base):
 def test_rules_under_evaluation(base):
     # Two rules in one program: which is played is data.
     rules = policies.named(base.env.config)
-    home, away = (policies.one_of([rules[name]], base.env, jnp.int32(0)) for name in ("local", "nearest-full"))
+    home, away = (policies.as_policy(base.env, rules[name]) for name in ("local", "nearest-full"))
 
     def run(key, at_home):
         def policy(*given):
@@ -227,7 +356,7 @@ def test_rules_under_evaluation(base):
     np.testing.assert_array_equal(near["offloaded"], 1.0)
     np.testing.assert_allclose(near["beta"], 1.0)
     for result in (local, near):
-        assert all(value.shape == (3,) for value in result.values())
+        assert all(len(value) == 3 for value in result.values())
         reward = -(result["latency"] + result["energy"]) + result["qoe"]
         np.testing.assert_allclose(result["reward"], reward, rtol=1e-4, atol=1e-5)
         assert (result["latency_p50"] <= result["latency_p95"]).all()

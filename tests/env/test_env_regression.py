@@ -1,7 +1,6 @@
 """The default world gives what an independent implementation of its description gives."""
 
 import jax
-import jax.numpy as jnp
 import pytest
 
 from eco_jax.env import make, policies
@@ -20,7 +19,7 @@ def run():
     rules = {**policies.named(env.config)}
 
     def one(rule):
-        policy = policies.one_of([rules[rule]], env, jnp.int32(0))
+        policy = policies.as_policy(env, rules[rule])
         return jax.jit(lambda key, params: evaluate(env, params, policy, key, EPISODES))
 
     programs = {rule: one(rule) for rule in ("local", "nearest-full", "greedy", "greedy-sync")}

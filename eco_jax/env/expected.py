@@ -1,0 +1,107 @@
+"""What a controller may expect of each of its alternatives: local, and every candidate at every offloading factor."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Bool, Float, Int
+
+from eco_jax.env.config import EnvConfig
+from eco_jax.env.outcome import Cpu, Decision, believed, cpu, evaluate
+from eco_jax.env.params import EnvParams
+from eco_jax.env.state import Outcome, View
+from eco_jax.model import tasks, twin
+
+Expected = tuple[Outcome, Outcome, Bool[Array, "users candidates"]]
+"""(local [users, 1, 1], edge [users, candidates, levels], h [users, candidates])."""
+
+NODES = 5
+"""Of the quadrature over a belief, for the device and for the server each."""
+
+
+def outcomes_at(
+    config: EnvConfig, seen: View, params: EnvParams, device: Cpu, server: Cpu, blind: bool = False
+) -> Expected:
+    """What every alternative leads to where the CPUs are these (device [users], server [users, candidates]).
+
+    Load = the other users' tasks there in the last slot, and one's own. `blind` ignores migrations.
+    """
+
+    def wide(leaf: Array) -> Array:
+        return leaf.reshape(leaf.shape + (1,) * (3 - leaf.ndim))
+
+    h = tasks.migrates(jnp.ones_like(seen.legal), seen.candidates, seen.last_server[:, None], seen.replica[:, None])
+    nothing = jnp.zeros((1, 1, 1), bool)
+
+    def expect(offloaded: bool, levels: Array) -> Outcome:
+        decision = Decision(
+            offloaded=jnp.full((1, 1, 1), offloaded),
+            beta=levels,
+            elsewhere=(jnp.arange(config.candidates) > 0)[None, :, None],
+            migrates=nothing if blind or not offloaded else wide(h),
+            placed=nothing,
+            synced=nothing,
+            load=wide(seen.others + 1.0),
+        )
+        return evaluate(
+            config, params, data=wide(seen.data), cycles=wide(seen.cycles), deadline=wide(seen.deadline),
+            power=wide(seen.power), rate_up=wide(seen.rate_up), rate_down=wide(seen.rate_down),
+            device=Cpu(wide(device.frequency), wide(device.deviation)),
+            server=Cpu(wide(server.frequency), wide(server.deviation)),
+            decision=decision, migration_time=params.migration_time,
+        )  # fmt: skip
+
+    levels = jnp.asarray(config.beta_levels)
+    at_home = jax.tree.map(lambda leaf: leaf[:, :1] if leaf.ndim == 3 else leaf, expect(False, jnp.zeros(1)))
+    return at_home, expect(True, levels), h
+
+
+def expected_outcomes(config: EnvConfig, seen: View, params: EnvParams, blind: bool = False) -> Expected:
+    """What the belief expects of every alternative, certainty-equivalent: at E[delta]. See `outcomes_at`."""
+    device = believed(params, seen.device, seen.device_mean, seen.device_variance)
+    server = believed(params, seen.server, seen.server_mean, seen.server_variance)
+    return outcomes_at(config, seen, params, device, server, blind)
+
+
+def posterior_outcomes(config: EnvConfig, seen: View, params: EnvParams, blind: bool = False) -> Expected:
+    """What the belief expects of every alternative: the mean outcome over what device and server may be.
+
+    Gauss-Hermite quadrature over the two independent fluctuations. Unlike the certainty-equivalent reading it knows
+    that E[1/(1 - delta)] is above 1/(1 - E[delta]), and so that a CPU unheard of is worse than one of its mean.
+    """
+    nodes, weights = (jnp.asarray(a, jnp.float32) for a in np.polynomial.hermite_e.hermegauss(NODES))
+
+    def running(frequency: Array, mean: Array, variance: Array, node: Array) -> Cpu:
+        x = mean + jnp.sqrt(variance) * node
+        return cpu(frequency, twin.slowdown(x, params.slowdown_mean, params.slowdown_spread))
+
+    def at(own: Array, there: Array) -> Expected:
+        device = running(seen.device, seen.device_mean, seen.device_variance, own)
+        server = running(seen.server, seen.server_mean, seen.server_variance, there)
+        return outcomes_at(config, seen, params, device, server, blind)
+
+    home, edge, h = jax.vmap(at)(jnp.repeat(nodes, NODES), jnp.tile(nodes, NODES))
+    shares = jnp.outer(weights, weights).reshape(-1) / jnp.sum(weights) ** 2
+    home, edge = jax.tree.map(lambda leaf: jnp.tensordot(shares, leaf, axes=1), (home, edge))
+    return home, edge, h[0]
+
+
+def best(
+    home: Float[Array, "users 1 1"],
+    edge: Float[Array, "users candidates levels"],
+    allowed: Bool[Array, "users candidates"],
+) -> tuple[Int[Array, " users"], Int[Array, " users"]]:
+    """Target and factor level of the highest reward among running locally and the allowed candidates."""
+    users, _, levels = edge.shape
+    gain = jnp.where(allowed[:, :, None], edge, -jnp.inf).reshape(users, -1)
+    choice = jnp.argmax(gain, axis=1)
+    away = jnp.max(gain, axis=1) > home.reshape(users)
+    return jnp.where(away, choice // levels + 1, 0), choice % levels
+
+
+def best_expected(
+    config: EnvConfig, seen: View, params: EnvParams, blind: bool = False
+) -> tuple[Int[Array, " users"], Int[Array, " users"]]:
+    """Target and factor level of the highest expected own reward, task by task, certainty-equivalent."""
+    home, edge, _ = expected_outcomes(config, seen, params, blind)
+    return best(home.reward, edge.reward, seen.legal)

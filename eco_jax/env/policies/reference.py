@@ -1,0 +1,165 @@
+"""References that are told the truth: the slot's best joint action, nearly, and a bound that nobody can beat."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+from jaxtyping import Float, Int, PRNGKeyArray
+
+from eco_jax.env.action import interpret
+from eco_jax.env.config import EnvConfig
+from eco_jax.env.eco import EcoEnv
+from eco_jax.env.expected import best, best_expected, expected_outcomes
+from eco_jax.env.observe import view
+from eco_jax.env.params import EnvParams
+from eco_jax.env.policies.rules import joint_action
+from eco_jax.env.settle import paid, settle, team_reward
+from eco_jax.env.state import Observation, Outcome, State, View
+from eco_jax.errors import UserError
+
+
+def at_truth(config: EnvConfig, state: State, params: EnvParams) -> View:
+    """The view of one who knows the true slowdowns."""
+    seen = view(config, state, params)
+    return seen._replace(
+        device_mean=state.x_device,
+        device_variance=jnp.zeros_like(seen.device_variance),
+        server_mean=state.x_server[seen.candidates],
+        server_variance=jnp.zeros_like(seen.server_variance),
+    )
+
+
+def slot_reference(
+    config: EnvConfig, *, sweeps: int = 3, cache: Literal["never", "always"] = "never"
+) -> Callable[[PRNGKeyArray, Any, State, EnvParams], Int[Array, "users 4"]]:
+    """A policy that knows the true slowdowns and nearly maximises the team's reward of the slot, as it is paid.
+
+    Coordinate ascent: user by user the target and factor that are best for the team given what the others do, over
+    and over. It starts from everybody local and from the greedy rule at the truth, in order of index and in reverse,
+    and takes the best of the four ends. It looks no slot ahead, so it is a reference and not a bound.
+
+    Args:
+        config: static settings.
+        sweeps: over all users.
+        cache: whether to ask for a replica with every offload as the greedy rule does. Within its slot a placement
+            only costs, so the slot's best action never places; the search leaves placements out.
+    """
+    levels = len(config.beta_levels)
+    away = jnp.arange(config.candidates * levels)
+    targets = jnp.concatenate([jnp.zeros(1, jnp.int32), away // levels + 1])
+    factors = jnp.concatenate([jnp.zeros(1, jnp.int32), away % levels])
+
+    def policy(key: PRNGKeyArray, observation: Any, state: State, params: EnvParams) -> Int[Array, "users 4"]:
+        seen = at_truth(config, state, params)
+        nothing = jnp.asarray(0)
+
+        def team(target: Array, level: Array) -> Array:
+            act = interpret(config, state, joint_action(target, level, nothing, nothing), params)
+            settled = settle(config, params, state, act, seen)
+            return team_reward(config, paid(config, params, state.task, settled, settled.decision.load).reward)
+
+        legal = jnp.concatenate([jnp.ones((config.users, 1), bool), jnp.repeat(seen.legal, levels, axis=1)], axis=1)
+
+        def improve(joint: tuple[Array, Array], user: Array) -> tuple[tuple[Array, Array], None]:
+            own = jnp.arange(config.users) == user
+            tried = jnp.where(own, targets[:, None], joint[0]), jnp.where(own, factors[:, None], joint[1])
+            choice = jnp.argmax(jnp.where(legal[user], jax.vmap(team)(*tried), -jnp.inf))
+            return (tried[0][choice], tried[1][choice]), None
+
+        def ascend(target: Array, level: Array, order: Array) -> tuple[Array, Array, Array]:
+            (target, level), _ = lax.scan(improve, (target, level), order)
+            return target, level, team(target, level)
+
+        target, level = (jnp.stack([jnp.zeros_like(own), own] * 2) for own in best_expected(config, seen, params))
+        forth = jnp.tile(jnp.arange(config.users), sweeps)
+        order = jnp.stack([forth, forth, forth[::-1], forth[::-1]])
+        target, level, reached = jax.vmap(ascend)(target, level, order)
+        chosen = jnp.argmax(reached)
+        return joint_action(target[chosen], level[chosen], jnp.asarray(cache == "always"), nothing)
+
+    return policy
+
+
+def upper_bound(config: EnvConfig, state: State, params: EnvParams) -> Outcome:
+    """What every user could have at most in this slot: [users].
+
+    True slowdowns, a server and a channel of its own, and nothing paid for migration, placement, synchronisation or
+    prediction; so separable, and each user takes its best. Nothing that anybody does changes tasks, motion or
+    slowdowns: the sum over the slots of an episode bounds every policy's.
+
+    Raises:
+        UserError: the printed equations. They reward low QoE, so contention and migrations can pay there.
+    """
+    if config.printed:
+        raise UserError("env.equations = 'printed': has no upper bound of this kind, as it rewards low QoE")
+    own_channel = dataclasses.replace(config, spectrum="link")
+    free = dataclasses.replace(params, twin_energy=jnp.float32(0.0))
+    seen = at_truth(own_channel, state, params)
+    alone = seen._replace(others=jnp.zeros_like(seen.others))
+    # Where W_b is above 0, contention can carry a task past its deadline to more satisfaction than just before it.
+    late = alone._replace(deadline=jnp.zeros_like(alone.deadline))
+
+    def outcomes(seen: View) -> tuple[Outcome, Outcome]:
+        return expected_outcomes(own_channel, seen, free, blind=True)[:2]
+
+    home, edge = (_better(*both) for both in zip(outcomes(alone), outcomes(late), strict=True))
+    target, level = best(home.reward, edge.reward, seen.legal)
+    user = jnp.arange(config.users)
+
+    def taken(local: Array, offloaded: Array) -> Array:
+        return jnp.where(target == 0, local[:, 0, 0], offloaded[user, target - 1, level])
+
+    return jax.tree.map(taken, home, edge)
+
+
+def _better(one: Outcome, other: Outcome) -> Outcome:
+    """Elementwise the outcome of higher reward."""
+    return jax.tree.map(lambda a, b: jnp.where(one.reward >= other.reward, a, b), one, other)
+
+
+@dataclass(frozen=True)
+class BoundEnv:
+    """An environment that reports what `upper_bound` gives, whatever is done: evaluate any policy in it.
+
+    Its episodes have the tasks, motion and slowdowns of those of `env` with the same key.
+    """
+
+    env: EcoEnv
+
+    @property
+    def heads(self) -> tuple[int, ...]:
+        """Those of `env`, as are the next three."""
+        return self.env.heads
+
+    @property
+    def gated(self) -> tuple[bool, ...]:
+        """See `EcoEnv`."""
+        return self.env.gated
+
+    @property
+    def agents(self) -> int:
+        """See `EcoEnv`."""
+        return self.env.agents
+
+    @property
+    def fixed_horizon(self) -> int | None:
+        """See `EcoEnv`."""
+        return self.env.fixed_horizon
+
+    def reset(self, key: PRNGKeyArray, params: EnvParams) -> tuple[Observation, State]:
+        """See `core.reset`."""
+        return self.env.reset(key, params)
+
+    def step(
+        self, key: PRNGKeyArray, state: State, action: Int[Array, "users 4"], params: EnvParams
+    ) -> tuple[Observation, State, Float[Array, " users"], Array, Array, dict[str, Any]]:
+        """The world plays on, everybody local. Metrics: reward, latency (s), energy (J), qoe, means over the users."""
+        outcome = upper_bound(self.env.config, state, params)
+        observation, state, _, terminated, truncated, _ = self.env.step(key, state, jnp.zeros_like(action), params)
+        means = {name: jnp.mean(getattr(outcome, name)) for name in ("reward", "latency", "energy", "qoe")}
+        info = {"reward": means["reward"], "metrics": means, "outcome": outcome}
+        return observation, state, outcome.reward, terminated, truncated, info

@@ -1,0 +1,117 @@
+"""What a joint action leads to in its slot, at the truth: who shares what, what moves, what is placed, what is paid."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Bool, Float, Int
+
+from eco_jax.env.action import Act, pick
+from eco_jax.env.config import EnvConfig
+from eco_jax.env.observe import candidate_fading
+from eco_jax.env.outcome import Cpu, Decision, cpu, evaluate, rates
+from eco_jax.env.params import EnvParams
+from eco_jax.env.placement import admit
+from eco_jax.env.state import Outcome, State, Task, View
+from eco_jax.model import tasks, twin
+
+
+class Settled(NamedTuple):
+    """A joint action with all that follows from it but the price: see `paid`."""
+
+    decision: Decision
+    bits: Float[Array, " users"]
+    """T_ij, bit"""
+    asked: Bool[Array, " users"]
+    """placements asked for that pay, Eq. (5)"""
+    load: Int[Array, " servers"]
+    """n_i, tasks on each server"""
+    radio: Int[Array, " users"]
+    """server that the user sends to, -1 for none"""
+    radio_load: Int[Array, " servers"]
+    """users that send to each server; the last slot's where nobody contends for the spectrum"""
+    rate_up: Float[Array, " users"]
+    """bit/s"""
+    rate_down: Float[Array, " users"]
+    device: Cpu
+    """the user's, as it truly runs"""
+    server: Cpu
+    """the executing server's"""
+
+
+def settle(config: EnvConfig, params: EnvParams, state: State, act: Act, seen: View) -> Settled:
+    """What the action of all users together leads to in this slot, at the true slowdowns.
+
+    A pure function of the slot's start: what is measured, moved on and drawn anew is left to `core.step`.
+
+    Args:
+        config: static settings.
+        params: traced parameters.
+        state: at the start of the slot.
+        act: of every user, legal.
+        seen: `observe.view` of the state.
+    """
+    hardware, place, task = state.hardware, state.place, state.task
+
+    # Who shares what
+    load = _count(act.server, config.servers)
+    access = act.server if config.access == "direct" else place.candidates[:, 0]
+    radio = jnp.where(act.offloaded, access, -1)
+    if config.spectrum == "shared":
+        radio_load = _count(radio, config.servers)
+        link = act.choice if config.access == "direct" else jnp.zeros_like(act.choice)
+        distance, fading = pick(place.distance, link), pick(candidate_fading(config, state), link)
+        up, down = rates(config, params, distance, task.power, fading, jnp.maximum(radio_load[access], 1))
+    else:
+        radio_load = state.memory.radio_load  # nobody contends, so nobody is counted
+        up, down = pick(seen.rate_up, act.choice), pick(seen.rate_down, act.choice)
+
+    # What becomes of the placements
+    bits = tasks.offloaded_bits(act.beta, task.data)
+    twin_time = params.migration_time + params.migration_error
+    new_place = (place.predicted_server != act.server) & (place.predicted_server != state.replica)
+    pays = tasks.placement_pays(hardware.service, new_place, bits, params.placement_time, twin_time)
+    asked = act.cache & (act.cache if config.printed else pays)
+    capacity = jnp.asarray(jnp.inf) if config.printed else params.replica_slots
+    held = _count(state.replica, config.servers)
+
+    slow = twin.slowdown(state.x_server, params.slowdown_mean, params.slowdown_spread)
+    return Settled(
+        decision=Decision(
+            offloaded=act.offloaded,
+            beta=act.beta,
+            elsewhere=act.server != place.candidates[:, 0],
+            migrates=tasks.migrates(act.offloaded, act.server, state.last_server, state.replica),
+            placed=admit(asked, place.predicted_server, bits, held, capacity),
+            synced=act.sync,
+            load=load[act.server].astype(jnp.float32),
+        ),
+        bits=bits,
+        asked=asked,
+        load=load,
+        radio=radio,
+        radio_load=radio_load,
+        rate_up=up,
+        rate_down=down,
+        device=cpu(hardware.device, twin.slowdown(state.x_device, params.slowdown_mean, params.slowdown_spread)),
+        server=cpu(pick(seen.server, act.choice), slow[act.server]),
+    )
+
+
+def paid(config: EnvConfig, params: EnvParams, task: Task, settled: Settled, load: Float[Array, " users"]) -> Outcome:
+    """The true outcome of every user, with `load` tasks on its server (`settled.decision.load`, or one less)."""
+    return evaluate(
+        config, params, data=task.data, cycles=task.cycles, deadline=task.deadline, power=task.power,
+        rate_up=settled.rate_up, rate_down=settled.rate_down, device=settled.device, server=settled.server,
+        decision=settled.decision._replace(load=load), migration_time=params.migration_time,
+    )  # fmt: skip
+
+
+def team_reward(config: EnvConfig, own: Float[Array, " users"]) -> Float[Array, ""]:
+    """The team's reward: the mean of the users' own (printed: the sum)."""
+    return jnp.sum(own) if config.printed else jnp.mean(own)
+
+
+def _count(index: Int[Array, " users"], servers: int) -> Int[Array, " servers"]:
+    """How many users chose each server (-1 for none)."""
+    return jnp.sum(index[:, None] == jnp.arange(servers)[None, :], axis=0, dtype=jnp.int32)
