@@ -1,0 +1,122 @@
+"""How figures look: readable in print, in grey, and with every common colour blindness."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eco_jax.report.statistics import Interval, interquartile_mean
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Drawing
+
+WIDTH = 4.8
+"""inches"""
+RC: Any = {
+    "font.size": 8, "axes.labelsize": 8, "axes.titlesize": 8, "legend.fontsize": 8, "xtick.labelsize": 8,
+    "ytick.labelsize": 8, "figure.titlesize": 9.5, "legend.title_fontsize": 8,
+    "axes.spines.top": False, "axes.spines.right": False,
+    "axes.linewidth": 0.7, "axes.grid": True, "grid.alpha": 0.3, "grid.linewidth": 0.5, "axes.axisbelow": True,
+    "legend.frameon": False, "lines.markersize": 4.5, "pdf.fonttype": 42, "axes.unicode_minus": True,
+    "axes.formatter.useoffset": False,
+}  # fmt: skip
+
+NAMES = {
+    "truth": "truth (reference)",
+    "twin": "twin (EcoEdgeTwin)",
+    "telemetry": "telemetry, no twin",
+    "none": "none (benchmark)",
+}
+# Okabe-Ito colours; line styles and markers tell them apart in grey.
+STYLES: dict[str, dict[str, Any]] = {
+    "truth": {"color": "#555555", "linestyle": ":", "marker": "D"},
+    "twin": {"color": "#0072B2", "linestyle": "-", "marker": "o"},
+    "telemetry": {"color": "#009E73", "linestyle": "--", "marker": "s"},
+    "none": {"color": "#D55E00", "linestyle": "-.", "marker": "^"},
+}
+ORDER = ("twin", "telemetry", "none", "truth")
+"""In legends."""
+POLICIES = {
+    "local": "local only",
+    "random": "random",
+    "nearest-full": "nearest, all",
+    "nearest-half": "nearest, half",
+    "slot-reference": "slot-reference",
+    "slot-reference-caching": "slot-reference, replicas",
+    "upper-bound": "upper bound",
+}
+"""Those that have no level of knowledge in their name."""
+RULE: dict[str, Any] = {"linewidth": 0.9, "marker": "x", "markersize": 3.5}
+"""What sets a rule apart from an agent of the same level."""
+
+
+def canvas(height: float, rows: int = 1, columns: int = 1, **settings: Any) -> tuple["Drawing", NDArray[Any]]:
+    """A figure `height` inches high, and its axes [rows, columns]."""
+    from matplotlib.figure import Figure as Drawing
+
+    drawing = Drawing(figsize=(WIDTH, height), layout="constrained")
+    return drawing, drawing.subplots(rows, columns, squeeze=False, **settings)
+
+
+def legend(drawing: "Drawing", axes: "Axes", columns: int = 2) -> None:
+    """The legend of `axes`, below the figure: never over data."""
+    handles, labels = axes.get_legend_handles_labels()
+    drawing.legend(handles, labels, loc="outside lower center", ncols=columns)
+
+
+def band(axes: "Axes", x: NDArray[Any], curve: NDArray[np.floating], label: str, style: dict[str, Any]) -> None:
+    """A line, the interquartile mean over seeds, and a band from their 10 % to their 90 % quantile [x, seeds]."""
+    line = {"linewidth": 1.6} | {name: value for name, value in style.items() if name != "marker"}
+    axes.plot(x, interquartile_mean(curve, axis=1), label=label, **line)
+    low, high = np.quantile(curve, (0.1, 0.9), axis=1)
+    axes.fill_between(x, low, high, color=style["color"], alpha=0.18, linewidth=0)
+
+
+def reach(found: Sequence[Interval], scale: float = 1.0) -> NDArray[np.floating]:
+    """Lengths of error bars [2, points], nothing where an interval has no end."""
+    sides = scale * np.array([(f.mean - f.lo, f.hi - f.mean) for f in found]).T
+    return np.where(np.isfinite(sides), np.maximum(sides, 0.0), 0.0)
+
+
+def points(
+    axes: "Axes", x: Sequence[float] | NDArray[Any], found: Sequence[Interval], scale: float = 1.0, **style: Any
+) -> None:
+    """Points over x with their intervals, joined by a line."""
+    bars = {"capsize": 2.0, "elinewidth": 0.9, "linewidth": 1.4} | style
+    axes.errorbar(x, [scale * f.mean for f in found], yerr=reach(found, scale), **bars)
+
+
+def evenly(axes: "Axes", values: Sequence[float]) -> None:
+    """Label the positions 0, 1, 2, ... with these values: evenly spaced whatever they are."""
+    axes.set_xticks(range(len(values)), [f"{value:g}" for value in values])
+    axes.set_xlim(-0.45, max(len(values), 2) - 0.55)
+
+
+def policy_name(name: str) -> str:
+    """A policy of the study in words."""
+    kind, _, level = name.rpartition("-")
+    return POLICIES.get(name, f"{'agent' if kind == 'a2c' else kind}, {level}")
+
+
+def save(drawing: "Drawing", path: Path) -> None:
+    """PNG and PDF at `path` with these endings."""
+    drawing.savefig(path.with_suffix(".png"), dpi=160)
+    drawing.set_layout_engine("none")  # the PDF keeps the layout: finding it again takes most of the time
+    # Without a date in it, the same data make the same bytes.
+    drawing.savefig(path.with_suffix(".pdf"), dpi=300, metadata={"CreationDate": None})
+
+
+def save_columns(columns: dict[str, NDArray[Any]], path: Path) -> None:
+    """The columns as CSV, six digits of every number."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*(_cells(column) for column in columns.values()), strict=True))
+
+
+def _cells(column: NDArray[Any]) -> Iterable[str]:
+    return (f"{x:.6g}" for x in column.tolist()) if column.dtype.kind == "f" else map(str, column.tolist())

@@ -1,0 +1,148 @@
+"""What the twin is worth, and where: the question of the study."""
+
+from typing import TYPE_CHECKING, Any
+
+from eco_jax.report.figures.figure import (
+    Columns,
+    Figure,
+    MissingError,
+    Results,
+    Values,
+    difference,
+    interval,
+    spread,
+    table,
+)
+from eco_jax.report.figures.style import STYLES, canvas, evenly, legend, points
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
+AXES = (
+    ("value-error", "sync_error", "error of a sync (σ)"),
+    ("value-correlation", "correlation", "correlation of the slowdowns (ρ)"),
+    ("value-energy", "sync_energy", "energy of a sync, mJ"),
+    ("users", "users", "users"),
+    ("servers", "servers", "servers"),
+)
+"""Part, field, and what it is called."""
+USUAL_CORRELATION = 0.95
+
+
+def without_twin(results: Results, part: str, field: str, value: float, level: str, name: str) -> Values:
+    """A level without a twin at a point: [seeds, episodes].
+
+    What syncs cost and how well they measure changes nothing without a twin: where only agents with a twin were
+    trained, it is the level at the usual correlation.
+    """
+    sweep = results.sweep(part)
+    if level in sweep.levels:
+        return sweep.at(name, level, field, value)
+    if part not in ("value-error", "value-energy") or "value-correlation" not in results.done:
+        raise MissingError(f"{level} in {part}")
+    return results.sweep("value-correlation").at(name, level, "correlation", USUAL_CORRELATION)
+
+
+def values_of_twin(results: Results, part: str, field: str, level: str) -> list[dict[str, Any]]:
+    """Reward of the twin over a level without one, agents and rule, at each value where both are there."""
+    rows = []
+    sweep = results.sweep(part)
+    for value in sweep.values(field, "twin"):
+        for who in ("a2c", "rule"):
+            try:
+                old = without_twin(results, part, field, value, level, f"{who}/reward")
+            except MissingError:
+                continue
+            found = difference(sweep.at(f"{who}/reward", "twin", field, value), old)
+            rows.append({"axis": field, "value": value, "over": level, "policy": who, "found": found})
+    return rows
+
+
+def value(results: Results) -> tuple["Drawing", Columns]:
+    """Reward of the twin over `telemetry` and over `none`, along everything that it could depend on."""
+    found = {
+        part: {level: values_of_twin(results, part, field, level) for level in ("telemetry", "none")}
+        for part, field, _ in AXES
+        if part in results.done
+    }
+    found = {part: levels for part, levels in found.items() if any(levels.values())}
+    if not found:
+        raise MissingError("no point with and without a twin")
+    drawing, axes = canvas(0.9 + 1.25 * len(found), len(found), 2, sharex="row", sharey="col")
+    names = {part: name for part, _, name in AXES}
+    for row, (part, levels) in zip(axes, found.items(), strict=True):
+        ticks = sorted({r["value"] for rows in levels.values() for r in rows})
+        for ax, (level, rows) in zip(row, levels.items(), strict=True):
+            ax.axhline(0.0, color="black", linewidth=1.0, zorder=1)
+            for who, style in (
+                ("rule", {"color": "black", "linewidth": 0.8, "label": "rule foresight"}),
+                ("a2c", {"linestyle": "none", "color": STYLES[level]["color"], "marker": STYLES[level]["marker"]}),
+            ):
+                mine = [r for r in rows if r["policy"] == who]
+                if not mine:
+                    continue
+                x = [ticks.index(r["value"]) for r in mine]
+                if who == "rule":
+                    ax.plot(x, [r["found"].mean for r in mine], marker="x", markersize=3.5, **style)
+                else:
+                    points(ax, x, [r["found"] for r in mine], label=f"agents, over {level}", markersize=3.5, **style)
+            evenly(ax, ticks)
+            ax.set_xlabel(names[part])
+    axes[0, 0].set_title("twin over telemetry")
+    axes[0, 1].set_title("twin over none (benchmark)")
+    drawing.supylabel("reward gained by the twin", fontsize=8)
+    handles = {label: handle for ax in axes[0] for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    drawing.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
+    rows = [r for levels in found.values() for rows in levels.values() for r in rows]
+    return drawing, table({k: v for k, v in r.items() if k != "found"} | spread(r["found"]) for r in rows)
+
+
+def sync_rate(results: Results) -> tuple["Drawing", Columns]:
+    """How often agents and rule synchronise, against what it costs."""
+    sweep = results.sweep("value-energy")
+    energies = sweep.values("sync_energy", "twin")
+    if not energies:
+        raise MissingError("no twin")
+    drawing, axes = canvas(2.9)
+    ax = axes[0, 0]
+    rows: list[dict[str, Any]] = []
+    for who, label, style in (
+        ("a2c", "agents", STYLES["twin"]),
+        ("rule", "rule foresight, tuned at each", {"color": "black", "linestyle": "--", "marker": "x"}),
+    ):
+        found = [interval(sweep.at(f"{who}/syncs", "twin", "sync_energy", energy)) for energy in energies]
+        points(ax, range(len(energies)), found, 100.0, label=label, **style)
+        rows += [
+            {"policy": who, "sync_energy_mj": energy, **spread(f, 100.0)}
+            for energy, f in zip(energies, found, strict=True)
+        ]
+    evenly(ax, energies)
+    highest = max(row["mean"] for row in rows)
+    ax.set_ylim(0.0, 1.1 * max(1.0, highest))
+    ax.set_xlabel("energy of a sync, mJ")
+    ax.set_ylabel("slots in which a user syncs, %")
+    legend(drawing, ax)
+    return drawing, table(rows)
+
+
+VALUE = Figure(
+    "value",
+    "Where a twin is worth its price",
+    "Reward that a twin adds, its own energy paid: left over an agent that remembers what it measured (`telemetry`), "
+    "right over one that knows nothing (`none`, the paper's benchmark); mind the different scales. "
+    "Points: agents with 95 % intervals; line: the rule `foresight`. Above the zero line the twin pays. "
+    "Agents were trained anew at each value, but for users and servers, where those trained at 30 users and 45 servers "
+    "were taken as they are. Values are evenly spaced.",
+    (),
+    value,
+    one_of=("value-correlation", "users", "servers"),
+)
+SYNC_RATE = Figure(
+    "sync_rate",
+    "How often the twin is synchronised, by its price",
+    "Share of slots in which a user refreshes its twin, against the energy that one refresh costs; with 95 % "
+    "intervals. Agents were trained anew at each energy. Whoever weighs cost against use syncs less as it gets dearer. "
+    "Values are evenly spaced.",
+    ("value-energy",),
+    sync_rate,
+)

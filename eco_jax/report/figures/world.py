@@ -1,0 +1,224 @@
+"""Other worlds: slower CPUs, more users, sparser positions, other weights, other physics."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from eco_jax.report.figures.figure import Columns, Figure, MissingError, Results, interval, relative, spread, table
+from eco_jax.report.figures.style import NAMES, ORDER, RULE, STYLES, canvas, evenly, legend, points, reach
+from eco_jax.report.study.play import by_policy
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
+
+class Shown(NamedTuple):
+    """A metric in a figure."""
+
+    metric: str
+    label: str
+    column: str
+    """name in the CSV"""
+    scale: float = 1.0
+
+
+ENERGY = Shown("energy", "energy, mJ per task", "energy_mj", 1e3)
+LATENCY = Shown("latency", "latency, ms", "latency_ms", 1e3)
+QOE = Shown("qoe", "QoE, %", "qoe_percent", 100.0)
+REWARD = Shown("reward", "reward", "reward")
+MIGRATIONS = Shown("migrations", "migrations per 100 tasks", "migrations_per_100_tasks", 100.0)
+
+
+def _along(
+    results: Results, part: str, field: str, xlabel: str, shown: Sequence[Shown], even: bool
+) -> tuple["Drawing", Columns]:
+    """Metrics of agents (points with intervals) and of the rule (thin lines) along a field, a panel a metric."""
+    sweep = results.sweep(part)
+    levels = [level for level in ORDER if level in sweep.levels]
+    if not levels:
+        raise MissingError("no level")
+    every = sorted({value for level in levels for value in sweep.values(field, level)})
+    wide = len(shown) <= 2
+    drawing, axes = canvas(2.9 if wide else 1.0 + 1.5 * len(shown), *((1, len(shown)) if wide else (len(shown), 1)))
+    rows = []
+    for ax, what in zip(axes.flat, shown, strict=True):
+        for i, level in enumerate(levels):
+            values = sweep.values(field, level)
+            # A little side by side, so that intervals do not hide one another
+            shift = 0.09 * (i - (len(levels) - 1) / 2) * (1.0 if even else np.diff([*every, every[-1] + 1.0]).min())
+            x = np.array([every.index(value) if even else value for value in values]) + shift
+            for who in ("rule", "a2c"):
+                found = [interval(sweep.at(f"{who}/{what.metric}", level, field, value)) for value in values]
+                if who == "a2c":
+                    points(ax, x, found, what.scale, label=NAMES[level], **STYLES[level])
+                else:
+                    ax.plot(x - shift, [what.scale * f.mean for f in found], alpha=0.8, **(STYLES[level] | RULE))
+                rows += [
+                    {"metric": what.column, "level": level, field: value, "policy": who, **spread(f, what.scale)}
+                    for value, f in zip(values, found, strict=True)
+                ]
+        if even:
+            evenly(ax, every)
+        else:
+            ax.set_xticks(every)
+        ax.set_ylabel(what.label)
+        if wide or ax is axes[-1, 0]:
+            ax.set_xlabel(xlabel)
+    axes.flat[0].errorbar(
+        [], [], color="black", linewidth=0.9, marker="x", markersize=3.5, label="thin: rule foresight"
+    )
+    drawing.align_ylabels()
+    legend(drawing, axes.flat[0])
+    return drawing, table(rows)
+
+
+def slowdown(results: Results) -> tuple["Drawing", Columns]:
+    """Energy and QoE over the mean slowdown."""
+    return _along(results, "slowdown", "slowdown_mean", "mean slowdown of the CPUs", (ENERGY, QOE), even=False)
+
+
+def users(results: Results) -> tuple["Drawing", Columns]:
+    """Energy, QoE and reward over the number of users."""
+    return _along(results, "users", "users", "users", (ENERGY, QOE, REWARD), even=True)
+
+
+def fixes(results: Results) -> tuple["Drawing", Columns]:
+    """Reward and migrations over the gap between position fixes."""
+    return _along(results, "fixes", "fix_every", "slots between two position fixes", (REWARD, MIGRATIONS), even=True)
+
+
+WEIGHTED = (("#0072B2", "o"), ("#D55E00", "^"), ("#009E73", "s"), ("#CC79A7", "D"), ("#E69F00", "v"), ("#56B4E9", "P"))
+"""Colour and marker of each choice of weights."""
+
+
+def weights(results: Results) -> tuple["Drawing", Columns]:
+    """Latency and QoE against energy, agents trained for other weights."""
+    part = results.done["weights"]
+    drawing, axes = canvas(3.0, 1, 2)
+    rows = []
+    for i in np.flatnonzero(part["point/level"] == "twin"):
+        name = ":".join(f"{part[f'point/w{k}'][i]:g}" for k in (1, 2, 3))
+        color, marker = WEIGHTED[i % len(WEIGHTED)]
+        for who in ("a2c", "rule"):
+            found = {what: interval(part[f"{who}/{what.metric}"][i]) for what in (ENERGY, LATENCY, QOE)}
+            energy = found[ENERGY]
+            for ax, what in zip(axes[0], (LATENCY, QOE), strict=True):
+                ax.errorbar(
+                    1e3 * energy.mean, what.scale * found[what].mean, xerr=reach([energy], 1e3),
+                    yerr=reach([found[what]], what.scale), color=color, marker=marker, linestyle="none",
+                    elinewidth=0.9, capsize=2.0, markerfacecolor=color if who == "a2c" else "white",
+                    label=name if who == "a2c" else None,
+                )  # fmt: skip
+            rows += [
+                {"weights": name, "policy": who, "metric": what.column, **spread(f, what.scale)}
+                for what, f in found.items()
+            ]
+    if not rows:
+        raise MissingError("no twin")
+    for ax, what in zip(axes[0], (LATENCY, QOE), strict=True):
+        ax.set_xlabel(ENERGY.label)
+        ax.set_ylabel(what.label)
+    axes[0, 0].errorbar(
+        [], [], color="black", marker="o", linestyle="none", markerfacecolor="white", label="hollow: rule foresight"
+    )
+    legend(drawing, axes[0, 0], 3)
+    drawing.legends[0].set_title("weights latency : energy : QoE")
+    return drawing, table(rows)
+
+
+def compared(results: Results) -> dict[str, dict[str, dict[str, Any]]]:
+    """World -> level -> metric -> values of the agents there; the study's own first."""
+    worlds: dict[str, dict[str, dict[str, Any]]] = {}
+    if "evaluation" in results.done:
+        played = by_policy(dict(results.done["evaluation"]))
+        worlds["usual world"] = {level: played[f"a2c-{level}"] for level in ORDER if f"a2c-{level}" in played}
+    for part, arrays in results.done.items():
+        if part.startswith("check-"):
+            at = {str(level): i for i, level in enumerate(arrays["point/level"])}
+            worlds[part.removeprefix("check-").replace("-", " ")] = {
+                level: {m: arrays[f"a2c/{m}"][i] for m in ("energy", "qoe")} for level, i in at.items()
+            }
+    return worlds
+
+
+def checks(results: Results) -> tuple["Drawing", Columns]:
+    """Energy and QoE of the twin against the other levels, in every world."""
+    worlds = compared(results)
+    drawing, axes = canvas(1.5 + 0.38 * len(worlds), 1, 2, sharey=True)
+    rows = []
+    for ax, (metric, label) in zip(axes[0], (("energy", "energy"), ("qoe", "QoE")), strict=True):
+        ax.axvline(0.0, color="black", linewidth=1.0, zorder=1)
+        for level, shift in (("none", -0.13), ("telemetry", 0.13)):
+            found = {
+                world: relative(at["twin"][metric], at[level][metric])
+                for world, at in worlds.items()
+                if "twin" in at and level in at
+            }
+            if not found:
+                continue
+            y = [list(worlds).index(world) + shift for world in found]
+            style = {name: value for name, value in STYLES[level].items() if name != "linestyle"}
+            ax.errorbar(
+                [100.0 * f.mean for f in found.values()], y, xerr=reach(list(found.values()), 100.0), linestyle="none",
+                elinewidth=0.9, capsize=2.0, label=f"against {NAMES[level]}", **style,
+            )  # fmt: skip
+            rows += [
+                {"world": world, "metric": metric, "against": level, **spread(f, 100.0)} for world, f in found.items()
+            ]
+        ax.set_xlabel(f"{label} of the twin, % change")
+        ax.grid(axis="y", visible=False)
+    if not rows:
+        raise MissingError("no world with and without a twin")
+    axes[0, 0].set_yticks(range(len(worlds)), list(worlds))
+    axes[0, 0].set_ylim(len(worlds) - 0.5, -0.5)
+    legend(drawing, axes[0, 0])
+    return drawing, table(rows)
+
+
+SLOWDOWN = Figure(
+    "slowdown",
+    "Energy and QoE over the CPUs' slowdown",
+    "Energy per task and quality of experience where CPUs are slowed down more or less on average (0.5: half of the "
+    "nominal rate is lost). Points: the agents of the table taken there as they are, with 95 % intervals; thin lines: "
+    "the rule `foresight`. Look whether the order of the levels stays.",
+    ("slowdown",),
+    slowdown,
+)
+USERS = Figure(
+    "users",
+    "From few users to many (agents trained at 30)",
+    "Energy per task, quality of experience and reward with other numbers of users on the same servers. Points: agents "
+    "that were trained at 30 users and taken there as they are, with 95 % intervals; thin lines: the rule `foresight`. "
+    "Lower is better in the first panel, higher in the others. Values are evenly spaced.",
+    ("users",),
+    users,
+)
+FIXES = Figure(
+    "fixes",
+    "Sparser position fixes",
+    "Reward and migrations where a user's position is known only every few slots. Points: the agents of the table "
+    "taken there as they are, with 95 % intervals; thin lines: the rule `foresight`. A flat line says that fresh "
+    "positions matter little. Values are evenly spaced.",
+    ("fixes",),
+    fixes,
+)
+WEIGHTS = Figure(
+    "weights",
+    "What other weights buy (agents with a twin)",
+    "Latency (left, lower is better) and quality of experience (right, higher is better) against energy per task. One "
+    "colour and marker for each choice of weights of latency, energy and QoE in the reward: agents trained for them "
+    "(full), and the rule `foresight` with them (hollow); with 95 % intervals.",
+    ("weights",),
+    weights,
+)
+CHECKS = Figure(
+    "checks",
+    "Do the claims survive in other worlds?",
+    "Energy (left, below 0 is better) and quality of experience (right, above 0 is better) of agents with a twin, in % "
+    "of those of agents without one, trained anew in each world; with 95 % intervals. A claim holds in a world where "
+    "the whole interval lies on its side of the zero line.",
+    (),
+    checks,
+    one_of=("check-*",),
+)

@@ -1,0 +1,411 @@
+"""Every figure from made-up numbers: what it draws, what it leaves out, and what its CSV says."""
+
+import csv
+from collections.abc import Sequence
+from itertools import pairwise
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
+
+from eco_jax.report import figures
+from eco_jax.report.figures import figure
+from eco_jax.report.figures.style import RC, STYLES
+
+LEVELS = ("truth", "twin", "telemetry", "none")
+LADDER = ("twin", "telemetry", "none")
+REWARD = {"truth": 0.31, "twin": 0.28, "telemetry": 0.278, "none": 0.15}
+ENERGY = {"truth": 0.225, "twin": 0.239, "telemetry": 0.237, "none": 0.285}
+QOE = {"truth": 0.65, "twin": 0.638, "telemetry": 0.63, "none": 0.57}
+LATENCY = {"truth": 0.112, "twin": 0.118, "telemetry": 0.12, "none": 0.15}
+TERMS = {
+    "edge": 0.5, "receive": 0.02, "local": 0.3, "uplink": 0.09, "downlink": 0.01, "migration": 0.02, "placement": 0.01,
+    "prediction": 0.004, "synchronisation": 0.046,
+}  # fmt: skip
+RULES = {
+    "local": -0.171, "random": -0.19, "nearest-full": -0.236, "nearest-half": -0.013,
+    **{f"{kind}-{level}": REWARD[level] + shift for level in LEVELS for kind, shift in (
+        ("greedy", -0.02), ("greedy-hysteresis", -0.01), ("greedy-posterior", -0.022), ("greedy-stay", -0.05),
+        ("greedy-blind", -0.17), ("greedy-uncached", -0.03), ("foresight", -0.004), ("foresight-hysteresis", 0.001),
+    )},
+    "greedy-clock-twin": 0.255,
+}  # fmt: skip
+REFERENCES = {
+    "slot-reference": 0.34, "slot-reference-caching": 0.345, "upper-bound": 0.42,
+    **{f"central-{level}": REWARD[level] + 0.01 for level in LEVELS},
+}  # fmt: skip
+
+
+class Made:
+    """Made-up numbers with the noise of real ones; the episodes are shared by all policies."""
+
+    def __init__(self, seeds: int, episodes: int, noise: float = 1.0) -> None:
+        self.rng = np.random.default_rng(0)
+        self.seeds, self.noise = seeds, noise
+        self.shared = self.rng.normal(0.0, 0.02 * noise, episodes)
+
+    def one(self, level: str, reward: float, seeds: int, episodes: int | None = None) -> dict[str, np.ndarray]:
+        """Metrics of a policy [seeds, episodes]."""
+        shared = self.shared[:episodes]
+
+        def around(mean: float, scale: float) -> np.ndarray:
+            own = self.rng.normal(0.0, 0.003, (seeds, 1)) + self.rng.normal(0.0, 0.002, (seeds, len(shared)))
+            return mean + scale * (shared + self.noise * own)
+
+        shift = reward - REWARD.get(level, 0.0)
+        energy = around(ENERGY.get(level, 0.33) - 0.3 * shift, 0.5)
+        latency = around(LATENCY.get(level, 0.23) - 0.2 * shift, -0.5)
+        quantiles = latency[..., None] * (
+            0.3 + 1.1 * np.linspace(0.0, 1.0, 99) ** 2 + 0.02 / (1.01 - np.arange(1, 100) / 100)
+        )
+        return {
+            "reward": around(reward, 1.0), "energy": energy, "latency": latency,
+            "qoe": around(QOE.get(level, 0.4) + shift, 0.5), "latency_quantiles": quantiles,
+            "syncs": around(0.3 if level == "twin" else 0.0, 0.1), "migrations": around(0.05, 0.1),
+            "offloaded": np.full_like(energy, 0.8), "latency_offloaded": 0.8 * latency, "miss": around(0.09, 0.1),
+            **{f"energy/{name}": share * energy for name, share in TERMS.items()},
+        }  # fmt: skip
+
+    def played(self, policies: dict[str, tuple[str, float, int]], episodes: int | None = None) -> dict[str, np.ndarray]:
+        """`policy/metric` of policies given as (level, reward, seeds)."""
+        found = {name: self.one(*about, episodes) for name, about in policies.items()}
+        return {f"{name}/{metric}": v for name, values in found.items() for metric, v in values.items()}
+
+    def curves(self, level: str, updates: int, members: int, final: float) -> dict[str, np.ndarray]:
+        """`curve/<metric>` of a training [updates, members]."""
+        learnt = final * (1.0 - np.exp(-np.arange(updates) / (0.12 * updates)))[:, None]
+
+        def curve(start: float, end: float) -> np.ndarray:
+            seed = self.rng.normal(0.0, 0.01, members) * learnt
+            return (
+                start + (end - start) * learnt + self.noise * (seed + self.rng.normal(0.0, 0.006, (updates, members)))
+            )
+
+        ends = {"reward": (-0.19, REWARD), "energy": (0.337, ENERGY), "qoe": (0.381, QOE), "latency": (0.235, LATENCY)}
+        return {f"curve/{name}": curve(start, end[level]) for name, (start, end) in ends.items()}
+
+    def sweep(self, field: str, values: Sequence[float], levels: Sequence[str] = LADDER, gain: float = 0.0,
+              seeds: int | None = None) -> dict[str, np.ndarray]:  # fmt: skip
+        """Agents and rule at every value; the twin gains `gain` more at each further one."""
+        points = [(level, value, i) for i, value in enumerate(values) for level in levels]
+        seeds = seeds or self.seeds
+        found: dict[str, list[np.ndarray]] = {}
+        for level, _, i in points:
+            reward = REWARD[level] - 0.02 * i + (gain * i if level == "twin" else 0.0)
+            for who, count in (("a2c", seeds), ("rule", 1)):
+                for name, v in self.one(level, reward, count).items():
+                    found.setdefault(f"{who}/{name}", []).append(v)
+        return {name: np.stack(rows) for name, rows in found.items()} | {
+            "point/level": np.array([level for level, _, _ in points]),
+            f"point/{field}": np.array([value for _, value, _ in points]),
+        }
+
+
+def made_up(
+    seeds: int = 3, episodes: int = 6, updates: int = 40, noise: float = 1.0
+) -> dict[str, dict[str, np.ndarray]]:
+    """A whole study."""
+    make = Made(seeds, episodes, noise)
+    agents = {f"a2c-{level}": (level, REWARD[level], seeds) for level in LEVELS}
+    agents |= {f"a2c-{level}-sampled": (level, REWARD[level] - 0.01, seeds) for level in LEVELS}
+    speeds = [120.0 * i / 6 for i in range(7)]
+    weights = make.sweep("w1", [1.0, 4.0, 1.0, 1.0], ["twin"])
+    weights |= {"point/w2": np.array([1.0, 1.0, 4.0, 1.0]), "point/w3": np.array([1.0, 1.0, 1.0, 4.0])}
+    online = {
+        name: np.concatenate([curve, make.curves("none", 20, seeds, 0.1)[name]], axis=1)
+        for name, curve in make.curves("twin", 20, seeds, 0.3).items()
+    }
+    return {
+        **{f"agents-{level}": make.curves(level, updates, seeds, 1.0) for level in LEVELS},
+        "evaluation": make.played(agents),
+        "rules": make.played({name: (name.rsplit("-", 1)[-1], reward, 1) for name, reward in RULES.items()})
+        | {"tuned:greedy/twin/sync_above/value": np.asarray(0.25)},
+        "references": make.played({name: ("truth", reward, 1) for name, reward in REFERENCES.items()}, episodes // 2),
+        "misleading": make.played({"a2c-twin-misled": ("twin", 0.1, seeds), "greedy-twin-misled": ("twin", -0.05, 1)}),
+        "speed": make.sweep("speed_min", speeds) | {"point/speed_max": np.repeat(speeds, 3)},
+        "slowdown": make.sweep("slowdown_mean", [0.1, 0.2, 0.3, 0.4, 0.5]),
+        "fixes": make.sweep("fix_every", [1, 2, 6, 12]),
+        "users": make.sweep("users", [5, 10, 30, 60, 100, 200], gain=-0.002),
+        "servers": make.sweep("servers", [15, 30, 45, 90, 180], gain=0.004),
+        "value-correlation": make.sweep("correlation", [0.5, 0.8, 0.9, 0.95, 0.99], gain=0.002),
+        "value-error": make.sweep("sync_error", [0.03, 0.1, 0.3, 1.0], ["twin"], gain=0.015),
+        "value-energy": make.sweep("sync_energy", [1.0, 5.0, 20.0, 80.0], ["twin"], gain=0.015),
+        "weights": weights,
+        **{f"check-{name}": make.sweep("preset", [name]) for name in ("shared-spectrum", "cmos")},
+        "online": online,
+        "printed": {},
+    }  # fmt: skip
+
+
+def read(path) -> dict[str, np.ndarray]:
+    """A CSV as columns: numbers where they are numbers."""
+    with path.open(encoding="utf-8") as file:
+        head, *rows = csv.reader(file)
+    columns = dict(zip(head, map(np.array, zip(*rows, strict=True)), strict=True))
+    for name, column in columns.items():
+        try:
+            columns[name] = column.astype(float)
+        except ValueError:
+            continue
+    return columns
+
+
+def drawn_from(tmp_path, done, horizon: int = 60, rollout: int = 10) -> dict[str, dict[str, np.ndarray]]:
+    """Figure -> its CSV."""
+    found = figures.write(tmp_path, done, horizon, rollout)
+    return {each.name: read(tmp_path / f"{each.name}.csv") for each in found}
+
+
+def constant(**metrics: float) -> dict[str, np.ndarray]:
+    """Metrics of an agent with two seeds and three episodes that never vary."""
+    return {name: np.full((2, 3), value) for name, value in metrics.items()}
+
+
+def part_of(field: str, points: Sequence[tuple[str, object, float]], metric: str = "reward") -> dict[str, np.ndarray]:
+    """A sweep whose agents have these values (level, value of the field, metric); the rule has half as much."""
+    values = np.array([value for *_, value in points])[:, None, None]
+    return {
+        f"a2c/{metric}": np.broadcast_to(values, (len(points), 2, 3)),
+        f"rule/{metric}": np.broadcast_to(values / 2, (len(points), 1, 3)),
+        "point/level": np.array([level for level, _, _ in points]),
+        f"point/{field}": np.array([at for _, at, _ in points]),
+    }
+
+
+@pytest.fixture
+def few_resamples(monkeypatch):
+    """Intervals that take less time."""
+    monkeypatch.setattr(figure, "RESAMPLES", 50)
+
+
+@pytest.fixture
+def unsaved(few_resamples, monkeypatch):
+    """Figures are drawn, but only their CSV is written: rendering takes most of the time."""
+    monkeypatch.setattr(figures, "save", lambda drawing, path: None)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A whole study, drawn once: folder, parts, figures."""
+    out, done = tmp_path_factory.mktemp("figures"), made_up()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figure, "RESAMPLES", 50)
+        return out, done, figures.write(out, done, 60, 10)
+
+
+@pytest.mark.slow
+def test_every_figure_draws_in_order(study):
+    out, _, drawn = study
+    assert drawn == list(figures.FIGURES)
+    for each in drawn:
+        assert {path.suffix for path in out.glob(f"{each.name}.*")} == {".png", ".pdf", ".csv"}
+        assert each.caption.endswith(".")
+        assert len({len(column) for column in read(out / f"{each.name}.csv").values()}) == 1
+
+
+@pytest.mark.slow
+def test_the_same_data_make_the_same_bytes(study, tmp_path, few_resamples):
+    out, _, _ = study
+    again = {name: part for name, part in made_up().items() if name in ("speed", "weights")}
+    figures.write(tmp_path, again, 60, 10)
+    assert {path.stem for path in tmp_path.iterdir()} == {"fig2b", "weights"}
+    for path in tmp_path.iterdir():
+        assert path.read_bytes() == (out / path.name).read_bytes(), path.name
+
+
+@pytest.mark.slow
+def test_fonts_can_be_read_and_nothing_is_hidden_or_cut_off(study, few_resamples):
+    for each in figures.FIGURES:
+        with matplotlib.rc_context(RC):
+            drawing, _ = each.draw(figures.Results(study[1], 60, 10))
+            drawing.suptitle(each.title)
+            FigureCanvasAgg(drawing).draw()
+        assert drawing.get_size_inches()[0] == 4.8
+        texts = [text for text in drawing.findobj(Text) if text.get_text() and text.get_visible()]
+        assert min(text.get_size() for text in texts) >= 8, each.name
+        (legend,) = drawing.legends
+        assert not any(axes.get_legend() for axes in drawing.axes)
+        assert legend.get_window_extent().y1 <= min(axes.get_tightbbox().y0 for axes in drawing.axes) + 1.0, each.name
+        whole, (width, height) = drawing.get_tightbbox(), drawing.get_size_inches()
+        assert whole.x0 >= -0.01, each.name
+        assert whole.y0 >= -0.01, each.name
+        assert whole.x1 <= width + 0.01, each.name
+        assert whole.y1 <= height + 0.01, each.name
+
+
+def test_levels_differ_without_colour():
+    for look in ("color", "linestyle", "marker"):
+        assert len({style[look] for style in STYLES.values()}) == len(STYLES)
+
+
+def test_missing_parts_and_levels_are_left_out(unsaved, tmp_path):
+    whole = made_up(2, 3, 12)
+
+    def names(*parts: str) -> list[str]:
+        return [each.name for each in figures.write(tmp_path, {p: whole[p] for p in parts}, 60, 10)]
+
+    assert names() == []
+    assert names("agents-twin") == ["fig2a", "fig3b"]
+    assert names("agents-none") == ["fig3a", "fig3b"]
+    assert names("value-energy") == ["sync_rate"]
+    assert names("misleading") == []
+    users = part_of("users", [("twin", 5, 0.3)])  # no level to compare with: nothing for `value`
+    users |= {f"{who}/{m}": users[f"{who}/reward"] for who in ("a2c", "rule") for m in ("energy", "qoe")}
+    assert [each.name for each in figures.write(tmp_path, {"users": users}, 60, 10)] == ["users"]
+    assert figures.write(tmp_path, {"agents-none": whole["agents-none"]}, 600, 10) == []  # not one whole episode
+
+
+def test_a_study_of_one_seed_and_one_point_draws(unsaved, tmp_path):
+    make = Made(1, 2)
+    done = {
+        "users": make.sweep("users", [2]), "servers": make.sweep("servers", [6]), "fixes": make.sweep("fix_every", [1]),
+        "slowdown": make.sweep("slowdown_mean", [0.1]), "value-energy": make.sweep("sync_energy", [20.0], ["twin"]),
+        "value-correlation": make.sweep("correlation", [0.95]), "agents-twin": make.curves("twin", 6, 1, 1.0),
+        "evaluation": make.played({f"a2c-{level}": (level, 0.1, 1) for level in LEVELS}, 1),
+    }  # fmt: skip
+    assert len(figures.write(tmp_path, done, 12, 6)) == 10
+
+
+def test_figure_2a_is_scaled_and_shows_algorithm_1_with_a_twin(unsaved, tmp_path):
+    # Two updates an episode, two seeds: episode means 0, 1 and 2, 4 a slot, of ten slots.
+    reward = np.array([[-1.0, 1.0], [1.0, 3.0], [0.0, 4.0], [2.0, 4.0]])
+    done = {
+        "agents-twin": {"curve/reward": reward, "curve/qoe": reward},
+        "online": {"curve/reward": np.array([[1.0, 3.0, 9.0, 9.0]])},  # two seeds with a twin, two without
+    }
+    found = drawn_from(tmp_path, done, 10, 5)["fig2a"]
+    assert found["algorithm"].tolist() == ["A2C"] * 4 + ["Algorithm 1"] * 2
+    assert found["seed"] == pytest.approx([0, 0, 1, 1, 0, 1])
+    assert found["episode"] == pytest.approx([1, 2, 1, 2, 1, 1])
+    assert found["total_reward"] == pytest.approx([0, 10, 20, 40, 10, 30])
+    assert found["scaled"] == pytest.approx([0, 0.25, 0.5, 1, 0.25, 0.75])
+
+
+def test_figure_2b_is_the_latency_of_offloaded_tasks(unsaved, tmp_path):
+    # At 0 km/h half of the tasks are offloaded, at 60 a quarter; 60 and 36 ms of latency per user.
+    done = {"speed": {
+        "point/level": np.array(["twin", "twin"]), "point/speed_min": np.array([60.0, 0.0]),
+        "a2c/offloaded": np.array([[[0.25, 0.25, 0.0]], [[0.5, 0.5, 0.5]]]),
+        "a2c/latency_offloaded": np.array([[[0.036, 0.036, 0.0]], [[0.06, 0.06, 0.06]]]),
+    }}  # fmt: skip
+    found = drawn_from(tmp_path, done)["fig2b"]
+    assert found["speed_km_h"] == pytest.approx([0, 0, 0, 60, 60, 60])
+    assert found["seed0_ms"] == pytest.approx([120, 120, 120, 144, 144, np.nan], nan_ok=True)
+    with matplotlib.rc_context(RC):
+        drawing, _ = next(each for each in figures.FIGURES if each.name == "fig2b").draw(figures.Results(done, 60, 10))
+    (label,) = [text.get_text() for text in drawing.legends[0].get_texts()]
+    assert "+0.400 [+0.400, +0.400] ms per km/h" in label  # 24 ms over 60 km/h, the episode without offloading left out
+
+
+def test_figure_3_is_in_percent_of_the_benchmark_s_maximum(unsaved, tmp_path):
+    none = np.array([[0.3, 0.5], [0.3, 0.5], [0.2, 0.2], [0.2, 0.2]])  # means of an episode .4 and .2
+    twin = np.array([[0.2, 0.4], [0.2, 0.4], [0.1, 0.1], [0.1, 0.3]])
+    done = {
+        f"agents-{level}": {f"curve/{metric}": curve for metric in ("reward", "energy", "qoe")}
+        for level, curve in (("twin", twin), ("none", none))
+    }
+    found = drawn_from(tmp_path, done, 20, 10)
+    assert found["fig3a"]["episode"] == pytest.approx([1, 2])
+    assert found["fig3a"]["none-seed0"] == pytest.approx([75, 50])
+    assert found["fig3a"]["none-seed1"] == pytest.approx([125, 50])
+    assert found["fig3a"]["twin-seed1"] == pytest.approx([100, 50])
+    assert found["fig3b"]["twin-seed1"] == pytest.approx([40, 20])
+
+
+def test_value_is_the_difference_and_takes_the_usual_correlation(unsaved, tmp_path):
+    done = {
+        "value-correlation": part_of("correlation", [
+            ("twin", 0.5, 0.3), ("telemetry", 0.5, 0.26), ("none", 0.5, 0.2),
+            ("twin", 0.95, 0.4), ("telemetry", 0.95, 0.38), ("none", 0.95, 0.1),
+        ]),
+        "value-error": part_of("sync_error", [("twin", 0.1, 0.5)]),
+        "users": part_of("users", [("twin", 5, 0.3), ("none", 5, 0.32)]),
+    }  # fmt: skip
+    for m in ("energy", "qoe"):
+        done["users"] |= {f"{who}/{m}": done["users"][f"{who}/reward"] for who in ("a2c", "rule")}
+    found = drawn_from(tmp_path, done)["value"]
+    gain = {
+        (axis, value, over, policy): (mean, low, high)
+        for axis, value, over, policy, mean, low, high in zip(*found.values(), strict=True)
+    }
+    expected = {
+        ("sync_error", 0.1, "telemetry"): 0.12, ("sync_error", 0.1, "none"): 0.4,
+        ("correlation", 0.5, "telemetry"): 0.04, ("correlation", 0.5, "none"): 0.1,
+        ("correlation", 0.95, "telemetry"): 0.02, ("correlation", 0.95, "none"): 0.3, ("users", 5.0, "none"): -0.02,
+    }  # fmt: skip
+    assert gain == {
+        (*point, policy): pytest.approx((share * value,) * 3)
+        for point, value in expected.items()
+        for policy, share in (("a2c", 1.0), ("rule", 0.5))
+    }
+
+
+def test_checks_are_relative_to_the_other_level(unsaved, tmp_path):
+    def world(**energy: float) -> dict[str, np.ndarray]:
+        part = part_of("preset", [(level, "cmos", value) for level, value in energy.items()], "energy")
+        return part | {"a2c/qoe": 2.0 * part["a2c/energy"] + 0.1}
+
+    done = {"check-cmos": world(twin=0.2, telemetry=0.16, none=0.25)}
+    found = drawn_from(tmp_path, done)["checks"]
+    change = dict(zip(zip(found["metric"], found["against"], strict=True), found["mean"], strict=True))
+    assert change["energy", "none"] == pytest.approx(-20.0)
+    assert change["energy", "telemetry"] == pytest.approx(25.0)
+    assert change["qoe", "none"] == pytest.approx(100.0 * (0.5 - 0.6) / 0.6, rel=1e-5)
+
+
+def test_ladder_counts_from_random_to_the_slot_reference(unsaved, tmp_path):
+    rewards = {"evaluation": {"a2c-twin": 0.2}, "rules": {"random": -0.2}, "references": {"slot-reference": 0.3}}
+    done = {
+        part: {
+            f"{name}/reward": np.full((2 if name == "a2c-twin" else 1, 3), reward) for name, reward in chosen.items()
+        }
+        for part, chosen in rewards.items()
+    }
+    found = drawn_from(tmp_path, done)["ladder"]
+    assert found["policy"].tolist() == ["slot-reference", "a2c", "random"]
+    assert found["knows"].tolist() == ["truth", "twin", "-"]
+    assert found["share_of_way_percent"] == pytest.approx([100.0, 80.0, 0.0], abs=1e-9)
+
+
+@pytest.mark.slow
+def test_energy_terms_are_whole_and_in_mj(study):
+    out, done, _ = study
+    found = read(out / "energy_terms.csv")
+    total = sum(column for name, column in found.items() if name != "policy")
+    row = found["policy"].tolist().index("a2c-none")
+    assert total[row] == pytest.approx(1e3 * done["evaluation"]["a2c-none/energy"].mean(), rel=1e-4)
+    assert found["edge_mj"][row] == pytest.approx(0.5 * total[row], rel=1e-4)
+
+
+@pytest.mark.slow
+def test_the_rest_in_its_units(study):
+    out, done, _ = study
+    cdf = read(out / "latency_cdf.csv")
+    assert cdf["share_percent"] == pytest.approx(np.arange(1, 100))
+    median = done["evaluation"]["a2c-twin/latency_quantiles"][:, :, 49].mean()
+    assert cdf["a2c-twin_ms"][49] == pytest.approx(1e3 * median, rel=1e-4)
+    assert all(a <= b for a, b in pairwise(cdf["local_ms"]))
+
+    rate = read(out / "sync_rate.csv")
+    assert rate["mean"] == pytest.approx([30.0] * len(rate["mean"]), abs=0.5)
+    assert (rate["low"] <= rate["mean"]).all()
+    assert (rate["mean"] <= rate["high"]).all()
+
+    users = read(out / "users.csv")
+    at = (
+        (users["metric"] == "energy_mj")
+        & (users["level"] == "none")
+        & (users["users"] == 5)
+        & (users["policy"] == "rule")
+    )
+    assert users["mean"][at] == pytest.approx([1e3 * done["users"]["rule/energy"][2].mean()], rel=1e-4)
+    assert set(read(out / "weights.csv")["weights"]) == {"1:1:1", "4:1:1", "1:4:1", "1:1:4"}
+    assert read(out / "misleading.csv")["twin"].tolist() == ["twin", "twin-misled", "telemetry", "none"] * 2
+
+
+def test_episodes_are_means_over_their_updates():
+    assert figures.by_episode(np.array([[1.0], [3.0], [5.0], [7.0], [9.0]]), 2) == pytest.approx(
+        np.array([[2.0], [6.0]])
+    )
