@@ -60,7 +60,9 @@ def main(argv: Sequence[str]) -> int:
     if a.json is not None:
         from eco_jax.report import statistics
 
-        data = {n: {k: statistics.bootstrap(v)._asdict() for k, v in row.items()} for n, row in values.items()}
+        data = {
+            n: {k: statistics.interval(v)._asdict() for k, v in row.items() if v.ndim == 2} for n, row in values.items()
+        }
         a.json.write_text(json.dumps(data, indent=2) + "\n")
     return 0
 
@@ -76,7 +78,8 @@ def evaluate_run(config: RunConfig, folder: Path, episodes: int, seed: int, rule
     import jax
 
     from eco_jax.env import policies
-    from eco_jax.report.reproduce import evaluate_agents, evaluate_rules
+    from eco_jax.report.study.play import Entry, play, play_agents
+    from eco_jax.report.study.rules import plain
     from eco_jax.train.checkpoint import restore_params
     from eco_jax.train.loop import Learner
 
@@ -90,10 +93,13 @@ def evaluate_run(config: RunConfig, folder: Path, episodes: int, seed: int, rule
             f"{folder}: its network takes {trained} features, these settings give {expected} (env.candidates?)"
         )
     key = jax.random.key(seed)
-    axes = jax.tree.map(lambda _: None, params)
-    most_likely, sampled = evaluate_agents(learner, agents, params, axes, key, episodes)
+    worlds = [params] * len(jax.tree.leaves(agents)[0])
+    most_likely, sampled = play_agents(learner, agents, worlds, key, episodes, greedy=(True, False))
     found = {f"a2c-{config.knowledge}": most_likely, f"a2c-{config.knowledge} sampled": sampled}
-    return found | (evaluate_rules(env, params, axes, policies.named(env.config), key, episodes) if rules else {})
+    if rules:
+        entries = {name: Entry(plain(env, rule), params) for name, rule in policies.named(env.config).items()}
+        found |= play(env, entries, key, episodes)
+    return found
 
 
 def _show(values: dict[str, Any], episodes: int) -> None:
@@ -101,7 +107,7 @@ def _show(values: dict[str, Any], episodes: int) -> None:
 
     rows = []
     for name, row in sorted(values.items(), key=lambda item: -item[1]["reward"].mean()):
-        r = statistics.bootstrap(row["reward"])
+        r = statistics.interval(row["reward"])
         rows.append(
             [name, f"{r.mean:+.3f} ± {(r.hi - r.lo) / 2:.3f}", *(f"{row[m].mean():.3f}" for m in list(METRICS)[1:])]
         )

@@ -13,7 +13,7 @@ from eco_jax.errors import UserError
 COMMANDS = {
     "train": "train agents and keep the run in a folder",
     "evaluate": "play a run's agents and the rules on the same episodes",
-    "reproduce": "train all levels of knowledge, compare, draw Fig. 3",
+    "reproduce": "the paper's figures and claims put to the test, in one report",
     "data": "prepare T-Drive traces, or synthesize rows in their format",
     "bench": "time everything, against peers and against the machine",
     "info": "versions, devices, presets, cache",

@@ -1,69 +1,109 @@
-"""`eco-jax reproduce`: train all levels of knowledge, compare, draw Fig. 3."""
+"""`eco-jax reproduce`: the paper's figures and claims, and what lies beyond them, in one report."""
 
-import dataclasses
-import time
+import hashlib
+import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from eco_jax.cli import settings, setup
+from eco_jax.cli import setup
 from eco_jax.cli.main import parse
 from eco_jax.cli.screen import show_table
+from eco_jax.errors import UserError
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """Train the agents with twin, telemetry and none side by side, evaluate them and the rules on the same episodes,
-    print the table, and write results.json, table.md and Fig. 3a/3b."""  # noqa: D209
+    """Train agents at every level of knowledge, play them, rules and references on the same episodes, put the paper's
+    claims to the numbers, and write report.html with everything behind it. Finished parts are kept: started again, it
+    goes on where it stopped."""  # noqa: D209
 
-    profile: Literal["smoke", "quick"] = "quick"
-    """How much to spend: smoke (a check, at most 90 s on 2 cores) or quick (at most 8 minutes on 2 cores)."""
+    profile: Literal["smoke", "quick", "paper"] = "quick"
+    """How much to spend: smoke (a check, on a toy world), quick (at most 10 minutes on 2 cores) or paper (10 seeds,
+    about an hour and a half on 2 cores)."""
     out: Path = Path("runs/reproduce")
-    """Folder for the results (earlier results there are replaced)."""
+    """Folder for the report and the parts behind it."""
+    preset: str = ""
+    """World to study instead of the default one: see `eco-jax info`; `printed` for the equations as printed."""
     seed: int = 0
     """First seed, - (0 or above)."""
     trace: Path | None = None
     """Prepared trace to replay instead of the synthetic mobility."""
+    fresh: bool = False
+    """Run every part anew."""
 
 
 def main(argv: Sequence[str]) -> int:
     """See the module."""
     a: Any = parse(Arguments, argv, "eco-jax reproduce", Arguments.__doc__ or "")
-    setup.configure()
-    from eco_jax.report import reproduce as study
-    from eco_jax.train.loop import Learner
+    from eco_jax.env import PRESETS, make
 
-    started = time.perf_counter()
+    preset = a.preset or ("tiny" if a.profile == "smoke" else "repaired")
+    if preset not in PRESETS:
+        raise UserError(f"--preset {preset}: must be one of {', '.join(PRESETS)}")
+    if a.seed < 0:
+        raise UserError(f"--seed {a.seed}: must be at least 0")
+    setup.configure()
+    import shutil
+
+    from eco_jax.data import load
+    from eco_jax.report.reproduce import reproduce
+    from eco_jax.report.study.core import Study
+    from eco_jax.report.study.profile import PROFILES
+    from eco_jax.train.config import Hyper, TrainConfig
+
+    trace = None if a.trace is None else load(a.trace)._asdict()
+    made = partial(_make, make, preset, trace)
+    made()  # what is wrong with the world is said before anything is written
+    if a.fresh:
+        shutil.rmtree(a.out / "parts", ignore_errors=True)
     a.out.mkdir(parents=True, exist_ok=True)
-    config = dataclasses.replace(settings.RunConfig(), trace=a.trace)
-    env, params = config.make()
-    profile = study.PROFILES[a.profile]
-    fitted, found = study.reproduce(env, params, config.train, config.hyper, profile, a.seed)
+    profile = PROFILES[a.profile]
+    train = TrainConfig(envs=4, rollout=6, hidden=16, chunk=6) if a.profile == "smoke" else TrainConfig()
+    study = Study(made, train, Hyper(), profile, a.seed)
+    versions = setup.versions()
+    digest = "" if a.trace is None else hashlib.sha256(a.trace.read_bytes()).hexdigest()
+    settings = {
+        "preset": preset, "seed": a.seed, "trace": digest, "train": asdict(train), "hyper": asdict(Hyper()),
+        "versions": {name: versions[name] for name in ("eco-jax", "jax")}, "platform": setup.device(),
+    }  # fmt: skip
     about = {
         "profile": a.profile,
+        "world": preset,
+        "seed": a.seed,
         "seeds": profile.seeds,
         "episodes": profile.episodes,
-        "env_steps_per_agent": profile.updates * config.train.envs * config.train.rollout,
+        "env_steps_per_agent": profile.updates * train.envs * train.rollout,
         "mobility": "trace" if a.trace else "synthetic (random waypoint)",
         "device": setup.device(),
-        "versions": setup.versions(),
-        "train_s": round(fitted.wall_s, 1),
-        "wall_s": round(time.perf_counter() - started, 1),
+        "versions": versions,
     }
-    summary = study.write(a.out, Learner(env, config.train), fitted, found, about)
-    _show(summary, a.out, time.perf_counter() - started)
+    command = shlex.join(["eco-jax", "reproduce", *argv])
+    results, claims = reproduce(a.out, study, settings, about, command)
+    _show(results, claims, a.out)
     return 0
 
 
-def _show(summary: Any, out: Path, seconds: float) -> None:
-    from eco_jax.report.reproduce import headline
+def _make(make: Any, preset: str, trace: Any, **changes: Any) -> Any:
+    return make(**{"preset": preset, "trace": trace, **changes})
 
+
+def _show(results: Any, claims: Any, out: Path) -> None:
+    from eco_jax.report.tables import headline
+
+    signs = {"holds": "✓", "does not hold": "✗", "not decidable": "?"}
+    rows = [
+        [f"{signs[c.verdict]} {c.text}", f"{c.measured:+.4g} [{c.lo:+.4g}, {c.hi:+.4g}] {c.unit}".strip(), c.verdict]
+        for c in claims
+    ]
+    show_table("Claims", ["claim", "measured [95 % interval]", "verdict"], rows)
     rows = [
         [name, *(f"{v['mean']:.3f} [{v['lo']:.3f}, {v['hi']:.3f}]" for v in row.values())]
-        for name, row in sorted(summary["policies"].items(), key=lambda item: -item[1]["reward"]["mean"])
+        for name, row in sorted(results["policies"].items(), key=lambda item: -item[1]["reward"]["mean"])
         if not name.endswith("-sampled")
     ]
-    written = f"{out}: results.json, table.md, fig3a.png, fig3b.png ({seconds:.0f} s)"
+    written = f"{out / 'report.html'} ({results['wall_s']:.0f} s)"
     columns = ["policy", "reward", "energy J/task", "latency s", "QoE"]
-    show_table("Mean [95 % interval], best reward first", columns, rows, [*headline(summary), written])
+    show_table("Best reward first", columns, rows, [*headline(results["comparisons"]), written])

@@ -68,8 +68,8 @@ class Hyper:
     """Lambda of the generalised advantage estimate, - (0 to 1): 0 one-step, 1 to the end of the rollout."""
     entropy: float = 0.1
     """Weight of the entropy bonus at the start, reward per nat (0 to 100)."""
-    final_entropy: float = 0.1
-    """Weight of the entropy bonus at the end, as a share of the first, - (0 to 1); linear in between."""
+    final_entropy: float = 0.003
+    """Weight of the entropy bonus at the end, as a share of the first, - (1e-9 to 1); geometric in between."""
     clip: float = 0.5
     """Largest global norm of the actor's and of the critic's gradient, - (above 0 to 1e9)."""
 
@@ -78,7 +78,7 @@ class Hyper:
 
     LIMITS: ClassVar[dict[str, tuple[float, float]]] = {
         "actor_lr": (0, 10), "critic_lr": (0, 10), "final_lr": (0, 1), "discount": (0, 1), "decay": (0, 1),
-        "entropy": (0, 100), "final_entropy": (0, 1), "clip": (1e-9, 1e9), "ratio_limit": (1e-9, 100),
+        "entropy": (0, 100), "final_entropy": (1e-9, 1), "clip": (1e-9, 1e9), "ratio_limit": (1e-9, 100),
     }  # fmt: skip
 
     def __post_init__(self) -> None:

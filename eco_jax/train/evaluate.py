@@ -13,15 +13,24 @@ from eco_jax.env import Environment
 Policy = Callable[[PRNGKeyArray, Any, Any, Any], Array]
 """policy(key, observation, state, params) -> action. Agents use the observation, rules the state's `View`."""
 
+QUANTILES = tuple(q / 100.0 for q in range(1, 100))
+"""Probabilities at which the distribution of latencies is reported."""
+
+
+def jain(values: Float[Array, " users"]) -> Float[Array, ""]:
+    """Jain's fairness index, -: (sum x)^2 / (n sum x^2), in [1/n, 1]."""
+    return jnp.sum(values) ** 2 / (len(values) * jnp.maximum(jnp.sum(values**2), 1e-12))
+
 
 def evaluate(
     env: Environment, params: Any, policy: Policy, key: PRNGKeyArray, episodes: int = 64
-) -> dict[str, Float[Array, " episodes"]]:
+) -> dict[str, Float[Array, "episodes *more"]]:
     """Every metric as its mean over the slots and users of an episode, for `episodes` parallel episodes.
 
     Episode e has the same tasks, motion and slowdowns for every policy that is evaluated with the same key: compare
-    policies pairwise. Adds `latency_p50`, `latency_p95`, `latency_p99` (s, over the users and slots of an episode)
-    where the environment reports outcomes.
+    policies pairwise. Where the environment reports outcomes, adds `latency_quantiles` (s, over the users and slots
+    of an episode, at `QUANTILES`), three of them as `latency_p50`, `latency_p95`, `latency_p99`, and `fairness`
+    (Jain's index of the users' mean QoE: 1 where all have the same, 1/users where one has all).
 
     Args:
         env: with a fixed horizon.
@@ -42,15 +51,18 @@ def evaluate(
             observation, state = carry
             action = policy(keys[1], observation, state, params)
             observation, state, _, _, _, info = env.step(keys[0], state, action, params)
-            detail = info["outcome"].latency if "outcome" in info else None
+            detail = (info["outcome"].latency, info["outcome"].qoe) if "outcome" in info else None
             return (observation, state), (info["metrics"], detail)
 
         keys = jax.random.split(steps, horizon), jax.random.split(choices, horizon)
-        _, (metrics, latency) = lax.scan(slot, first, keys)
+        _, (metrics, detail) = lax.scan(slot, first, keys)
         means = {name: jnp.mean(value) for name, value in metrics.items()}
-        if latency is not None:
-            for q in (50, 95, 99):
-                means[f"latency_p{q}"] = jnp.percentile(latency, q)
+        if detail is not None:
+            latency, qoe = detail
+            quantiles = jnp.quantile(latency, jnp.asarray(QUANTILES))
+            means |= {"latency_quantiles": quantiles, "fairness": jain(jnp.mean(qoe, axis=0))}
+            means |= {f"latency_p{q}": quantiles[q - 1] for q in (50, 95, 99)}
         return means
 
-    return jax.vmap(episode)(jax.random.split(key, episodes))
+    # Folded in, not split: episode e is the same however many there are.
+    return jax.vmap(lambda e: episode(jax.random.fold_in(key, e)))(jnp.arange(episodes))

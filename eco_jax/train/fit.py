@@ -70,13 +70,23 @@ def member(tree: Any, index: int) -> Any:
     return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
+def stack_params(members: Sequence[Any], vary: Sequence[str]) -> tuple[Any, Any]:
+    """Environment parameters of members that differ in the fields `vary` alone, and their vmap axes.
+
+    Members that vary in the same fields are trained by the same compiled program, whatever their numbers.
+    """
+    first = members[0]
+    own = {name: stack([getattr(params, name) for params in members]) for name in vary}
+    axes = dataclasses.replace(
+        jax.tree.map(lambda _: None, first),
+        **{name: jax.tree.map(lambda _: 0, getattr(first, name)) for name in vary},
+    )
+    return dataclasses.replace(first, **own), axes
+
+
 def stack_levels(params: Any, levels: Sequence[str]) -> tuple[Any, Any]:
     """Environment parameters whose members differ in the level of knowledge alone, and their vmap axes."""
-    knowledge = stack([params.with_knowledge(level).knowledge for level in levels])
-    axes = dataclasses.replace(
-        jax.tree.map(lambda _: None, params), knowledge=jax.tree.map(lambda _: 0, params.knowledge)
-    )
-    return dataclasses.replace(params, knowledge=knowledge), axes
+    return stack_params([params.with_knowledge(level) for level in levels], ("knowledge",))
 
 
 def chunk_length(updates: int, wish: int) -> int:

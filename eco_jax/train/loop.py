@@ -173,7 +173,7 @@ class Learner:
 
         progress = index / jnp.maximum(total - 1, 1)
         scheduled = {
-            "entropy": hyper["entropy"] * (1.0 + progress * (hyper["final_entropy"] - 1.0)),
+            "entropy": hyper["entropy"] * hyper["final_entropy"] ** progress,
             "rate": 1.0 + progress * (hyper["final_lr"] - 1.0),
         }
         learn = self._ppo if self.config.algorithm == "ppo" else self._a2c

@@ -9,7 +9,7 @@ from numpy_env import FEATURES, HEADS, NumpyEco
 
 
 class NumpyEcoGym(gymnasium.Env):
-    """One controller for all users: features [users, 68], an action of 4 choices a user, the mean reward.
+    """One controller for all users: features [users, 92], an action of 4 choices a user, the mean reward.
 
     Choices are flat, user by user: target (0 local, k the k-th candidate), β level, cache, sync. All are legal but
     `sync` below the level "twin", which has no effect.
@@ -32,7 +32,7 @@ class NumpyEcoGym(gymnasium.Env):
         self.action_space = spaces.MultiDiscrete(HEADS * users)
 
     def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[np.ndarray, dict[str, Any]]:
-        """Begin an episode; features [users, 68]. A seed restarts the generator, None lets it run on."""
+        """Begin an episode; features [users, 92]. A seed restarts the generator, None lets it run on."""
         super().reset(seed=seed)
         self.eco.rng = self.np_random
         features, _ = self.eco.reset()

@@ -6,6 +6,7 @@ with a fix every slot, four candidates. All four levels of knowledge.
 """
 
 import numpy as np
+from numpy_forecast import forecast, look_out
 from numpy_rules import (
     FACTORS,
     LEVELS,
@@ -29,8 +30,10 @@ from numpy_rules import (
 
 WORLD = World()
 HEADS = (1 + WORLD.candidates, len(FACTORS), 2, 2)
-USER_FEATURES, CANDIDATE_FEATURES = 20, 12
-FEATURES = USER_FEATURES + WORLD.candidates * CANDIDATE_FEATURES
+USER_FEATURES, CANDIDATE_FEATURES = 20, 14
+GAINS = USER_FEATURES + WORLD.candidates * CANDIDATE_FEATURES
+"""Features before the gains, one for every candidate and β level."""
+FEATURES = GAINS + WORLD.candidates * len(FACTORS)
 CREDITS = ("user", "difference")
 
 Draws = dict[str, np.ndarray]
@@ -92,7 +95,7 @@ class NumpyEco:
                 normals. None draws them.
 
         Returns:
-            Features [envs, users, 68] and mask of legal choices [envs, users, 13].
+            Features [envs, users, 92] and mask of legal choices [envs, users, 13].
         """
         shape, n_users = (self.envs, self.users), self.users
         if draws is None:
@@ -132,7 +135,7 @@ class NumpyEco:
                 standard normals (telemetry, sync) for this one. None draws them.
 
         Returns:
-            Features [envs, users, 68] and mask [envs, users, 13] of the next slot; reward after credit [envs, users];
+            Features [envs, users, 92] and mask [envs, users, 13] of the next slot; reward after credit [envs, users];
             whether the episode ends here (truncation, in all environments at once); and what happened, [envs, users]
             each: latency in s, energy and its terms in J, qoe, reward before credit, migrates, placed and load.
         """
@@ -280,7 +283,7 @@ class NumpyEco:
             self.distance_ahead = np.sqrt(np.take_along_axis(squared, self.candidates, axis=-1))
 
     def _observe(self) -> np.ndarray:
-        """Features [envs, users, 68]: 20 of the user, then 12 of every candidate."""
+        """Features [envs, users, 92]: 20 of the user, 14 of every candidate, then gains by candidate and β."""
         shape, n_users, candidates = (self.envs, self.users), self.users, self.candidates
         features = np.empty((*shape, FEATURES), self.dtype)
         served = self.last_server[..., None] == candidates
@@ -313,6 +316,7 @@ class NumpyEco:
         at = self.first[..., None] + candidates
         deadline = self.deadline[..., None]
         others = self.load[at] - (self.ran[..., None] == candidates)
+        others_ahead, harm, gain = self._forecast(at)
         each = (
             self.distance / self.spacing,
             self.distance_ahead / self.spacing,
@@ -321,16 +325,37 @@ class NumpyEco:
             np.take(self.mean[:, n_users:], at),
             np.take(self.variance[:, n_users:], at),
             np.log1p(others),
+            np.log1p(others_ahead),
+            2 * harm,
             served,
             self.replica[..., None] == candidates,
             squash((others + 1) * self.cycles[..., None] / np.take(self.belief_server, at), deadline),
             squash(self.data / self.rate_up, self.deadline)[..., None],
             1,  # legal: every candidate is, with soft coverage and no least task
         )
-        block = features[..., USER_FEATURES:].reshape(*shape, WORLD.candidates, CANDIDATE_FEATURES)  # a view
+        block = features[..., USER_FEATURES:GAINS].reshape(*shape, WORLD.candidates, CANDIDATE_FEATURES)  # a view
         for column, value in enumerate(each):
             block[..., column] = value
+        features[..., GAINS:] = 2 * gain.reshape(*shape, -1)
         return features
+
+    def _forecast(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Others, harm and gain expected of the slot, by the belief about it; `at` are the candidates, flat."""
+        last, known = self.last_server[..., None], self.last_server >= 0
+        outlook = look_out(
+            self.data,
+            self.cycles,
+            self.deadline,
+            self.power,
+            self.rate_up,
+            self.rate_down,
+            device=self.belief_device,
+            server=np.take(self.belief_server, at),
+            moves=known[..., None] & (last != self.candidates) & (self.replica[..., None] != self.candidates),
+            factors=self.factors,
+            world=WORLD,
+        )
+        return forecast(outlook, at, np.where(known, self.first + self.last_server, -1), self.load.size, WORLD)
 
     def _uniform(self, *shape: int) -> np.ndarray:
         return self.rng.random(shape, dtype=self.dtype)

@@ -18,7 +18,7 @@ def learner():
 
 def test_programs_count_their_steps():
     agent, _ = learner()
-    assert programs.network_alone(agent, 68, 2).run() == 2 * 2 * 3
+    assert programs.network_alone(agent, 5, 2).run() == 2 * 2 * 3
     assert programs.sampling(agent, 2).run() == 2 * 2 * 3
     assert programs.matmul(4, 3, 5, count=2).run() == 2 * 2 * (2 * 4 * 3 * 5)
     assert programs.copy(4000, count=3).run() == 2 * 3 * 4000
@@ -35,7 +35,7 @@ def test_the_environment_moves_on_from_repeat_to_repeat():
 
 
 def test_flops_of_the_network_by_hand():
-    # Two hidden layers of 8 on 68 features, 13 choices: actor 68*8 + 64 + 8*13 = 712, critic 68*8 + 64 + 8 = 616.
+    # Two hidden layers of 8 on, say, 68 features, 13 choices: actor 68*8 + 64 + 8*13 = 712, critic 68*8 + 64 + 8 = 616.
     # Rolling out 712; forwards 1328; backwards 2 * 1328 - 2 * 68 * 8 = 1568. 3 users, two flops each.
     agent, _ = learner()
     assert programs.network_flops(agent, 68) == 2 * 3 * (712 + 1328 + 1568)
@@ -43,16 +43,17 @@ def test_flops_of_the_network_by_hand():
 
 def test_the_idle_environment_has_the_shapes_of_the_one_it_stands_for():
     agent, params = learner()
-    idle = programs.DummyEnv(agent.env, 68)
+    width = agent.env.reset(jax.random.key(0), params)[0].features.shape[1]
+    idle = programs.DummyEnv(agent.env, width)
     assert isinstance(idle, Environment)
     for env, numbers in ((agent.env, params), (idle, {})):
         observation, state = env.reset(jax.random.key(0), numbers)
-        assert observation.features.shape == (3, 68)
+        assert observation.features.shape == (3, width)
         assert observation.mask.shape == (3, 13)
         new, _, reward, terminated, truncated, info = env.step(
             jax.random.key(1), state, jnp.zeros((3, 4), jnp.int32), numbers
         )
-        assert new.features.shape == (3, 68)
+        assert new.features.shape == (3, width)
         assert reward.shape == (3,)
         assert not terminated
         assert not truncated

@@ -3,7 +3,8 @@
 Both get the same draws and actions, and run freely but for the motion, which is put back to ours after every slot: the
 rounding of fp32, amplified along short remainders of legs, would otherwise choose another nearest server now and then.
 Decisions (candidates, loads, migrations, placements) must agree exactly, so that no difference can hide behind a branch
-taken differently.
+taken differently. So must the choices assumed by the forecast, for they show in the features: of 18,000 observations of
+30 users none was seen to hang on the rounding.
 """
 
 import importlib
@@ -102,6 +103,7 @@ def test_whole_episodes_agree(numpy_env, level, credit):
     np.testing.assert_array_equal(mask, seen.mask)
 
     counts = dict.fromkeys(("migrated", "spared by a replica", "placed", "shared a server", "turned"), 0)
+    counts |= dict.fromkeys(("load foreseen to change", "harm foreseen"), 0)
     for t in range(SLOTS):
         draws, seen, state, reward, terminated, truncated, outcome = jax.tree.map(lambda leaf, t=t: leaf[t], slots)
         draws = {name: np.asarray(value, np.float64) for name, value in draws.items()}
@@ -148,6 +150,9 @@ def test_whole_episodes_agree(numpy_env, level, credit):
         counts["spared by a replica"] += (offloaded & (held == other.last_server) & (last_server != held)).sum()
         counts["placed"] += info["placed"].sum()
         counts["shared a server"] += (info["load"] > 1).sum()
+        block = features[..., numpy_env.USER_FEATURES : numpy_env.GAINS].reshape(*mask.shape[:2], -1, 14)
+        counts["load foreseen to change"] += (block[..., 6] != block[..., 7]).sum()
+        counts["harm foreseen"] += (block[..., 8] > 0.01).sum()
         counts["turned"] += (other.target != target).any(axis=-1).sum()
     # Rare branches were taken, too
     assert min(counts.values()) > 100, counts

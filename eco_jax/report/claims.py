@@ -1,0 +1,214 @@
+"""What the paper claims, and what this project claims, each put to the numbers: measured, interval, verdict."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eco_jax.report import statistics
+from eco_jax.report.statistics import Interval
+from eco_jax.report.study.play import Played, by_policy
+from eco_jax.report.study.store import Arrays
+
+Verdict = Literal["holds", "does not hold", "not decidable"]
+Done = Mapping[str, Arrays]
+
+BELOW = {
+    "none": ("none",),
+    "telemetry": ("none", "telemetry"),
+    "twin": ("none", "telemetry", "twin"),
+    "truth": ("none", "telemetry", "twin", "truth"),
+}
+"""Levels that see no more than a level."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence that can be false, and what was found."""
+
+    id: str
+    text: str
+    measured: float
+    lo: float
+    hi: float
+    unit: str
+    verdict: Verdict
+    note: str = ""
+
+
+def verdict(found: Interval, above: float | None = None, below: float | None = None) -> Verdict:
+    """Holds where the whole interval lies on the claimed side, does not where it lies on the other."""
+    if not all(np.isfinite(found)):
+        return "not decidable"
+    if above is not None:
+        return "holds" if found.lo > above else "does not hold" if found.hi <= above else "not decidable"
+    assert below is not None
+    return "holds" if found.hi < below else "does not hold" if found.lo >= below else "not decidable"
+
+
+def claim(
+    id: str, text: str, found: Interval, unit: str = "", *, above: float | None = None, below: float | None = None,
+    note: str = "",
+) -> Claim:  # fmt: skip
+    """A claim that `found` lies above or below a number. Shares are shown in %."""
+    shown = Interval(*(100.0 * v for v in found)) if unit == "%" else found
+    return Claim(id, text, *shown, unit, verdict(found, above, below), note)
+
+
+def over_seeds(values: NDArray[np.floating]) -> Interval:
+    """Mean over seeds [seeds] and its interval."""
+    return statistics.bootstrap(lambda x: x, values[None]) if len(values) > 1 else Interval(values[0], -np.inf, np.inf)
+
+
+def episodes_of(curve: NDArray[np.floating], per_episode: int) -> NDArray[np.floating]:
+    """Means over the updates of each episode: [updates, seeds] -> [episodes, seeds] (a last part is left out)."""
+    episodes = len(curve) // per_episode
+    return curve[: episodes * per_episode].reshape(episodes, per_episode, -1).mean(axis=1)
+
+
+def figure_2(done: Done, per_episode: int) -> list[Claim]:
+    """Learning, and latency over speed."""
+    reward = episodes_of(done["agents-twin"]["curve/reward"], per_episode)
+    n = min(20, len(reward) // 2)
+    first, last = reward[:n], reward[-n:]
+    found = [
+        claim(
+            "fig2a-settles", f"Fig. 2a: the reward varies more in the first {n} episodes than in the last {n}",
+            over_seeds(first.std(axis=0) / last.std(axis=0)), above=1.0,
+            note="ratio of the standard deviations over episodes, a seed each",
+        ),
+        claim(
+            "fig2a-rises", f"Fig. 2a: the mean reward of the last {n} episodes is above that of the first {n}",
+            over_seeds(last.mean(axis=0) - first.mean(axis=0)), above=0.0,
+        ),
+    ]  # fmt: skip
+    if "speed" in done:
+        part = done["speed"]
+        twin = part["point/level"] == "twin"
+        latency = 1e3 * part["a2c/latency_offloaded"][twin] / part["a2c/offloaded"][twin]
+        slope = statistics.slope(part["point/speed_min"][twin], latency.mean(axis=1))
+        text = "Fig. 2b: the latency of offloaded tasks rises with the users' speed (agent with a twin)"
+        found.append(claim("fig2b-slope", text, slope, "ms per km/h", above=0.0))
+    return found
+
+
+def figure_3(done: Done, per_episode: int) -> list[Claim]:
+    """The twin against the benchmark without one, as in the paper."""
+    played = by_policy(done["evaluation"])
+    twin, none = played["a2c-twin"], played["a2c-none"]
+    energy, qoe = (
+        {level: episodes_of(done[f"agents-{level}"][f"curve/{name}"], per_episode) for level in ("twin", "none")}
+        for name in ("energy", "qoe")
+    )
+    n = min(50, max(2, len(energy["twin"]) // 2))
+    spread = over_seeds(energy["twin"][-n:].std(axis=0) / energy["none"][-n:].std(axis=0))
+    last = qoe["twin"][-n:]
+    x = np.arange(len(last)) - (len(last) - 1) / 2
+    rising = over_seeds((x @ last) / (x @ x))
+    return [
+        claim("fig3a-energy", "Fig. 3a: a twin takes less energy than the benchmark without one",
+              statistics.relative(twin["energy"], none["energy"]), "%", below=0.0),
+        claim("fig3a-steadier", f"Fig. 3a: and steadier: it varies less over the last {n} episodes of training",
+              spread, below=1.0, note="ratio of the standard deviations over episodes, a seed each"),
+        claim("fig3b-qoe", "Fig. 3b: a twin gives higher QoE than the benchmark without one",
+              statistics.relative(twin["qoe"], none["qoe"]), "%", above=0.0),
+        claim("fig3b-rising", "Fig. 3b: its QoE rises throughout",
+              Interval(*(1e4 * v for v in rising)), "1e-4 per episode", above=0.0,
+              note=f"least-squares slope over the last {n} episodes of training"),
+        claim("abstract-latency", "Abstract: a twin gives lower latency than the benchmark without one",
+              statistics.relative(twin["latency"], none["latency"]), "%", below=0.0),
+    ]  # fmt: skip
+
+
+def against_memory(done: Done) -> list[Claim]:
+    """The twin against a controller that remembers what it measured."""
+    played = by_policy(done["evaluation"])
+    twin, telemetry = played["a2c-twin"], played["a2c-telemetry"]
+    found = [
+        claim("telemetry-reward", "A twin earns more reward than a controller that remembers what it measured",
+              statistics.difference(twin["reward"], telemetry["reward"]), above=0.0),
+        claim("telemetry-energy", "A twin takes less energy than a controller that remembers",
+              statistics.relative(twin["energy"], telemetry["energy"]), "%", below=0.0),
+        claim("telemetry-qoe", "A twin gives higher QoE than a controller that remembers",
+              statistics.relative(twin["qoe"], telemetry["qoe"]), "%", above=0.0),
+    ]  # fmt: skip
+    rules = by_policy(done["rules"])
+    if "foresight-twin" in rules:
+        text = "The same of the rule `foresight`, which the twin lets synchronise"
+        both = (rules[f"foresight-{level}"]["reward"] for level in ("twin", "telemetry"))
+        found.append(claim("telemetry-reward-rule", text, statistics.difference(*both), above=0.0))
+    if "misleading" in done:
+        misled = by_policy(done["misleading"])["a2c-twin-misled"]
+        text = "A misleading twin (each mirror shows another server) is worse than none at all"
+        found.append(
+            claim("misleading", text, statistics.difference(misled["reward"], played["a2c-none"]["reward"]), below=0.0)
+        )
+    return found
+
+
+def rules_below(rules: Played, level: str) -> Played:
+    """The rules that see no more than an agent at this level."""
+    free = ("local", "random", "nearest-full", "nearest-half")
+    return {name: values for name, values in rules.items() if name in free or name.rsplit("-", 1)[-1] in BELOW[level]}
+
+
+def best_rule(rules: Played, level: str) -> str:
+    """The best of them by mean reward."""
+    seen = rules_below(rules, level)
+    return max(seen, key=lambda name: float(seen[name]["reward"].mean()))
+
+
+def against_rules(done: Done) -> list[Claim]:
+    """The agent at each level against the best rule that sees no more."""
+    rules, played = by_policy(done["rules"]), by_policy(done["evaluation"])
+    found = []
+    for level in BELOW:
+        if f"a2c-{level}" not in played:
+            continue
+        agent, name = played[f"a2c-{level}"]["reward"], best_rule(rules, level)
+        rule = rules[name]["reward"]
+        apart = statistics.interval(agent).apart(statistics.interval(rule))
+        found.append(
+            claim(
+                f"rules-{level}", f"A2C at `{level}` earns more than every rule that sees no more",
+                statistics.difference(agent, rule), above=0.0,
+                note=f"against the best, `{name}`; paired; the two intervals {'are apart' if apart else 'overlap'}",
+            )
+        )  # fmt: skip
+    if "references" in done:
+        reference = by_policy(done["references"])["slot-reference"]["reward"]
+        few = reference.shape[1]
+        name = best_rule(rules, "twin")
+        way = statistics.share_of_way(played["a2c-twin"]["reward"][:, :few], rules[name]["reward"][:, :few], reference)
+        text = "A2C at `twin` closes a third of the gap from the best such rule to the slot-reference"
+        found.append(claim("gap-twin", text, way, "%", above=1 / 3, note=f"the best such rule is `{name}`"))
+    return found
+
+
+def elsewhere(done: Done) -> list[Claim]:
+    """The paper's main claims in other worlds."""
+    found = []
+    for part, arrays in done.items():
+        if not part.startswith("check-"):
+            continue
+        world = part.removeprefix("check-")
+        at = {str(level): i for i, level in enumerate(arrays["point/level"])}
+
+        def compared(metric: str, arrays: Arrays = arrays, at: dict[str, int] = at) -> Interval:
+            return statistics.relative(*(arrays[f"a2c/{metric}"][at[level]] for level in ("twin", "none")))
+
+        less, more = f"In `{world}`: a twin takes less energy than none", f"In `{world}`: a twin gives higher QoE"
+        found.append(claim(f"{part}-energy", less, compared("energy"), "%", below=0.0))
+        found.append(claim(f"{part}-qoe", more, compared("qoe"), "%", above=0.0))
+    return found
+
+
+def all_claims(done: Done, per_episode: int) -> list[Claim]:
+    """Every claim for which there are numbers."""
+    groups: list[Callable[[], list[Claim]]] = [
+        lambda: figure_2(done, per_episode), lambda: figure_3(done, per_episode), lambda: against_memory(done),
+        lambda: against_rules(done), lambda: elsewhere(done),
+    ]  # fmt: skip
+    return [claim for group in groups for claim in group()]

@@ -1,0 +1,101 @@
+"""The table: agents at every level of knowledge, rules, references, all on the same episodes."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from eco_jax.env import policies
+from eco_jax.report.study.core import Part, Study, train
+from eco_jax.report.study.play import Entry, Played, named, play, play_agents
+from eco_jax.report.study.profile import LEVELS, Profile
+from eco_jax.report.study.rules import central, chosen_rules, simple_rules, tune, worn_twin
+from eco_jax.report.study.store import Arrays
+
+
+def agents(study: Study, level: str) -> Arrays:
+    """The agents of one level of knowledge. Agent k of every level starts from the same key."""
+    env, params = study.world
+    p = study.profile
+    worlds = [params.with_knowledge(level)] * p.seeds
+    return train(study, study.learner(env, p.updates), worlds, range(p.seeds), ("knowledge",))
+
+
+def rules(study: Study) -> Arrays:
+    """Every rule at every level, tuned on other episodes, and what it was tuned to."""
+    env, params = study.world
+    p = study.profile
+    tuned = tune(env, params, study.tuning, p.tuning_episodes, LEVELS)
+    study.tick(0.6)
+    found = play(env, chosen_rules(env, params, tuned, LEVELS), study.evaluation, p.episodes)
+    return named(found) | {f"tuned:{name}/value": np.asarray(value) for name, value in tuned.items()}
+
+
+def references(study: Study) -> Arrays:
+    """What knows the truth (slot-reference, upper-bound), and what decides for all users at once."""
+    env, params = study.world
+    p = study.profile
+    truth = params.with_knowledge("truth")
+    search = central(env)
+    entries = {
+        "slot-reference": Entry(central(env, caching=False), truth),
+        "slot-reference-caching": Entry(search, truth),
+        **{f"central-{level}": Entry(search, params.with_knowledge(level)) for level in LEVELS if level != "truth"},
+    }
+    found = play(env, entries, study.evaluation, p.reference_episodes)
+    study.tick(0.9)
+    if not env.config.printed:
+        anything = simple_rules(env, truth)["local"]._replace(world=truth)
+        found |= play(policies.BoundEnv(env), {"upper-bound": anything}, study.evaluation, p.episodes)
+    return named(found)
+
+
+def evaluation(study: Study) -> Arrays:
+    """All agents on the episodes of evaluation, with their most likely and with sampled actions."""
+    env, params = study.world
+    p = study.profile
+    worlds = [params.with_knowledge(level) for level in LEVELS for _ in range(p.seeds)]
+    both = play_agents(
+        study.learner(env), study.agents(LEVELS), worlds, study.evaluation, p.episodes, greedy=(True, False)
+    )
+    found: Played = {}
+    for suffix, values in zip(("", "-sampled"), both, strict=True):
+        for i, level in enumerate(LEVELS):
+            rows = slice(i * p.seeds, (i + 1) * p.seeds)
+            found[f"a2c-{level}{suffix}"] = {name: value[rows] for name, value in values.items()}
+    return named(found)
+
+
+def misleading(study: Study) -> Arrays:
+    """The twin's agents and rules, misled: every mirror shows another server."""
+    env, params = study.world
+    p = study.profile
+    twin = params.with_knowledge("twin")
+    learner = study.learner(env)
+    agents = study.agents(["twin"])
+    (plain,) = play_agents(
+        learner, agents, [twin] * p.seeds, study.evaluation, p.episodes, wrap=partial(worn_twin, env)
+    )
+    rule = chosen_rules(env, params, study.tuned, ("twin",))["foresight-twin"]
+
+    def kind(knobs: Any, *given: Any) -> Any:
+        return worn_twin(env, partial(rule.kind, knobs))(*given)
+
+    ruled = play(env, {"foresight-twin-misled": rule._replace(kind=kind)}, study.evaluation, p.episodes)
+    return named({"a2c-twin-misled": plain} | ruled)
+
+
+def table_parts(p: Profile) -> list[Part]:
+    """The parts behind the policy table and Figs. 2a and 3."""
+    cost = 12 + p.updates * 160 * p.seeds / 8000
+    trained = tuple(f"agents-{level}" for level in LEVELS)
+    return [
+        Part("rules", "rules: tuned and played", 60 + p.episodes / 8, rules),
+        Part("references", "references and central rules", 20 + p.reference_episodes, references),
+        *(
+            Part(f"agents-{level}", f"training {p.seeds} agents at {level}", cost, partial(agents, level=level))
+            for level in LEVELS
+        ),
+        Part("evaluation", "playing the agents", 15 + p.seeds * p.episodes / 10, evaluation, trained),
+        Part("misleading", "a misleading twin", 25 + p.seeds * p.episodes / 60, misleading, ("agents-twin", "rules")),
+    ]

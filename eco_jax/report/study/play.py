@@ -1,0 +1,119 @@
+"""Policies and agents on the same episodes, one after the other in one program."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from eco_jax.env import Environment, EnvParams
+from eco_jax.report.study.store import Arrays
+from eco_jax.train.evaluate import Policy, evaluate
+from eco_jax.train.fit import stack
+from eco_jax.train.loop import Learner
+
+Played = dict[str, Arrays]
+"""Policy -> metric -> [members, episodes, ...]: one member for a rule."""
+
+Knobs = tuple[float, float, float]
+"""Traced numbers of a policy: hysteresis, sync_above, sync_every (see `policies.greedy`)."""
+
+
+class Entry(NamedTuple):
+    """A policy that takes part: what it does with its knobs, its world, and the knobs."""
+
+    kind: Callable[..., Any]
+    """(knobs, key, observation, state, params) -> action; entries of one kind share its program"""
+    world: EnvParams
+    knobs: Knobs = (0.0, math.inf, 0.0)
+
+
+def _in_turn(one: Any, members: Sequence[EnvParams], vary: Sequence[str], key: Any, *own: Any) -> Any:
+    """`one(params, key, *own)` of every member, in turns: at once it would not be faster, and need their memory."""
+    changed = {name: stack([getattr(params, name) for params in members]) for name in vary}
+
+    # All numbers are arguments: the same program with other ones is in the compilation cache.
+    @jax.jit
+    def every(first: EnvParams, changed: Any, key: Any, own: Any) -> Any:
+        return lax.map(lambda x: one(dataclasses.replace(first, **x[0]), key, *x[1]), (changed, own))
+
+    return every(members[0], changed, key, own)
+
+
+def play(
+    env: Environment, entries: Mapping[str, Entry], key: Any, episodes: int, vary: Sequence[str] = ("knowledge",)
+) -> Played:
+    """Every policy in its world; the worlds differ in the fields `vary` alone."""
+    kinds = list(dict.fromkeys(entry.kind for entry in entries.values()))
+
+    def one(params: EnvParams, key: Any, index: Any, knobs: Any) -> dict[str, Any]:
+        def policy(*given: Any) -> Any:
+            return lax.switch(index, kinds, knobs, *given)
+
+        return evaluate(env, params, policy, key, episodes)
+
+    index = jnp.array([kinds.index(entry.kind) for entry in entries.values()])
+    knobs = jnp.array([entry.knobs for entry in entries.values()], jnp.float32)
+    found = _in_turn(one, [entry.world for entry in entries.values()], vary, key, index, knobs)
+    return {name: {k: np.asarray(v)[i : i + 1] for k, v in found.items()} for i, name in enumerate(entries)}
+
+
+def play_agents(
+    learner: Learner,
+    agents: Any,
+    worlds: Sequence[EnvParams],
+    key: Any,
+    episodes: int,
+    vary: Sequence[str] = ("knowledge",),
+    greedy: Sequence[bool] = (True,),
+    wrap: Callable[[Policy], Policy] = lambda policy: policy,
+) -> list[Arrays]:
+    """Agents (a leading axis of members), each in its world, for every way to choose (`greedy`, or sampled)."""
+
+    def one(params: EnvParams, key: Any, agent: Any, greedy: Any) -> dict[str, Any]:
+        return evaluate(learner.env, params, wrap(learner.policy(agent, greedy)), key, episodes)
+
+    members, ways = len(worlds), len(greedy)
+    again = jax.tree.map(lambda leaf: jnp.concatenate([jnp.asarray(leaf)] * ways), agents)
+    choice = jnp.repeat(jnp.asarray(list(greedy)), members)
+    found = _in_turn(one, list(worlds) * ways, vary, key, again, choice)
+    return [{k: np.asarray(v)[i * members : (i + 1) * members] for k, v in found.items()} for i in range(ways)]
+
+
+def flat(tree: Any, prefix: str = "params") -> Arrays:
+    """A nested dict of arrays as one of names with slashes."""
+    if not isinstance(tree, Mapping):
+        return {prefix: np.asarray(tree)}
+    return {name: leaf for key, value in tree.items() for name, leaf in flat(value, f"{prefix}/{key}").items()}
+
+
+def nested(arrays: Arrays, prefix: str = "params") -> Any:
+    """The way back of `flat`."""
+    tree: dict[str, Any] = {}
+    for name, leaf in arrays.items():
+        if name.startswith(prefix + "/"):
+            *path, last = name[len(prefix) + 1 :].split("/")
+            node = tree
+            for step in path:
+                node = node.setdefault(step, {})
+            node[last] = leaf
+    return tree
+
+
+def named(played: Played) -> Arrays:
+    """`policy/metric` -> values."""
+    return {f"{name}/{metric}": v for name, values in played.items() for metric, v in values.items()}
+
+
+def by_policy(arrays: Arrays) -> Played:
+    """The way back of `named`, without what rules are tuned to."""
+    found: Played = {}
+    for name, values in arrays.items():
+        policy, metric = name.split("/", 1)
+        if ":" not in policy:
+            found.setdefault(policy, {})[metric] = values
+    return found

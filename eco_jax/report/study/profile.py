@@ -1,0 +1,75 @@
+"""How much to spend on each part of the reproduction."""
+
+from dataclasses import dataclass
+
+LEVELS = ("truth", "twin", "telemetry", "none")
+"""The ladder of knowledge, from the top."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Budgets: of the agents of the table and Figs. 2 and 3 (`updates`, `seeds`), and of all others (`side_*`)."""
+
+    updates: int
+    """of an agent"""
+    seeds: int
+    """agents at each level of knowledge"""
+    episodes: int
+    """of evaluation, parallel"""
+    reference_episodes: int
+    """of the references and central rules, which search: the first of those"""
+    tuning_episodes: int
+    """on which the rules are tuned, other ones"""
+    side_updates: int
+    """of an agent trained in another world"""
+    side_seeds: int
+    """agents at each point of a sweep"""
+    side_episodes: int
+    """of evaluation at each point"""
+    transfer_seeds: int
+    """agents of the table that are taken to other worlds"""
+    online_episodes: int
+    """of Algorithm 1 as written: one environment, one step at a time"""
+    online_seeds: int
+    speeds: tuple[float, ...]
+    """km/h, Fig. 2b"""
+    slowdowns: tuple[float, ...]
+    """mean slowdown, -"""
+    users: tuple[int, ...]
+    servers: tuple[int, ...]
+    fix_gaps: tuple[int, ...]
+    """slots between two position fixes"""
+    sync_errors: tuple[float, ...]
+    """sigma_sync, -; agents are trained at each"""
+    sync_energies: tuple[float, ...]
+    """E_sync, mJ; agents are trained at each"""
+    correlations: tuple[float, ...]
+    """rho, -; agents are trained at each"""
+    weights: tuple[tuple[float, float, float], ...]
+    """w1, w2, w3; agents are trained at each"""
+    checks: tuple[str, ...]
+    """presets in which the claims are tried again; agents are trained in each"""
+
+
+SMOKE = Profile(
+    updates=12, seeds=2, episodes=4, reference_episodes=2, tuning_episodes=2,
+    side_updates=6, side_seeds=1, side_episodes=2, transfer_seeds=1, online_episodes=2, online_seeds=2,
+    speeds=(0.0, 60.0, 120.0), slowdowns=(), users=(), servers=(), fix_gaps=(),
+    sync_errors=(), sync_energies=(), correlations=(), weights=(), checks=(),
+)  # fmt: skip
+QUICK = Profile(
+    updates=700, seeds=3, episodes=64, reference_episodes=16, tuning_episodes=16,
+    side_updates=300, side_seeds=1, side_episodes=32, transfer_seeds=2, online_episodes=100, online_seeds=3,
+    speeds=(0.0, 20.0, 40.0, 60.0, 80.0, 100.0, 120.0), slowdowns=(0.1, 0.3, 0.5), users=(), servers=(), fix_gaps=(),
+    sync_errors=(), sync_energies=(1.0, 80.0), correlations=(0.95,), weights=(), checks=(),
+)  # fmt: skip
+PAPER = Profile(
+    updates=3000, seeds=10, episodes=256, reference_episodes=128, tuning_episodes=64,
+    side_updates=1200, side_seeds=3, side_episodes=64, transfer_seeds=10, online_episodes=100, online_seeds=10,
+    speeds=tuple(10.0 * i for i in range(13)), slowdowns=(0.1, 0.2, 0.3, 0.4, 0.5),
+    users=(5, 10, 30, 60, 100, 200), servers=(15, 30, 45, 90, 180), fix_gaps=(1, 2, 6, 12),
+    sync_errors=(0.03, 0.1, 0.3, 1.0), sync_energies=(1.0, 5.0, 20.0, 80.0), correlations=(0.5, 0.8, 0.9, 0.95, 0.99),
+    weights=((1.0, 1.0, 1.0), (4.0, 1.0, 1.0), (1.0, 4.0, 1.0), (1.0, 1.0, 4.0)),
+    checks=("shared-spectrum", "cmos", "hard-coverage"),
+)  # fmt: skip
+PROFILES = {"smoke": SMOKE, "quick": QUICK, "paper": PAPER}

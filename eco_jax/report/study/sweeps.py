@@ -1,0 +1,210 @@
+"""Other worlds: agents taken there as they are, or trained there; and the paper's own setting."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from eco_jax.env import EcoEnv, EnvParams
+from eco_jax.report.study.core import Part, Study, train
+from eco_jax.report.study.play import Entry, named, nested, play, play_agents
+from eco_jax.report.study.profile import Profile
+from eco_jax.report.study.rules import NEVER, SYNC_ABOVE, knobbed, simple_rules
+from eco_jax.report.study.store import Arrays
+
+LADDER = ("twin", "telemetry", "none")
+WANTED = ("reward", "energy", "latency", "qoe", "syncs", "offloaded", "latency_offloaded", "migrations", "miss")
+"""Metrics kept at each point of a sweep."""
+
+Change = Mapping[str, Any]
+Point = tuple[str, Change]
+"""A level of knowledge, and what differs from the study's world, in the units of `EnvParams.specs()`."""
+
+
+def at_points(played: Arrays, points: int) -> Arrays:
+    """Metrics of members, those of a point side by side, as [points, members of each, episodes]."""
+    return {name: played[name].reshape(points, -1, played[name].shape[-1]) for name in WANTED}
+
+
+def worlds_of(study: Study, points: Sequence[Point]) -> tuple[EcoEnv, list[EnvParams]]:
+    """The environment, and the parameters of each point. The points differ in traced numbers alone."""
+    made = [study.make(**change) for _, change in points]
+    return made[0][0], [params.with_knowledge(level) for (level, _), (_, params) in zip(points, made, strict=True)]
+
+
+def fields_of(points: Sequence[Point]) -> tuple[str, ...]:
+    """What differs among the points."""
+    static = {"preset", "users", "servers"}
+    return ("knowledge", *sorted({name for _, change in points for name in change} - static))
+
+
+def about(points: Sequence[Point]) -> Arrays:
+    """What the points are: `point/level`, and `point/<field>` for every number that differs."""
+    fields = sorted({name for _, change in points for name in change})
+    return {"point/level": np.array([level for level, _ in points])} | {
+        f"point/{name}": np.array([change.get(name, np.nan) for _, change in points]) for name in fields
+    }
+
+
+def ruled(study: Study, points: Sequence[Point]) -> Arrays:
+    """The rule `foresight` at each point, its sync threshold tuned there: metric -> [points, 1, episodes]."""
+    env, worlds = worlds_of(study, points)
+    p = study.profile
+    kind = knobbed(env, foresight=True)
+    trials: dict[str, Entry] = {}
+    for i, ((level, _), world) in enumerate(zip(points, worlds, strict=True)):
+        for value in SYNC_ABOVE if level == "twin" else (NEVER,):
+            trials[f"{i} {value}"] = Entry(kind, world, (0.0, value, 0.0))
+    fields = fields_of(points)
+    tuning, found = (play(env, trials, key, p.side_episodes, fields) for key in (study.tuning, study.evaluation))
+    best = []
+    for i in range(len(points)):
+        mine = [key for key in trials if key.startswith(f"{i} ")]
+        best.append(max(mine, key=lambda key: float(tuning[key]["reward"].mean())))
+    return {name: np.stack([found[key][name] for key in best]) for name in WANTED}
+
+
+def transferred(study: Study, points: Sequence[Point]) -> Arrays:
+    """The study's own agents, as they are, at each point: `a2c/<metric>` and `rule/<metric>` [points, ., episodes]."""
+    env, worlds = worlds_of(study, points)
+    p = study.profile
+    count = p.transfer_seeds
+    each = [jax.tree.map(lambda leaf: leaf[:count], study.agents([level])) for level, _ in points]
+    together = jax.tree.map(lambda *leaves: np.concatenate(leaves), *each)
+    members = [world for world in worlds for _ in range(count)]
+    (played,) = play_agents(study.learner(env), together, members, study.evaluation, p.side_episodes, fields_of(points))
+    agents = at_points(played, len(points))
+    return named({"a2c": agents, "rule": ruled(study, points)}) | about(points)
+
+
+def retrained(study: Study, points: Sequence[Point], updates: int | None = None) -> Arrays:
+    """New agents trained at each point: `a2c/<metric>` and `rule/<metric>` [points, seeds, episodes], and curves."""
+    env, worlds = worlds_of(study, points)
+    p = study.profile
+    members = [world for world in worlds for _ in range(p.side_seeds)]
+    seeds = [seed for _ in worlds for seed in range(p.side_seeds)]
+    learner = study.learner(env, updates or p.side_updates)
+    trained = train(study, learner, members, seeds, fields_of(points))
+    (played,) = play_agents(learner, nested(trained), members, study.evaluation, p.side_episodes, fields_of(points))
+    curves = {name: value for name, value in trained.items() if name.startswith("curve/")}
+    return named({"a2c": at_points(played, len(points)), "rule": ruled(study, points)}) | curves | about(points)
+
+
+def over(name: str, values: Sequence[Any], levels: Sequence[str] = LADDER, both: str | None = None) -> list[Point]:
+    """Points along one number, level by level at each value (`both`: a second field that takes the same value)."""
+    return [(level, {name: v} | ({both: v} if both else {})) for v in values for level in levels]
+
+
+def along(study: Study, name: str, values: Sequence[float], both: str | None = None) -> Arrays:
+    """The study's agents along a number that does not change the program."""
+    return transferred(study, over(name, values, both=both))
+
+
+def sizes(study: Study, name: str, values: Sequence[int]) -> Arrays:
+    """The study's agents with other numbers of users or servers: a program for each."""
+    found: list[Arrays] = []
+    for i, value in enumerate(values):
+        found.append(transferred(study, over(name, [value])))
+        study.tick((i + 1) / len(values))
+    return {key: np.concatenate([part[key] for part in found]) for key in found[0]}
+
+
+def trained_over(study: Study, name: str, values: Sequence[float], levels: Sequence[str]) -> Arrays:
+    """Agents trained at each value."""
+    return retrained(study, over(name, values, levels))
+
+
+def weighted(study: Study) -> Arrays:
+    """Agents trained for other weights of latency, energy and QoE."""
+    return retrained(study, [("twin", dict(zip(("w1", "w2", "w3"), w, strict=True))) for w in study.profile.weights])
+
+
+def checked(study: Study, preset: str) -> Arrays:
+    """Agents trained in another world by name."""
+    return retrained(study, over("preset", [preset]))
+
+
+def online(study: Study) -> Arrays:
+    """Algorithm 1 as the paper writes it: one environment, one gradient step a slot, plain gradients."""
+    env, params = study.world
+    p = study.profile
+    horizon = env.config.slots
+    learner = study.learner(
+        env, p.online_episodes * horizon, envs=1, rollout=1, optimizer="sgd", algorithm="a2c", chunk=horizon
+    )
+    hyper = replace(study.hyper, actor_lr=1e-3, critic_lr=1e-3, final_lr=1.0, decay=0.0, entropy=0.0, clip=1e9)
+    members = [params.with_knowledge(level) for level in ("twin", "none") for _ in range(p.online_seeds)]
+    seeds = [seed for _ in ("twin", "none") for seed in range(p.online_seeds)]
+    trained = train(study, learner, members, seeds, ("knowledge",), hyper)
+    (played,) = play_agents(learner, nested(trained), members, study.evaluation, p.side_episodes)
+    curves = {
+        name: value.reshape(p.online_episodes, horizon, -1).mean(axis=1)
+        for name, value in trained.items() if name.startswith("curve/")
+    }  # fmt: skip
+    return named({"a2c": at_points(played, 2)}) | curves
+
+
+def printed(study: Study) -> Arrays:
+    """The equations as printed: rules, and agents that learn them."""
+    env, params = study.make(equations="printed")
+    p = study.profile
+    entries = simple_rules(env, params)
+    for level in ("twin", "none"):
+        entries[f"greedy-{level}"] = Entry(knobbed(env, cache="never"), params.with_knowledge(level))
+    found = play(env, entries, study.evaluation, p.side_episodes)
+    members = [params.with_knowledge(level) for level in ("twin", "none") for _ in range(p.side_seeds)]
+    seeds = [seed for _ in ("twin", "none") for seed in range(p.side_seeds)]
+    learner = study.learner(env, p.side_updates)
+    trained = train(study, learner, members, seeds, ("knowledge",))
+    (played,) = play_agents(learner, nested(trained), members, study.evaluation, p.side_episodes)
+    for i, level in enumerate(("twin", "none")):
+        rows = slice(i * p.side_seeds, (i + 1) * p.side_seeds)
+        found[f"a2c-{level}"] = {name: value[rows] for name, value in played.items()}
+    return named(found)
+
+
+def other_parts(p: Profile) -> list[Part]:
+    """The parts behind everything but the table: only those for which the profile has points."""
+    trained = tuple(f"agents-{level}" for level in LADDER)
+    needs = (*trained, "rules")
+    parts: list[Part] = []
+
+    def moved(name: str, title: str, field: str, values: Sequence[float], both: str | None = None) -> None:
+        if values:
+            cost = 30 + len(values) * 3 * p.transfer_seeds * p.side_episodes / 250
+            parts.append(Part(name, title, cost, partial(along, name=field, values=values, both=both), needs))
+
+    def resized(name: str, values: Sequence[int], usual: int) -> None:
+        if values:
+            work = sum(40 + 3 * p.transfer_seeds * p.side_episodes / 250 * max(1.0, v / usual) for v in values)
+            run = partial(sizes, name=name, values=values)
+            parts.append(Part(name, f"other numbers of {name}", work, run, needs))
+
+    def learnt(name: str, title: str, run: Any, members: int) -> None:
+        work = 50 + members * p.side_seeds * p.side_updates * 160 / 8000
+        parts.append(Part(name, title, work, run, ("rules",)))
+
+    moved("speed", "users at other speeds", "speed_min", p.speeds, "speed_max")
+    moved("slowdown", "other mean slowdowns", "slowdown_mean", p.slowdowns)
+    moved("fixes", "sparser position fixes", "fix_every", p.fix_gaps)
+    resized("users", p.users, 30)
+    resized("servers", p.servers, 90)
+    for name, field, values, levels in (
+        ("value-correlation", "correlation", p.correlations, LADDER),
+        ("value-error", "sync_error", p.sync_errors, ("twin",)),
+        ("value-energy", "sync_energy", p.sync_energies, ("twin",)),
+    ):
+        if values:
+            run = partial(trained_over, name=field, values=values, levels=levels)
+            learnt(name, f"the twin's value: training at other values of {field}", run, len(values) * len(levels))
+    if p.weights:
+        learnt("weights", "training for other weights", weighted, len(p.weights))
+    for preset in p.checks:
+        learnt(f"check-{preset}", f"training in {preset}", partial(checked, preset=preset), 3)
+    cost = 20 + p.online_episodes * p.online_seeds * 2 * 60 / 2500
+    parts.append(Part("online", "Algorithm 1 as written, one environment", cost, online))
+    parts.append(Part("printed", "the equations as printed", 60 + 4 * p.side_seeds * p.side_updates / 80, printed))
+    return parts
