@@ -26,7 +26,7 @@ class Forecast(NamedTuple):
     others: Float[Array, "users candidates"]
     """other users' tasks on the candidate, -"""
     harm: Float[Array, "users candidates"]
-    """reward that those others lose together by one task more, -"""
+    """reward that those of them who have chosen lose together by one task more, -"""
     gain: Float[Array, "users candidates levels"]
     """own reward over that of running locally, -; lowest where not allowed"""
 
@@ -52,8 +52,10 @@ def gains(
 def forecast(config: EnvConfig, seen: View, params: EnvParams) -> Forecast:
     """Loads of this slot, and what they make of everybody's alternatives.
 
-    At first everybody is assumed where it ran last. Then party after party (users by index) moves to what is best
-    for the team as its users expect it, certainty-equivalent: their own gain less the harm to those assumed there.
+    At first everybody is assumed where its last offloaded task ran, if that is still allowed, else at home. Then party
+    after party (users by index) moves to what is best for the team as its users expect it, certainty-equivalent: their
+    own gain less the harm to those who have chosen to be there. The harm is taken at the load that each of them chose
+    at: a second look would cost as much again.
     """
     users, levels = seen.data.shape[0], len(config.beta_levels)
     everywhere = jnp.arange(config.servers)
@@ -69,13 +71,14 @@ def forecast(config: EnvConfig, seen: View, params: EnvParams) -> Forecast:
         own = assumed[party, None] == candidates
         return (count[candidates] - own).astype(jnp.float32), harm[candidates] - jnp.where(own, hurt[party, None], 0.0)
 
-    assumed = jnp.where((seen.last_server[:, None] == seen.candidates).any(axis=1), seen.last_server, -1)
+    stays = ((seen.last_server[:, None] == seen.candidates) & seen.legal).any(axis=1)
+    assumed = jnp.where(stays, seen.last_server, -1)
     hurt = jnp.zeros(users)
     for party in (slice(a, b) for a, b in pairwise(cuts) if b > a):
         some = _some(seen, party)
         others, harm = looks(party, assumed, hurt)
         gain = gains(config, some, params, others)
-        for_team = (gain - harm[:, :, None]).reshape(len(gain), -1)
+        for_team = jnp.where(some.legal[:, :, None], gain - harm[:, :, None], -jnp.inf).reshape(len(gain), -1)
         choice = jnp.argmax(for_team, axis=1)
         away = jnp.max(for_team, axis=1) > 0.0
         server = jnp.take_along_axis(some.candidates, (choice // levels)[:, None], axis=1)[:, 0]

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eco_jax.report import statistics
+from eco_jax.report.figures import by_episode
+from eco_jax.report.figures.paper import latency_of_offloaded
 from eco_jax.report.statistics import Interval
 from eco_jax.report.study.play import Played, by_policy
 from eco_jax.report.study.store import Arrays
@@ -62,18 +64,12 @@ def over_seeds(values: NDArray[np.floating]) -> Interval:
     return statistics.bootstrap(lambda x: x, values[None]) if len(values) > 1 else Interval(values[0], -np.inf, np.inf)
 
 
-def episodes_of(curve: NDArray[np.floating], per_episode: int) -> NDArray[np.floating]:
-    """Means over the updates of each episode: [updates, seeds] -> [episodes, seeds] (a last part is left out)."""
-    episodes = len(curve) // per_episode
-    return curve[: episodes * per_episode].reshape(episodes, per_episode, -1).mean(axis=1)
-
-
 def figure_2(done: Done, per_episode: int) -> list[Claim]:
     """Learning, and latency over speed."""
-    reward = episodes_of(done["agents-twin"]["curve/reward"], per_episode)
+    reward = by_episode(done["agents-twin"]["curve/reward"], per_episode)
     n = min(20, len(reward) // 2)
-    first, last = reward[:n], reward[-n:]
-    found = [
+    first, last = reward[:n], reward[len(reward) - n :]
+    found = [] if n < 2 else [
         claim(
             "fig2a-settles", f"Fig. 2a: the reward varies more in the first {n} episodes than in the last {n}",
             over_seeds(first.std(axis=0) / last.std(axis=0)), above=1.0,
@@ -85,10 +81,9 @@ def figure_2(done: Done, per_episode: int) -> list[Claim]:
         ),
     ]  # fmt: skip
     if "speed" in done:
-        part = done["speed"]
-        twin = part["point/level"] == "twin"
-        latency = 1e3 * part["a2c/latency_offloaded"][twin] / part["a2c/offloaded"][twin]
-        slope = statistics.slope(part["point/speed_min"][twin], latency.mean(axis=1))
+        speed, latency = latency_of_offloaded(done["speed"], "twin")
+        kept = np.isfinite(latency).all(axis=(0, 1))  # episodes in which something is offloaded at every speed
+        slope = statistics.slope(speed, latency[:, :, kept].mean(axis=1))
         text = "Fig. 2b: the latency of offloaded tasks rises with the users' speed (agent with a twin)"
         found.append(claim("fig2b-slope", text, slope, "ms per km/h", above=0.0))
     return found
@@ -99,7 +94,7 @@ def figure_3(done: Done, per_episode: int) -> list[Claim]:
     played = by_policy(done["evaluation"])
     twin, none = played["a2c-twin"], played["a2c-none"]
     energy, qoe = (
-        {level: episodes_of(done[f"agents-{level}"][f"curve/{name}"], per_episode) for level in ("twin", "none")}
+        {level: by_episode(done[f"agents-{level}"][f"curve/{name}"], per_episode) for level in ("twin", "none")}
         for name in ("energy", "qoe")
     )
     n = min(50, max(2, len(energy["twin"]) // 2))

@@ -109,7 +109,8 @@ def told(base, seen):
     def gain(j, k, beta, others):
         return reward(j, k, beta, others + 1) - reward(j, 0, 0.0, 1) if seen.legal[j, k] else LOWEST
 
-    assumed = [int(seen.last_server[j]) if seen.last_server[j] in seen.candidates[j] else None for j in users]
+    allowed = [seen.candidates[j][seen.legal[j]] for j in users]
+    assumed = [int(seen.last_server[j]) if seen.last_server[j] in allowed[j] else None for j in users]
     hurt = [0.0 for _ in users]
 
     def others(j, k):

@@ -76,12 +76,12 @@ def misleading(study: Study) -> Arrays:
     (plain,) = play_agents(
         learner, agents, [twin] * p.seeds, study.evaluation, p.episodes, wrap=partial(worn_twin, env)
     )
-    rule = chosen_rules(env, params, study.tuned, ("twin",))["foresight-twin"]
+    rule = chosen_rules(env, params, study.tuned, ("twin",))["greedy-twin"]
 
     def kind(knobs: Any, *given: Any) -> Any:
         return worn_twin(env, partial(rule.kind, knobs))(*given)
 
-    ruled = play(env, {"foresight-twin-misled": rule._replace(kind=kind)}, study.evaluation, p.episodes)
+    ruled = play(env, {"greedy-twin-misled": rule._replace(kind=kind)}, study.evaluation, p.episodes)
     return named({"a2c-twin-misled": plain} | ruled)
 
 

@@ -1,0 +1,121 @@
+"""Verdicts on made-up results: what is better is said to be, and what is not is not."""
+
+import numpy as np
+import pytest
+
+from eco_jax.report.claims import all_claims, best_rule, rules_below, verdict
+from eco_jax.report.statistics import Interval
+from eco_jax.report.study.play import by_policy
+
+EPISODES, SEEDS = 12, 4
+METRICS = ("reward", "energy", "latency", "qoe")
+GOOD = {"reward": 0.3, "energy": 0.20, "latency": 0.1, "qoe": 0.66}
+BAD = {"reward": 0.1, "energy": 0.30, "latency": 0.2, "qoe": 0.55}
+
+
+def values(policy, means, seeds=1, seed=0):
+    """The same episodes for everybody, a little noise for each seed."""
+    episodes = np.random.default_rng(7).normal(0.0, 0.02, (1, EPISODES))
+    own = np.random.default_rng(seed).normal(0.0, 0.001, (seeds, EPISODES))
+    return {f"{policy}/{metric}": means[metric] + 0.1 * episodes + own for metric in METRICS}
+
+
+def study(twin, telemetry, none, rule=0.2):
+    """Finished parts in which the levels earn what is given."""
+    agents = {"twin": twin, "telemetry": telemetry, "none": none}
+    done = {}
+    for i, (level, means) in enumerate(agents.items()):
+        progress = np.linspace(1.0, 0.0, 120)[:, None]
+        noise = np.random.default_rng(i).normal(0.0, 1.0, (120, SEEDS))
+        curve = {
+            f"curve/{metric}": means[metric] + 0.1 * noise * (0.1 + progress) * means[metric]
+            + (0.05 - 0.1 * progress if metric in ("reward", "qoe") else 0.0)
+            for metric in METRICS
+        }  # fmt: skip
+        done[f"agents-{level}"] = curve
+    done["evaluation"] = {
+        name: value
+        for i, (level, means) in enumerate(agents.items())
+        for name, value in values(f"a2c-{level}", means, SEEDS, i).items()
+    }
+    rules = {"local": -0.2, "greedy-none": rule - 0.05, "greedy-telemetry": rule - 0.02, "greedy-twin": rule,
+             "greedy-truth": rule + 0.2}  # fmt: skip
+    done["rules"] = {
+        name: value for rule, reward in rules.items() for name, value in values(rule, GOOD | {"reward": reward}).items()
+    }
+    done["references"] = values("slot-reference", GOOD | {"reward": 0.45})
+    points = [("twin", v) for v in (0.0, 60.0, 120.0)]
+    latency = np.stack([np.full((SEEDS, EPISODES), 0.1 + 1e-5 * v) for _, v in points])
+    done["speed"] = {
+        "point/level": np.array([level for level, _ in points]), "point/speed_min": np.array([v for _, v in points]),
+        "a2c/offloaded": np.full(latency.shape, 0.5), "a2c/latency_offloaded": 0.5 * latency,
+    }  # fmt: skip
+    return done
+
+
+def verdicts(done):
+    return {claim.id: claim.verdict for claim in all_claims(done, per_episode=2)}
+
+
+def test_a_better_twin_is_seen():
+    found = verdicts(study(GOOD, {**GOOD, "reward": 0.28}, BAD))
+    for name in ("fig3a-energy", "fig3b-qoe", "abstract-latency", "telemetry-reward", "rules-twin", "gap-twin"):
+        assert found[name] == "holds", name
+    assert found["rules-none"] == "does not hold"  # 0.10 against 0.15 of the greedy rule
+    assert found["fig2b-slope"] == "holds"
+    assert found["fig2a-rises"] == found["fig2a-settles"] == "holds"
+
+
+def test_swapped_agents_fail_the_same_claims():
+    found = verdicts(study(BAD, {**GOOD, "reward": 0.28}, GOOD))
+    for name in ("fig3a-energy", "fig3b-qoe", "abstract-latency", "telemetry-reward", "rules-twin", "gap-twin"):
+        assert found[name] == "does not hold", name
+
+
+def test_equal_agents_decide_nothing():
+    done = study(GOOD, GOOD, BAD)
+    done["evaluation"] |= {
+        f"a2c-telemetry/{metric}": done["evaluation"][f"a2c-twin/{metric}"][::-1] for metric in METRICS
+    }
+    assert verdicts(done)["telemetry-reward"] == "not decidable"
+
+
+def test_latency_falling_with_speed_fails():
+    done = study(GOOD, GOOD, BAD)
+    done["speed"]["a2c/latency_offloaded"] = done["speed"]["a2c/latency_offloaded"][::-1]
+    assert verdicts(done)["fig2b-slope"] == "does not hold"
+
+
+def test_numbers_of_a_claim():
+    done = study(GOOD, GOOD, BAD)
+    claims = {claim.id: claim for claim in all_claims(done, per_episode=2)}
+    # Latency rises by 0.01 ms a km/h.
+    assert claims["fig2b-slope"].measured == pytest.approx(0.01, rel=1e-3)
+    energy = claims["fig3a-energy"]
+    assert energy.measured == pytest.approx(100 * (0.20 - 0.30) / 0.30, abs=0.5)
+    assert energy.lo <= energy.measured <= energy.hi < 0
+    assert energy.unit == "%"
+
+
+def test_rules_that_see_more_are_not_asked():
+    rules = by_policy(study(GOOD, GOOD, BAD)["rules"])
+    assert set(rules_below(rules, "none")) == {"local", "greedy-none"}
+    assert best_rule(rules, "telemetry") == "greedy-telemetry"
+    assert best_rule(rules, "twin") == "greedy-twin"
+    assert best_rule(rules, "truth") == "greedy-truth"
+
+
+@pytest.mark.parametrize(
+    ("found", "above", "expected"),
+    [
+        (Interval(1.0, 0.5, 1.5), 0.0, "holds"),
+        (Interval(1.0, 0.5, 1.5), 2.0, "does not hold"),
+        (Interval(1.0, 0.5, 1.5), 1.2, "not decidable"),
+        (Interval(1.0, float("nan"), 1.5), 0.0, "not decidable"),
+        (Interval(1.0, float("-inf"), float("inf")), 0.0, "not decidable"),
+    ],
+)
+def test_verdict(found, above, expected):
+    assert verdict(found, above=above) == expected
+    mirrored = Interval(-found.mean, -found.hi, -found.lo)
+    assert verdict(mirrored, below=-above) == expected
