@@ -54,13 +54,13 @@ def evaluation(study: Study) -> Arrays:
     """All agents on the episodes of evaluation, with their most likely and with sampled actions."""
     env, params = study.world
     p = study.profile
-    worlds = [params.with_knowledge(level) for level in LEVELS for _ in range(p.seeds)]
+    worlds = [params.with_knowledge(level) for level in p.levels for _ in range(p.seeds)]
     both = play_agents(
-        study.learner(env), study.agents(LEVELS), worlds, study.evaluation, p.episodes, greedy=(True, False)
+        study.learner(env), study.agents(p.levels), worlds, study.evaluation, p.episodes, greedy=(True, False)
     )
     found: Played = {}
     for suffix, values in zip(("", "-sampled"), both, strict=True):
-        for i, level in enumerate(LEVELS):
+        for i, level in enumerate(p.levels):
             rows = slice(i * p.seeds, (i + 1) * p.seeds)
             found[f"a2c-{level}{suffix}"] = {name: value[rows] for name, value in values.items()}
     return named(found)
@@ -88,13 +88,13 @@ def misleading(study: Study) -> Arrays:
 def table_parts(p: Profile) -> list[Part]:
     """The parts behind the policy table and Figs. 2a and 3."""
     cost = 12 + p.updates * 160 * p.seeds / 8000
-    trained = tuple(f"agents-{level}" for level in LEVELS)
+    trained = tuple(f"agents-{level}" for level in p.levels)
     return [
         Part("rules", "rules: tuned and played", 60 + p.episodes / 8, rules),
         Part("references", "references and central rules", 20 + p.reference_episodes, references),
         *(
             Part(f"agents-{level}", f"training {p.seeds} agents at {level}", cost, partial(agents, level=level))
-            for level in LEVELS
+            for level in p.levels
         ),
         Part("evaluation", "playing the agents", 15 + p.seeds * p.episodes / 10, evaluation, trained),
         Part("misleading", "a misleading twin", 25 + p.seeds * p.episodes / 60, misleading, ("agents-twin", "rules")),

@@ -49,6 +49,8 @@ class Profile:
     """w1, w2, w3; agents are trained at each"""
     checks: tuple[str, ...]
     """presets in which the claims are tried again; agents are trained in each"""
+    levels: tuple[str, ...] = LEVELS[1:]
+    """of the agents of the table; rules are played at all"""
 
 
 SMOKE = Profile(
@@ -71,6 +73,6 @@ PAPER = Profile(
     users=(5, 10, 30, 60, 100, 200), servers=(15, 30, 45, 90, 180), fix_gaps=(1, 2, 6, 12),
     sync_errors=(0.03, 0.1, 0.3, 1.0), sync_energies=(1.0, 5.0, 20.0, 80.0), correlations=(0.5, 0.8, 0.9, 0.95, 0.99),
     weights=((1.0, 1.0, 1.0), (4.0, 1.0, 1.0), (1.0, 4.0, 1.0), (1.0, 1.0, 4.0)),
-    checks=("shared-spectrum", "cmos", "hard-coverage"),
+    checks=("shared-spectrum", "cmos", "hard-coverage"), levels=LEVELS,
 )  # fmt: skip
 PROFILES = {"smoke": SMOKE, "quick": QUICK, "paper": PAPER}
