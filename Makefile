@@ -21,7 +21,7 @@ $(READY): pyproject.toml
 
 setup: $(READY)  ## a virtual environment with everything
 
-reproduce: $(READY)  ## train all levels of knowledge, compare, draw Fig. 3 (PROFILE=quick|smoke)
+reproduce: $(READY)  ## the paper's figures and claims put to the test: report.html (PROFILE=smoke|quick|paper)
 	$(BIN)/eco-jax reproduce --profile $(PROFILE) --out $(OUT)
 
 bench: $(READY)  ## time everything, against the peers that `make peers` set up
