@@ -21,8 +21,8 @@ class Arguments:
     goes on where it stopped."""  # noqa: D209
 
     profile: Literal["smoke", "quick", "paper"] = "quick"
-    """How much to spend: smoke (a check, on a toy world), quick (at most 10 minutes on 2 cores) or paper (10 seeds,
-    about an hour and a half on 2 cores)."""
+    """How much to spend: smoke (a check, on a toy world), quick (about 13 minutes on 2 cores) or paper (10 seeds and
+    every sweep, hours on 2 cores)."""
     out: Path = Path("runs/reproduce")
     """Folder for the report and the parts behind it."""
     preset: str = ""
