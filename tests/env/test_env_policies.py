@@ -64,7 +64,7 @@ def expected_cpu(frequency, mean, variance):
 
 def slow_cpu(frequency, x):
     """delta = 0.5 (1 + 0.8 (2 Phi(x) - 1)) at the fluctuation x."""
-    return Cpu(float(frequency), 0.5 * (1 + 0.8 * (2 * norm.cdf(x) - 1)) * float(frequency))
+    return Cpu(float(frequency), jnp.asarray(0.5 * (1 + 0.8 * (2 * norm.cdf(x) - 1)) * float(frequency), jnp.float32))
 
 
 def moves(seen, j, target):
