@@ -114,7 +114,10 @@ def _centred(value: Float[Array, "*s"], low: Real[Array, ""], high: Real[Array, 
 
 @jax.named_scope("features")
 def features(config: EnvConfig, seen: View, params: EnvParams) -> Float[Array, "users features"]:
-    """The view and the forecast made of it, scaled to O(1): user by user, candidate by candidate, then the gains."""
+    """The view and the forecast made of it: user by user, candidate by candidate, then the gains.
+
+    Scaled to O(1), but for gains and harm: rewards, which are as bad as the worst link.
+    """
     p = params
     ahead = forecast(config, seen, params)
     cycles_low = tasks.required_cycles(p.data_min, p.density_min, config.density_unit)
