@@ -42,7 +42,7 @@ def edge_latency(
 ) -> Real:
     """L_ij + Delta L_ij of Eq. (7b), s: upload, backhaul, routers, processor sharing, result.
 
-    Departure: the paper divides cycles by rate times frequency (s^2/bit, about 1e-13 to 1e-12), so that offloading is free.
+    Departure: the paper divides cycles by rate times frequency (s^2/bit, about 1e-12), so that offloading is free.
 
     Args:
         bits: offloaded data beta D, bit.
