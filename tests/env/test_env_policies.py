@@ -312,8 +312,11 @@ def test_sync_above_a_variance(base, calm):
     # Own device and candidates agree: variance 0.2, 0.4, 0.6, 0.8 throughout.
     level = jnp.array([0.2, 0.4, 0.6, 0.8])
     seen = calm._replace(device_variance=level, server_variance=jnp.broadcast_to(level[:, None], (4, 3)))
-    rule = policies.greedy(base.env.config, sync_above=0.5, sync_every=1)  # the threshold overrides the clock
+    rule = policies.greedy(base.env.config, sync_above=0.5)
     assert rule(KEY, seen, base.params)[:, 3].tolist() == [0, 0, 1, 1]
+    clock = policies.greedy(base.env.config, sync_above=0.5, sync_every=2)  # the clock's turn counts, too
+    turn = [1 - (int(seen.t) + user) % 2 for user in range(2)]
+    assert clock(KEY, seen, base.params)[:, 3].tolist() == [*turn, 1, 1]
     assert policies.greedy(base.env.config, sync_above=0.9)(KEY, seen, base.params)[:, 3].tolist() == [0] * 4
 
 
