@@ -4,6 +4,7 @@ VENV ?= .venv
 PROFILE ?= quick
 OUT ?= runs/reproduce
 PEERS ?= sb3 rejax mobile-env
+TESTS ?= tests
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -34,12 +35,14 @@ peers: $(PEERS:%=.peers/%/.ready)  ## the peers' own virtual environments (for `
 	.peers/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-test: $(READY)  ## all tests, with coverage of the core
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadscope -m "not bench" --jaxtyping-packages=eco_jax.model,eco_jax.env,eco_jax.agent,eco_jax.train,beartype.beartype \
-	  --cov --cov-report=term --durations=5
+CHECKED := --jaxtyping-packages=eco_jax.model,eco_jax.env,eco_jax.agent,eco_jax.train,beartype.beartype
+PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadscope --durations=5 $(TESTS)
 
-test-fast: $(READY)  ## the tests that take no more than seconds
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadscope -m "not slow and not bench"
+test: $(READY)  ## all tests, shapes and types checked, with coverage of the core
+	$(PYTEST) -m "not bench" $(CHECKED) --cov --cov-report=term
+
+test-fast: $(READY)  ## the tests that take no more than seconds (TYPED=1 to check shapes and types, too)
+	$(PYTEST) -m "not slow and not bench" $(if $(TYPED),$(CHECKED))
 
 test-bench: $(READY)  ## every benchmark suite at its smallest size
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m bench

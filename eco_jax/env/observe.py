@@ -6,7 +6,7 @@ from jax import Array
 from jaxtyping import Bool, Float, Real
 
 from eco_jax.env.config import EnvConfig
-from eco_jax.env.forecast import forecast
+from eco_jax.env.forecast import LOWEST, forecast
 from eco_jax.env.outcome import believed, rates
 from eco_jax.env.params import EnvParams
 from eco_jax.env.state import Observation, State, View
@@ -116,7 +116,7 @@ def _centred(value: Float[Array, "*s"], low: Real[Array, ""], high: Real[Array, 
 def features(config: EnvConfig, seen: View, params: EnvParams) -> Float[Array, "users features"]:
     """The view and the forecast made of it: user by user, candidate by candidate, then the gains.
 
-    Scaled to O(1), but for gains and harm: rewards, which are as bad as the worst link.
+    Scaled to O(1). Gains and harm are rewards, as bad as the worst link: cut where an alternative is out of question.
     """
     p = params
     ahead = forecast(config, seen, params)
@@ -163,7 +163,7 @@ def features(config: EnvConfig, seen: View, params: EnvParams) -> Float[Array, "
         seen.server_variance,
         jnp.log(1.0 + seen.others),
         jnp.log(1.0 + ahead.others),
-        2.0 * ahead.harm,
+        2.0 * jnp.minimum(ahead.harm, -LOWEST),
         seen.served * 1.0,
         seen.holds * 1.0,
         _squash(edge_time / deadline),
@@ -174,7 +174,7 @@ def features(config: EnvConfig, seen: View, params: EnvParams) -> Float[Array, "
     parts = (
         jnp.stack(user, axis=1),
         jnp.stack(candidate, axis=2).reshape(users, -1),
-        2.0 * ahead.gain.reshape(users, -1),
+        2.0 * jnp.maximum(ahead.gain, LOWEST).reshape(users, -1),
     )
     return jnp.concatenate(parts, axis=1)
 

@@ -84,11 +84,6 @@ def stack_params(members: Sequence[Any], vary: Sequence[str]) -> tuple[Any, Any]
     return dataclasses.replace(first, **own), axes
 
 
-def stack_levels(params: Any, levels: Sequence[str]) -> tuple[Any, Any]:
-    """Environment parameters whose members differ in the level of knowledge alone, and their vmap axes."""
-    return stack_params([params.with_knowledge(level) for level in levels], ("knowledge",))
-
-
 def chunk_length(updates: int, wish: int) -> int:
     """The longest chunk up to `wish` that divides the run: another length would be another compilation."""
     return next(n for n in range(min(wish, updates), 0, -1) if updates % n == 0)

@@ -326,7 +326,7 @@ class NumpyEco:
             np.take(self.variance[:, n_users:], at),
             np.log1p(others),
             np.log1p(others_ahead),
-            2 * harm,
+            2 * np.minimum(harm, 1),
             served,
             self.replica[..., None] == candidates,
             squash((others + 1) * self.cycles[..., None] / np.take(self.belief_server, at), deadline),
@@ -336,7 +336,7 @@ class NumpyEco:
         block = features[..., USER_FEATURES:GAINS].reshape(*shape, WORLD.candidates, CANDIDATE_FEATURES)  # a view
         for column, value in enumerate(each):
             block[..., column] = value
-        features[..., GAINS:] = 2 * gain.reshape(*shape, -1)
+        features[..., GAINS:] = 2 * np.maximum(gain, -1).reshape(*shape, -1)
         return features
 
     def _forecast(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

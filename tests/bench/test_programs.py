@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import pytest
 
 from eco_jax.bench import programs
 from eco_jax.env import Environment, make
@@ -41,6 +42,7 @@ def test_flops_of_the_network_by_hand():
     assert programs.network_flops(agent, 68) == 2 * 3 * (712 + 1328 + 1568)
 
 
+@pytest.mark.slow
 def test_the_idle_environment_has_the_shapes_of_the_one_it_stands_for():
     agent, params = learner()
     width = agent.env.reset(jax.random.key(0), params)[0].features.shape[1]

@@ -11,7 +11,7 @@ from eco_jax.env import make
 from eco_jax.errors import UserError
 from eco_jax.train.checkpoint import params_sha256, restore_params, save
 from eco_jax.train.config import Hyper, TrainConfig
-from eco_jax.train.fit import NotFiniteError, chunk_length, final_metrics, fit, member, stack_levels
+from eco_jax.train.fit import NotFiniteError, chunk_length, final_metrics, fit, member, stack_params
 from eco_jax.train.loop import Learner
 
 SMALL = TrainConfig(updates=6, envs=4, rollout=6, hidden=8, chunk=3)
@@ -40,6 +40,7 @@ def test_same_seed_same_program_same_bits(world, two_seeds):
     assert all(np.array_equal(again.metrics[k], two_seeds.metrics[k]) for k in again.metrics)
 
 
+@pytest.mark.slow
 def test_seeds_differ_and_equal_what_they_are_alone(world, two_seeds):
     env, params = world
     assert params_sha256(member(two_seeds.state.params, 0)) != params_sha256(member(two_seeds.state.params, 1))
@@ -51,6 +52,7 @@ def test_seeds_differ_and_equal_what_they_are_alone(world, two_seeds):
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_chunks_do_not_change_the_result(world, two_seeds):
     env, params = world
     config = dataclasses.replace(SMALL, chunk=2)
@@ -67,9 +69,10 @@ def test_episodes_start_anew_at_the_horizon(world, two_seeds):
     assert (np.asarray(odd.state.env_state.t) == 6).all()
 
 
+@pytest.mark.slow
 def test_levels_are_members(world):
     env, params = world
-    stacked, axes = stack_levels(params, ["none", "twin"])
+    stacked, axes = stack_params([params.with_knowledge(level) for level in ("none", "twin")], ("knowledge",))
     fitted = fit(Learner(env, SMALL), stacked, [Hyper()] * 2, [jax.random.key(0)] * 2, axes=axes)
     assert (fitted.metrics["syncs"][:, 0] == 0).all()
     assert (fitted.metrics["syncs"][:, 1] > 0).all()
@@ -100,6 +103,7 @@ def test_chunk_length_divides_the_run(updates, wish, length):
     assert chunk_length(updates, wish) == length
 
 
+@pytest.mark.slow
 def test_paper_online_form_is_reachable_by_settings(world):
     env, params = world
     online = TrainConfig(updates=12, envs=1, rollout=1, hidden=8, optimizer="sgd", residual=True, chunk=12)

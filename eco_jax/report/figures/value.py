@@ -131,8 +131,8 @@ VALUE = Figure(
     "Reward that a twin adds, its own energy paid: left over an agent that remembers what it measured (`telemetry`), "
     "right over one that knows nothing (`none`, the paper's benchmark); mind the different scales. "
     "Points: agents with 95 % intervals; line: the rule `foresight`. Above the zero line the twin pays. "
-    "Agents were trained anew at each value, but for users and servers, where those trained at 30 users and 45 servers "
-    "were taken as they are. Values are evenly spaced.",
+    "Agents were trained anew at each value, but for users and servers, where the table's were taken as "
+    "they are. Values are evenly spaced.",
     (),
     value,
     one_of=("value-correlation", "users", "servers"),

@@ -187,9 +187,9 @@ SLOWDOWN = Figure(
 )
 USERS = Figure(
     "users",
-    "From few users to many (agents trained at 30)",
-    "Energy per task, quality of experience and reward with other numbers of users on the same servers. Points: agents "
-    "that were trained at 30 users and taken there as they are, with 95 % intervals; thin lines: the rule `foresight`. "
+    "From few users to many",
+    "Energy per task, quality of experience and reward with other numbers of users on the same servers. Points: the "
+    "table's agents, taken there as they are, with 95 % intervals; thin lines: the rule `foresight`. "
     "Lower is better in the first panel, higher in the others. Values are evenly spaced.",
     ("users",),
     users,
