@@ -188,3 +188,24 @@ def to_toml(config: RunConfig, run: Mapping[str, Any]) -> str:
     data = {k: v for k, v in dataclasses.asdict(config).items() if v is not None}
     data |= {name: str(data[name]) for name in ("trace", "sites") if name in data}
     return tomli_w.dumps({**data, "run": dict(run)})
+
+
+def recorded(path: Path) -> dict[str, Any]:
+    """What a run's `config.toml` records beside the settings (`[run]`); nothing where there is none."""
+    try:
+        found = tomllib.loads(path.read_text()).get("run", {})
+    except (OSError, tomllib.TOMLDecodeError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def flat(config: RunConfig) -> dict[str, Any]:
+    """All settings by their flags' names: `physics.sync_energy` -> value."""
+    found: dict[str, Any] = {}
+    for field_ in dataclasses.fields(config):
+        value = getattr(config, field_.name)
+        if dataclasses.is_dataclass(value):
+            found |= {f"{field_.name}.{f.name}": getattr(value, f.name) for f in dataclasses.fields(value)}
+        else:
+            found[field_.name] = value
+    return found

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -45,3 +46,8 @@ def device() -> str:
 
     first = jax.devices()[0]
     return f"{len(jax.devices())} x {first.platform} ({first.device_kind})"
+
+
+def warn(text: str) -> None:
+    """One line on stderr: something is not as it should be, and what is done about it."""
+    print(f"warning: {text}", file=sys.stderr, flush=True)

@@ -1,14 +1,29 @@
-"""Checkpoints of a run. The only file that knows Orbax, imported when first needed (it costs over a second)."""
+"""Checkpoints of a run: whole or not at all, and verified before they are read. The only file that knows Orbax.
+
+`<folder>/<update>/` holds `state/`, which Orbax writes, and `manifest.json`: the SHA-256 of every file there, written
+last. Orbax restores a flipped byte without a word, and a step without a manifest was never finished. Orbax is imported
+when first needed (it costs over a second).
+"""
 
 import hashlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from eco_jax.errors import UserError
 from eco_jax.train.loop import TrainState
+
+Warn = Callable[[str], None]
+"""Told what was found unusable, in one line."""
 
 
 def params_sha256(params: Any) -> str:
@@ -21,47 +36,197 @@ def params_sha256(params: Any) -> str:
     return digest.hexdigest()
 
 
-def save(folder: Path, update: int, state: TrainState) -> None:
-    """Write the state of all members after `update` updates; the newest replaces the ones before."""
-    import orbax.checkpoint as ocp
+class Checkpoints:
+    """Writes checkpoints beside the training, and keeps the newest and the best. Use as a context."""
 
-    data = {
-        "params": state.params,
-        "optimizer": _plain(state.optimizer),
-        "key": {"data": jax.random.key_data(state.key), "impl": str(jax.random.key_impl(state.key))},
-    }
-    with ocp.CheckpointManager(folder.absolute(), options=ocp.CheckpointManagerOptions(max_to_keep=1)) as manager:
-        manager.save(update, args=ocp.args.StandardSave(_without_text(data)))
-        manager.wait_until_finished()
+    def __init__(self, folder: Path, keep: int = 2) -> None:
+        """`keep`: newest steps to keep, - (at least 1); two survive the loss of one."""
+        self.folder, self.keep = folder, keep
+        self.writer = ThreadPoolExecutor(1)
+        self.pending: Future[None] | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob("*.part"):
+            shutil.rmtree(left, ignore_errors=True)
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            self.wait()
+        finally:
+            self.writer.shutdown()
+
+    def save(self, update: int, state: TrainState, score: float = -math.inf) -> None:
+        """Keep the state after `update` updates. Returns once it is copied; the one before is on disk then.
+
+        Args:
+            update: updates done.
+            state: of all members.
+            score: what makes a step the best, higher is better.
+
+        Raises:
+            OSError: the one before could not be written.
+        """
+        self.wait()
+        data = {"params": jax.tree.map(_copy, state.params), "rest": _rest(state)}
+        self.pending = self.writer.submit(self._write, update, data, score)
+
+    def wait(self) -> None:
+        """Until everything is on disk.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        pending, self.pending = self.pending, None
+        if pending is None:
+            return
+        try:
+            pending.result()
+        except OSError:
+            raise
+        except Exception as error:  # Orbax wraps what the disk says in errors of its own
+            free = shutil.disk_usage(self.folder).free
+            reason = f"could not be written ({free:,} bytes free): {str(error).splitlines()[0][:200]}"
+            raise OSError(0, reason, str(self.folder)) from error
+
+    def _write(self, update: int, data: Any, score: float) -> None:
+        import orbax.checkpoint as ocp
+
+        part, whole = self.folder / f"{update}.part", self.folder / str(update)
+        if whole.exists():  # a step that was found broken, or this very one
+            shutil.rmtree(whole)
+        part.mkdir()
+        with ocp.StandardCheckpointer() as writer:
+            writer.save((part / "state").absolute(), data)
+        note = {"update": update, "score": score if math.isfinite(score) else None, "files": _digests(part / "state")}
+        with (part / "manifest.json").open("w") as file:
+            json.dump(note | {"sha256": _sha256(json.dumps(note, sort_keys=True).encode())}, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, whole)
+        self._prune()
+
+    def _prune(self) -> None:
+        kept = steps(self.folder)
+        scores = {step: _manifest(self.folder / str(step)).get("score") for step in kept}
+        best = max(((score, step) for step, score in scores.items() if score is not None), default=(None, None))[1]
+        for step in kept[: -self.keep]:
+            if step != best:
+                shutil.rmtree(self.folder / str(step), ignore_errors=True)
 
 
-def restore_params(folder: Path) -> tuple[int, Any]:
-    """The newest checkpoint's (update, params of all members).
+def steps(folder: Path) -> list[int]:
+    """Updates of which there is a checkpoint, whole or not, oldest first."""
+    return sorted(int(path.name) for path in folder.glob("*") if path.is_dir() and path.name.isdigit())
+
+
+def fault(step: Path) -> str | None:
+    """What is wrong with a checkpoint, in words; None where every file is as it was written."""
+    written = _manifest(step).get("files")
+    if not isinstance(written, dict):
+        return f"{step / 'manifest.json'}: missing, or not as it was written"
+    found = _digests(step / "state")
+    for name in sorted(written.keys() | found.keys()):
+        if name not in found:
+            return f"{step / 'state' / name}: missing"
+        if found[name] != written.get(name):
+            return f"{step / 'state' / name}: not as it was written"
+    return None
+
+
+def restore(folder: Path, like: Any, warn: Warn) -> tuple[int, TrainState] | None:
+    """The newest intact checkpoint's (update, state of all members); None where there is none at all.
+
+    Args:
+        folder: of the checkpoints.
+        like: a state of the same run, or its `jax.eval_shape`.
+        warn: told of each newer step that is not intact.
 
     Raises:
-        UserError: there is none, or it cannot be read.
+        UserError: all are broken, or it is a checkpoint of another configuration.
     """
+    found = _newest(folder, warn)
+    if found is None:
+        return None
+    update, data = found
+    step = folder / str(update)
+    if jax.tree.structure(data["params"]) != jax.tree.structure(dict(like.params)):  # type: ignore[operator]
+        raise UserError(f"{step}: of another network than this configuration's")
+    leaves, shape = jax.tree.flatten(tuple(like[1:]))
+    if len(data["rest"]) != len(leaves):
+        raise UserError(f"{step}: of another configuration: {len(data['rest'])} arrays, not {len(leaves)}")
+    rest = jax.tree.unflatten(shape, [_as(data["rest"][f"{i:03d}"], leaf, step) for i, leaf in enumerate(leaves)])
+    params = jax.tree.map(lambda leaf, as_leaf: _as(leaf, as_leaf, step), data["params"], like.params)
+    return update, TrainState(params, *rest)
+
+
+def restore_params(folder: Path, warn: Warn) -> tuple[int, Any]:
+    """The newest intact checkpoint's (update, params of all members).
+
+    Raises:
+        UserError: there is none.
+    """
+    found = _newest(folder, warn)
+    if found is None:
+        raise UserError(f"{folder}: no complete checkpoint there")
+    return found[0], found[1]["params"]
+
+
+def _newest(folder: Path, warn: Warn) -> tuple[int, dict[str, Any]] | None:
     import orbax.checkpoint as ocp
 
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no checkpoint there")
-    with ocp.CheckpointManager(folder.absolute()) as manager:
-        update = manager.latest_step()
-        if update is None:
-            raise UserError(f"{folder}: no complete checkpoint there")
-        try:
-            data = manager.restore(update, args=ocp.args.StandardRestore())
-        except (ValueError, OSError, KeyError) as error:
-            raise UserError(f"{folder / str(update)}: cannot be read: {str(error).splitlines()[0]}") from error
-    return update, data["params"]
+    faults = []
+    for update in reversed(steps(folder)):
+        step = folder / str(update)
+        wrong = fault(step)
+        if wrong is None:
+            with ocp.StandardCheckpointer() as reader:
+                return update, reader.restore((step / "state").absolute())
+        faults.append(wrong)
+        warn(f"{wrong}; going back to the checkpoint before")
+    if faults:
+        raise UserError(f"{faults[0]}; no intact checkpoint is left in {folder}")
+    return None
 
 
-def _plain(tree: Any) -> Any:
-    """Any pytree as a flat dict of its leaves."""
-    return {f"{i:03d}": leaf for i, leaf in enumerate(jax.tree.leaves(tree))}
+def _manifest(step: Path) -> dict[str, Any]:
+    """What a step's manifest says; nothing where it is missing or not as it was written."""
+    try:
+        note = json.loads((step / "manifest.json").read_text())
+        own = note.pop("sha256")
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return {}
+    return note if own == _sha256(json.dumps(note, sort_keys=True).encode()) else {}
 
 
-def _without_text(data: dict[str, Any]) -> dict[str, Any]:
-    """Orbax stores arrays: the key's implementation goes in as bytes."""
-    impl = np.frombuffer(data["key"]["impl"].encode(), np.uint8)
-    return data | {"key": {"data": data["key"]["data"], "impl": impl}}
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): _sha256(path.read_bytes()) for path in sorted(files)}
+
+
+def _copy(leaf: Any) -> np.ndarray:
+    """On the host and of its own: the next chunk is computed in the place of the state."""
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        leaf = jax.random.key_data(leaf)
+    return np.array(leaf)
+
+
+def _rest(state: TrainState) -> dict[str, np.ndarray]:
+    """Everything but the parameters, as a flat dict of its leaves: Orbax needs no word of our types."""
+    return {f"{i:03d}": _copy(leaf) for i, leaf in enumerate(jax.tree.leaves(tuple(state[1:])))}
+
+
+def _as(stored: Any, like: Any, step: Path) -> Any:
+    """A stored leaf as what it was, or an error where this is not what it was."""
+    if jnp.issubdtype(like.dtype, jax.dtypes.prng_key):
+        value: Any = jax.random.wrap_key_data(jnp.asarray(stored), impl=jax.random.key_impl(jax.random.key(0)))
+    else:
+        value = jnp.asarray(stored)
+    if value.shape != like.shape or value.dtype != like.dtype:
+        raise UserError(f"{step}: of another configuration: {value.dtype}{value.shape}, not {like.dtype}{like.shape}")
+    return value

@@ -68,7 +68,7 @@ class Hyper:
     """Lambda of the generalised advantage estimate, - (0 to 1): 0 one-step, 1 to the end of the rollout."""
     entropy: float = 0.1
     """Weight of the entropy bonus at the start, reward per nat (0 to 100)."""
-    final_entropy: float = 0.003
+    final_entropy: float = 0.01
     """Weight of the entropy bonus at the end, as a share of the first, - (1e-9 to 1); geometric in between."""
     clip: float = 0.5
     """Largest global norm of the actor's and of the critic's gradient, - (above 0 to 1e9)."""

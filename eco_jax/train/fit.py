@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
+from eco_jax.errors import UserError
 from eco_jax.train.config import Hyper
 from eco_jax.train.loop import Learner, TrainState
 
@@ -40,6 +41,8 @@ class Chunk:
     """since the end of compilation"""
     total: int
     """updates in the whole run"""
+    state: TrainState
+    """after it, of all members; the next chunk is computed in its place: copy what is to stay"""
 
     @property
     def done(self) -> int:
@@ -54,7 +57,7 @@ class Fit:
     state: TrainState
     """of all members: every leaf has a leading axis"""
     metrics: dict[str, np.ndarray]
-    """name -> [updates, members]"""
+    """name -> [updates, members], from the first update of this call on"""
     compile_s: float
     wall_s: float
     """training, without compilation"""
@@ -106,6 +109,7 @@ def fit(
     keys: Sequence[PRNGKeyArray],
     *,
     axes: Any = None,
+    resume: Callable[[Any], tuple[int, TrainState] | None] = lambda like: None,
     on_compiled: Callable[[float], None] | None = None,
     on_chunk: Callable[[Chunk], None] | None = None,
 ) -> Fit:
@@ -117,6 +121,7 @@ def fit(
         hyper: one for each member.
         keys: one for each member.
         axes: see `Learner.chunk`; None shares all of `env_params`.
+        resume: given the state before the first update, says (updates done, state after them), or None to start there.
         on_compiled: called with the seconds of compilation.
         on_chunk: called after each chunk; may raise to stop.
 
@@ -131,6 +136,9 @@ def fit(
 
     started = time.perf_counter()
     state = jax.jit(partial(learner.init, axes))(jnp.stack(list(keys)), env_params)
+    first, state = resume(state) or (0, state)
+    if first % length and first < total:
+        raise UserError(f"{first} updates done: not a multiple of {length}, the updates between two looks")
     run = jax.jit(partial(learner.chunk, length, side_by_side(len(hyper)), axes), donate_argnums=0)
     arguments = (traced, env_params, jnp.int32(0), jnp.int32(total))
     compiled = run.lower(state, *arguments).compile()
@@ -140,15 +148,16 @@ def fit(
 
     history: list[dict[str, np.ndarray]] = []
     began = time.perf_counter()
-    for start in range(0, total, length):
+    for start in range(first, total, length):
         state, out = compiled(state, traced, env_params, jnp.int32(start), jnp.int32(total))
         metrics = {name: np.asarray(value) for name, value in out.items()}
         history.append(metrics)
         _check(metrics, start, state)
         if on_chunk is not None:
-            on_chunk(Chunk(start, metrics, time.perf_counter() - began, total))
+            on_chunk(Chunk(start, metrics, time.perf_counter() - began, total, state))
     wall_s = time.perf_counter() - began
-    return Fit(state, {name: np.concatenate([h[name] for h in history]) for name in history[0]}, compile_s, wall_s)
+    metrics = {name: np.concatenate([h[name] for h in history]) for name in history[0]} if history else {}
+    return Fit(state, metrics, compile_s, wall_s)
 
 
 def _check(metrics: dict[str, np.ndarray], start: int, state: Any) -> None:

@@ -1,14 +1,16 @@
 """Where a run's figures go: the progress bar, `metrics.jsonl`."""
 
 import json
+import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
+from eco_jax.errors import UserError
 from eco_jax.train.fit import Chunk
 
 SHOWN = ("reward", "energy", "qoe")
@@ -70,11 +72,22 @@ class Progress:
 
 
 class MetricsFile:
-    """`metrics.jsonl`: one line for each update and member."""
+    """`metrics.jsonl`: one line for each update and member, each once, however often the run went on."""
 
-    def __init__(self, path: Path, labels: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, path: Path, labels: Sequence[dict[str, Any]], start: int = 0) -> None:
+        """`start`: updates done; what stands there of later ones is dropped, as they are done again.
+
+        Raises:
+            UserError: lines of earlier ones are missing.
+        """
         self.labels = labels
-        self.file: TextIO = path.open("w")
+        kept = [line for line, row in _rows(path) if row["update"] < start] if start else []
+        if len(kept) != start * len(labels):
+            raise UserError(f"{path}: holds {len(kept)} lines of the first {start} updates, not {start * len(labels)}")
+        part = path.with_suffix(".part")
+        part.write_text("".join(line + "\n" for line in kept))
+        os.replace(part, path)
+        self.file: TextIO = path.open("a")
 
     def chunk(self, chunk: Chunk) -> None:
         """Append the newest chunk."""
@@ -92,3 +105,23 @@ class MetricsFile:
 
 def _number(value: np.floating) -> float | None:
     return float(f"{float(value):.6g}") if np.isfinite(value) else None
+
+
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Whole lines and what they say; a line cut short by a sudden end is none."""
+    if not path.exists():
+        return
+    for line in path.read_text().splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        yield line, row
+
+
+def last_means(path: Path, members: int, names: Sequence[str], share: float = 0.1) -> dict[str, list[float]]:
+    """Of each metric the mean over the last `share` of the updates, member by member."""
+    rows = [row for _, row in _rows(path)]
+    count = max(1, int(len(rows) // members * share)) * members
+    last = [rows[-count:][i::members] for i in range(members)]
+    return {name: [float(np.mean([row[name] for row in own])) for own in last] for name in names}

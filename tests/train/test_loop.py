@@ -9,7 +9,7 @@ import pytest
 
 from eco_jax.env import make
 from eco_jax.errors import UserError
-from eco_jax.train.checkpoint import params_sha256, restore_params, save
+from eco_jax.train.checkpoint import params_sha256
 from eco_jax.train.config import Hyper, TrainConfig
 from eco_jax.train.fit import NotFiniteError, chunk_length, final_metrics, fit, member, stack_params
 from eco_jax.train.loop import Learner
@@ -110,15 +110,6 @@ def test_paper_online_form_is_reachable_by_settings(world):
     hyper = Hyper(decay=0.0, discount=1.0, entropy=0.0, final_lr=1.0, clip=1e9, actor_lr=1e-3, critic_lr=1e-3)
     fitted = fit(Learner(env, online), params, [hyper], [jax.random.key(0)])
     assert np.isfinite(fitted.metrics["actor_loss"]).all()
-
-
-def test_checkpoint_holds_the_params(tmp_path, two_seeds):
-    save(tmp_path / "checkpoint", 6, two_seeds.state)
-    update, params = restore_params(tmp_path / "checkpoint")
-    assert update == 6
-    assert params_sha256(params) == params_sha256(two_seeds.state.params)
-    with pytest.raises(UserError, match="no checkpoint there"):
-        restore_params(tmp_path / "nothing")
 
 
 def test_hyperparameters_are_checked():
