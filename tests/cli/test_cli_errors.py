@@ -96,19 +96,10 @@ def test_where_nothing_may_be_written(capsys):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_a_full_disk_is_one_line(capsys, tmp_path):
-    (tmp_path / "config.toml").symlink_to("/dev/full")  # every write to it fails with «no space left»
-    (tmp_path / "traces").mkdir()
-    main(["data", "synthesize", "--out", str(tmp_path / "rows"), "--taxis", "3"])
-    capsys.readouterr()
-    from eco_jax.cli import train
-
-    original = train.prepare_folder
-    train.prepare_folder = lambda out, force: None
-    try:
-        assert "No space left" in fails(capsys, ["train", "--out", str(tmp_path), *GOOD])
-    finally:
-        train.prepare_folder = original
+def test_a_full_disk_is_one_line(capsys, tmp_path, monkeypatch):
+    (tmp_path / "config.toml.part").symlink_to("/dev/full")  # every write to it fails with «no space left»
+    monkeypatch.setattr("eco_jax.cli.run.prepare_folder", lambda out, force: None)
+    assert "No space left" in fails(capsys, ["train", "--out", str(tmp_path), *GOOD])
 
 
 def test_commands(capsys):

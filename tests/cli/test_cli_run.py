@@ -90,19 +90,19 @@ def test_a_trace_from_rows_to_a_run(tmp_path, capsys):
 
 
 def test_nan_stops_with_its_cause_and_a_code_of_its_own(tmp_path, capsys, monkeypatch):
-    from eco_jax.cli import train
+    from eco_jax.cli.run import run
 
     config = settings.from_preset("tiny")
     monkeypatch.setattr(type(config), "make", lambda self: _with_nan(original(self)))
     with pytest.raises(SystemExit) as stop:
-        train.run(
+        run(
             settings.from_mapping({"preset": "tiny", "train": {"updates": 2, "rollout": 6, "envs": 2}}, "test"),
             tmp_path / "x",
             [0],
         )
     assert stop.value.code == 3
     assert "update 0, member 0" in capsys.readouterr().err
-    assert (tmp_path / "x" / "checkpoint").is_dir()
+    assert (tmp_path / "x" / "last-finite" / "0" / "manifest.json").exists()
 
 
 original = settings.RunConfig.make

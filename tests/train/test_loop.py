@@ -1,6 +1,7 @@
 """The training loop: same bits, members, truncation, NaN, learning."""
 
 import dataclasses
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +10,7 @@ import pytest
 
 from eco_jax.env import make
 from eco_jax.errors import UserError
-from eco_jax.train.checkpoint import params_sha256
+from eco_jax.train.checkpoint import Checkpoints, params_sha256, restore
 from eco_jax.train.config import Hyper, TrainConfig
 from eco_jax.train.fit import NotFiniteError, chunk_length, final_metrics, fit, member, stack_params
 from eco_jax.train.loop import Learner
@@ -23,9 +24,19 @@ def world():
 
 
 @pytest.fixture(scope="module")
-def two_seeds(world):
+def kept(tmp_path_factory):
+    """Folder of the checkpoints of `two_seeds`, one after each chunk."""
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture(scope="module")
+def two_seeds(world, kept):
     env, params = world
-    return fit(Learner(env, SMALL), params, [Hyper()] * 2, [jax.random.key(0), jax.random.key(1)])
+    with Checkpoints(kept) as writer:
+        return fit(
+            Learner(env, SMALL), params, [Hyper()] * 2, [jax.random.key(0), jax.random.key(1)],
+            on_chunk=lambda chunk: writer.save(chunk.done, chunk.state),
+        )  # fmt: skip
 
 
 def leaves(tree):
@@ -38,6 +49,28 @@ def test_same_seed_same_program_same_bits(world, two_seeds):
     assert params_sha256(again.state.params) == params_sha256(two_seeds.state.params)
     assert all(np.array_equal(a, b) for a, b in zip(leaves(again.state), leaves(two_seeds.state), strict=True))
     assert all(np.array_equal(again.metrics[k], two_seeds.metrics[k]) for k in again.metrics)
+
+
+def test_going_on_from_a_checkpoint_gives_the_same_bits(world, two_seeds, kept):
+    env, params = world
+
+    def after_three(like):
+        shutil.rmtree(kept / "6")
+        return restore(kept, like, pytest.fail)
+
+    on = fit(Learner(env, SMALL), params, [Hyper()] * 2, [jax.random.key(0), jax.random.key(1)], resume=after_three)
+    assert all(np.array_equal(on.metrics[k], two_seeds.metrics[k][3:]) for k in two_seeds.metrics)
+    assert all(np.array_equal(a, b) for a, b in zip(leaves(on.state), leaves(two_seeds.state), strict=True))
+    assert (jax.random.key_data(on.state.key) == jax.random.key_data(two_seeds.state.key)).all()
+
+
+def test_a_checkpoint_between_two_looks_is_refused(world, two_seeds):
+    env, params = world
+    with pytest.raises(UserError, match="2 updates done: not a multiple of 3"):
+        fit(
+            Learner(env, SMALL), params, [Hyper()] * 2, [jax.random.key(0), jax.random.key(1)],
+            resume=lambda like: (2, like),
+        )  # fmt: skip
 
 
 @pytest.mark.slow
