@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from eco_jax.cli import settings, setup
 from eco_jax.cli.settings import RunConfig
 from eco_jax.errors import UserError
@@ -114,7 +116,7 @@ class Keeper:
         by_updates = 0 < self.saving.every_updates <= chunk.done - self.saved_update
         by_time = time.monotonic() - self.saved_s >= self.saving.every_s
         if by_updates or by_time or self.stop.number or chunk.done == chunk.total:
-            self.checkpoints.save(chunk.done, chunk.state, float(chunk.metrics["reward"].mean()))
+            self.checkpoints.save(chunk.done, chunk.state, float(np.nanmean(chunk.metrics["reward"])))
             self.saved_s, self.saved_update = time.monotonic(), chunk.done
         self.stop.check()
 
@@ -158,7 +160,7 @@ def run(
             check_same(config, seeds, out / "config.toml")
             if (out / "summary.json").exists():
                 print(f"{out}: finished already")
-                return dict(json.loads((out / "summary.json").read_text()))
+                return told(json.loads((out / "summary.json").read_text()))
         else:
             prepare_folder(out, force)
             about = {"seed": seeds[0], "seeds": len(seeds), "device": setup.device(), "versions": setup.versions()}
@@ -176,6 +178,7 @@ def run(
             fitted = fit(
                 learner, params, [config.hyper] * len(seeds), [jax.random.key(seed) for seed in seeds],
                 resume=keeper.begin, on_compiled=progress.compiled, on_chunk=on_chunk,
+                on_failed=lambda which, cause: setup.warn(f"seed {seeds[which]}, {cause}; the others train on"),
             )  # fmt: skip
         except NotFiniteError as error:
             with Checkpoints(out / "last-finite", 1) as last:  # not to go on from: it would meet the same number again
@@ -186,6 +189,19 @@ def run(
     write_whole(out / "summary.json", json.dumps(summary, indent=2) + "\n")
     shown = ", ".join(f"{name} {summary[name]:.3f}" for name in MEANS)
     print(f"{out}: {summary['env_steps']:,} environment steps in {fitted.wall_s:.1f} s; last tenth: {shown}")
+    return told(summary)
+
+
+def told(summary: dict[str, Any]) -> dict[str, Any]:
+    """The summary, if no seed failed.
+
+    Raises:
+        SystemExit: some did (code 3), which and why is said; the others' results stand.
+    """
+    failed = [f"seed {m['seed']}, {m['failed']}" for m in summary["members"] if "failed" in m]
+    if failed:
+        print(f"eco-jax train: {len(failed)} of {len(summary['members'])} failed: {'; '.join(failed)}", file=sys.stderr)
+        raise SystemExit(3)
     return summary
 
 
@@ -193,24 +209,25 @@ def summarise(out: Path, config: RunConfig, seeds: Sequence[int], fitted: Any) -
     """What `summary.json` says of a finished run: the same, in one go or with interruptions."""
     from eco_jax.train.checkpoint import params_sha256
     from eco_jax.train.fit import member
-    from eco_jax.train.sinks import last_means
+    from eco_jax.train.sinks import first_failures, last_means
 
     final = last_means(out / "metrics.jsonl", len(seeds), list(MEANS.values()))
-    members: list[dict[str, Any]] = [
-        {
-            "seed": seed,
-            "params_sha256": params_sha256(member(fitted.state.params, i)),
-            **{name: final[metric][i] for name, metric in MEANS.items()},
-        }
-        for i, seed in enumerate(seeds)
-    ]
+    failures = first_failures(out / "metrics.jsonl", len(seeds))
+    members: list[dict[str, Any]] = []
+    for i, seed in enumerate(seeds):
+        known = {"seed": seed, "params_sha256": params_sha256(member(fitted.state.params, i))}
+        if i in failures:
+            members.append(known | {"failed": failures[i]})
+        else:
+            members.append(known | {name: final[metric][i] for name, metric in MEANS.items()})
+    sound = [m for m in members if "failed" not in m]
     return {
         "params_sha256": members[0]["params_sha256"] if len(seeds) == 1 else params_sha256(fitted.state.params),
         "updates": config.train.updates,
         "env_steps": config.train.updates * config.train.envs * config.train.rollout * len(seeds),
         "train_s": round(fitted.wall_s, 3),
         "compile_s": round(fitted.compile_s, 3),
-        **{name: sum(m[name] for m in members) / len(members) for name in MEANS},
+        **{name: sum(m[name] for m in sound) / len(sound) for name in MEANS},
         "members": members,
     }
 

@@ -19,7 +19,7 @@ from eco_jax.train.loop import Learner, TrainState
 
 
 class NotFiniteError(RuntimeError):
-    """Training met a NaN or an infinity: the message names the update, the term and the member.
+    """All members of a training met a NaN or an infinity: the message names the first's update and terms.
 
     `state` is the last good one: the update that would have used the bad number was not taken.
     """
@@ -61,6 +61,8 @@ class Fit:
     compile_s: float
     wall_s: float
     """training, without compilation"""
+    failed: dict[int, str]
+    """member -> which update and terms were not finite; what it did from there on counts for nothing"""
 
 
 def stack(trees: Sequence[Any]) -> Any:
@@ -112,6 +114,7 @@ def fit(
     resume: Callable[[Any], tuple[int, TrainState] | None] = lambda like: None,
     on_compiled: Callable[[float], None] | None = None,
     on_chunk: Callable[[Chunk], None] | None = None,
+    on_failed: Callable[[int, str], None] = lambda member, cause: None,
 ) -> Fit:
     """Train all members in one program.
 
@@ -124,9 +127,11 @@ def fit(
         resume: given the state before the first update, says (updates done, state after them), or None to start there.
         on_compiled: called with the seconds of compilation.
         on_chunk: called after each chunk; may raise to stop.
+        on_failed: told the member and the cause when a loss, gradient or metric of it is NaN or infinite. The others
+            train on.
 
     Raises:
-        NotFiniteError: a loss, gradient or metric of some member is NaN or infinite.
+        NotFiniteError: all members have failed.
     """
     total = learner.config.updates
     length = chunk_length(total, learner.config.chunk)
@@ -147,29 +152,33 @@ def fit(
         on_compiled(compile_s)
 
     history: list[dict[str, np.ndarray]] = []
+    failed: dict[int, str] = {}
     began = time.perf_counter()
     for start in range(first, total, length):
         state, out = compiled(state, traced, env_params, jnp.int32(start), jnp.int32(total))
         metrics = {name: np.asarray(value) for name, value in out.items()}
         history.append(metrics)
-        _check(metrics, start, state)
+        for which, cause in not_finite(metrics, start).items():
+            if failed.setdefault(which, cause) is cause:
+                on_failed(which, cause)
+        if len(failed) == len(hyper):
+            which, cause = min(failed.items())
+            raise NotFiniteError(f"member {which}, {cause}; the parameters before it are kept", state)
         if on_chunk is not None:
             on_chunk(Chunk(start, metrics, time.perf_counter() - began, total, state))
     wall_s = time.perf_counter() - began
     metrics = {name: np.concatenate([h[name] for h in history]) for name in history[0]} if history else {}
-    return Fit(state, metrics, compile_s, wall_s)
+    return Fit(state, metrics, compile_s, wall_s, failed)
 
 
-def _check(metrics: dict[str, np.ndarray], start: int, state: Any) -> None:
-    bad = ~metrics["finite"]
-    if not bad.any():
-        return
-    update, which = (int(i) for i in np.argwhere(bad)[0])
-    terms = [name for name, value in metrics.items() if not np.isfinite(value[update, which])]
-    raise NotFiniteError(
-        f"update {start + update}, member {which}: {', '.join(terms)} not finite; the parameters before it are kept",
-        state,
-    )
+def not_finite(metrics: dict[str, np.ndarray], start: int) -> dict[int, str]:
+    """Member -> its first update that was not finite, and the terms that were not."""
+    found = {}
+    for which in np.flatnonzero(~metrics["finite"].astype(bool).all(axis=0)):
+        update = int(np.argmin(metrics["finite"][:, which]))
+        terms = [name for name, value in metrics.items() if not np.isfinite(value[update, which])]
+        found[int(which)] = f"update {start + update}: {', '.join(terms)} not finite"
+    return found
 
 
 def final_metrics(metrics: dict[str, np.ndarray], share: float = 0.1) -> dict[str, np.ndarray]:

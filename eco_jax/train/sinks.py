@@ -46,7 +46,7 @@ class Progress:
     def chunk(self, chunk: Chunk) -> None:
         """Show the newest chunk."""
         rate = chunk.done * self.steps_per_update / chunk.wall_s
-        means = {name: float(chunk.metrics[name].mean()) for name in SHOWN if name in chunk.metrics}
+        means = {name: float(np.nanmean(chunk.metrics[name])) for name in SHOWN if name in chunk.metrics}
         text = "  ".join(f"{name} {value:+.3f}" for name, value in means.items())
         if self.console.is_terminal:
             self._draw(chunk, f"{rate:,.0f} steps/s  {text}")
@@ -119,9 +119,23 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield line, row
 
 
-def last_means(path: Path, members: int, names: Sequence[str], share: float = 0.1) -> dict[str, list[float]]:
-    """Of each metric the mean over the last `share` of the updates, member by member."""
+def last_means(path: Path, members: int, names: Sequence[str], share: float = 0.1) -> dict[str, list[float | None]]:
+    """Of each metric the mean over the last `share` of the updates, member by member; None where one was not finite."""
     rows = [row for _, row in _rows(path)]
     count = max(1, int(len(rows) // members * share)) * members
     last = [rows[-count:][i::members] for i in range(members)]
-    return {name: [float(np.mean([row[name] for row in own])) for own in last] for name in names}
+
+    def mean(values: Sequence[float | None]) -> float | None:
+        return None if None in values else float(np.mean(values))  # type: ignore[arg-type]
+
+    return {name: [mean([row[name] for row in own]) for own in last] for name in names}
+
+
+def first_failures(path: Path, members: int) -> dict[int, str]:
+    """Member -> its first update with a number that was not finite, and which."""
+    found: dict[int, str] = {}
+    for i, (_, row) in enumerate(_rows(path)):
+        bad = [name for name, value in row.items() if value is None]
+        if bad and i % members not in found:
+            found[i % members] = f"update {row['update']}: {', '.join(bad)} not finite"
+    return found

@@ -101,7 +101,7 @@ def test_nan_stops_with_its_cause_and_a_code_of_its_own(tmp_path, capsys, monkey
             [0],
         )
     assert stop.value.code == 3
-    assert "update 0, member 0" in capsys.readouterr().err
+    assert "member 0, update 0: " in capsys.readouterr().err
     assert (tmp_path / "x" / "last-finite" / "0" / "manifest.json").exists()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from eco_jax.errors import UserError
 from eco_jax.train.fit import Chunk
-from eco_jax.train.sinks import MetricsFile, last_means
+from eco_jax.train.sinks import MetricsFile, first_failures, last_means
 
 LABELS = [{"seed": 4}, {"seed": 5}]
 
@@ -55,3 +55,15 @@ def test_means_of_the_last_tenth(tmp_path):
     write(path, range(0, 30, 2))
     assert last_means(path, 2, ["reward"]) == {"reward": [28.0, 28.5]}
     assert last_means(path, 2, ["reward"], share=1.0) == {"reward": [14.5, 15.0]}
+
+
+def test_a_member_that_failed_has_no_means(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    file = MetricsFile(path, LABELS)
+    file.chunk(chunk(0))
+    bad = chunk(2)
+    bad.metrics["reward"][:, 1] = [np.nan, np.inf]
+    file.chunk(bad)
+    file.close()
+    assert first_failures(path, 2) == {1: "update 2: reward not finite"}
+    assert last_means(path, 2, ["reward"]) == {"reward": [3.0, None]}

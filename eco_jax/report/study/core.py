@@ -14,7 +14,7 @@ from eco_jax.report.study.play import flat, nested
 from eco_jax.report.study.profile import Profile
 from eco_jax.report.study.store import Arrays
 from eco_jax.train.config import Hyper, TrainConfig
-from eco_jax.train.fit import Chunk, fit, stack_params
+from eco_jax.train.fit import Chunk, NotFiniteError, fit, stack_params
 from eco_jax.train.loop import Learner
 
 CURVES = ("reward", "energy", "qoe", "latency", "syncs")
@@ -100,5 +100,8 @@ def train(
     stacked, axes = stack_params(worlds, vary)
     keys = [jax.random.key(study.seed + seed) for seed in seeds]
     fitted = fit(learner, stacked, [hyper or study.hyper] * len(worlds), keys, axes=axes, on_chunk=tick)
+    if fitted.failed:
+        which, cause = min(fitted.failed.items())
+        raise NotFiniteError(f"agent {which}, {cause}", fitted.state)
     curves = {f"curve/{name}": fitted.metrics[name].astype(np.float32) for name in CURVES if name in fitted.metrics}
     return flat(fitted.state.params) | curves
