@@ -66,6 +66,13 @@ def test_a_better_twin_is_seen():
     assert found["fig2a-rises"] == found["fig2a-settles"] == "holds"
 
 
+def test_a_gap_that_knowledge_does_not_close():
+    assert verdicts(study(GOOD, GOOD, BAD))["gap-knowledge"] == "holds"  # 0.4 on the way from 0.2 to 0.45
+    done = study(GOOD, GOOD, BAD)
+    done["rules"] |= values("greedy-truth", GOOD | {"reward": 0.25})
+    assert verdicts(done)["gap-knowledge"] == "does not hold"
+
+
 def test_swapped_agents_fail_the_same_claims():
     found = verdicts(study(BAD, {**GOOD, "reward": 0.28}, GOOD))
     for name in ("fig3a-energy", "fig3b-qoe", "abstract-latency", "telemetry-reward", "rules-twin", "gap-twin"):
