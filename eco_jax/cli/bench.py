@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from eco_jax.cli import setup
 from eco_jax.cli.main import parse
 from eco_jax.cli.screen import show_table
 from eco_jax.errors import UserError
+from eco_jax.run import setup
 
 
 @dataclass(frozen=True)

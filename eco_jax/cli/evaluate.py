@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import tyro
 
-from eco_jax.cli import settings, setup
 from eco_jax.cli.main import parse
 from eco_jax.cli.screen import show_table
-from eco_jax.cli.settings import RunConfig
 from eco_jax.errors import UserError
+from eco_jax.run import settings, setup
+from eco_jax.run.settings import RunConfig
 
 METRICS = {
     "reward": "reward", "energy": "energy J", "latency": "latency s", "qoe": "QoE", "miss": "missed",

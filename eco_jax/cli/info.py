@@ -4,9 +4,9 @@ import os
 from collections.abc import Sequence
 
 from eco_jax.cli.main import parse
-from eco_jax.cli.settings import preset_names
-from eco_jax.cli.setup import cache_folder, device, versions
 from eco_jax.env import EnvParams
+from eco_jax.run.settings import preset_names
+from eco_jax.run.setup import cache_folder, device, versions
 
 
 def parameter_table() -> str:

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import tyro
 
-from eco_jax.cli import settings, setup
 from eco_jax.cli.main import parse
-from eco_jax.cli.run import Saving, run
-from eco_jax.cli.settings import RunConfig
 from eco_jax.errors import UserError
+from eco_jax.run import settings, setup
+from eco_jax.run.folder import Saving, run
+from eco_jax.run.settings import RunConfig
 from eco_jax.train.interrupt import Interrupted, interruptible
 
 

@@ -98,7 +98,7 @@ def test_where_nothing_may_be_written(capsys):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_is_one_line(capsys, tmp_path, monkeypatch):
     (tmp_path / "config.toml.part").symlink_to("/dev/full")  # every write to it fails with «no space left»
-    monkeypatch.setattr("eco_jax.cli.run.prepare_folder", lambda out, force: None)
+    monkeypatch.setattr("eco_jax.run.folder.prepare_folder", lambda out, force: None)
     assert "No space left" in fails(capsys, ["train", "--out", str(tmp_path), *GOOD])
 
 
@@ -159,7 +159,7 @@ def test_the_parameter_table_is_what_the_code_says(capsys, request):
 
 
 def test_every_preset_can_be_made():
-    from eco_jax.cli import settings
+    from eco_jax.run import settings
 
     names = settings.preset_names()
     assert {"repaired", "printed", "paper-online", "smoke"} <= set(names)

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from eco_jax.cli import settings
 from eco_jax.cli.main import main
+from eco_jax.run import settings
 
 pytestmark = pytest.mark.slow
 
@@ -90,7 +90,7 @@ def test_a_trace_from_rows_to_a_run(tmp_path, capsys):
 
 
 def test_nan_stops_with_its_cause_and_a_code_of_its_own(tmp_path, capsys, monkeypatch):
-    from eco_jax.cli.run import run
+    from eco_jax.run.folder import run
 
     config = settings.from_preset("tiny")
     monkeypatch.setattr(type(config), "make", lambda self: _with_nan(original(self)))

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from eco_jax.cli import settings, setup
-from eco_jax.cli.settings import RunConfig
 from eco_jax.errors import UserError
+from eco_jax.run import settings, setup
+from eco_jax.run.settings import RunConfig
 from eco_jax.train.interrupt import Stop
 
 LOCK = ".lock"

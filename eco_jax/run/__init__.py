@@ -1,0 +1,1 @@
+"""One run: its settings, the machine it finds, the folder it leaves."""
