@@ -4,7 +4,6 @@ import hashlib
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,7 +37,7 @@ class Arguments:
 def main(argv: Sequence[str]) -> int:
     """See the module."""
     a: Any = parse(Arguments, argv, "eco-jax reproduce", Arguments.__doc__ or "")
-    from eco_jax.env import PRESETS, make
+    from eco_jax.env import PRESETS
 
     preset = a.preset or ("tiny" if a.profile == "smoke" else "repaired")
     if preset not in PRESETS:
@@ -50,12 +49,12 @@ def main(argv: Sequence[str]) -> int:
 
     from eco_jax.data import load
     from eco_jax.report.reproduce import reproduce
-    from eco_jax.report.study.core import Study
+    from eco_jax.report.study.core import Study, maker
     from eco_jax.report.study.profile import PROFILES
     from eco_jax.train.config import Hyper, TrainConfig
 
     trace = None if a.trace is None else load(a.trace)._asdict()
-    made = partial(_make, make, preset, trace)
+    made = maker(preset, trace)
     made()  # what is wrong with the world is said before anything is written
     if a.fresh:
         shutil.rmtree(a.out / "parts", ignore_errors=True)
@@ -84,10 +83,6 @@ def main(argv: Sequence[str]) -> int:
     results, claims = reproduce(a.out, study, settings, about, command)
     _show(results, claims, a.out)
     return 0
-
-
-def _make(make: Any, preset: str, trace: Any, **changes: Any) -> Any:
-    return make(**{"preset": preset, "trace": trace, **changes})
 
 
 def _show(results: Any, claims: Any, out: Path) -> None:

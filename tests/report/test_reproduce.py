@@ -1,5 +1,6 @@
 """The report, from finished parts to the page; and the parts, kept and run anew. The whole runs in `make reproduce`."""
 
+import dataclasses
 import html
 import json
 
@@ -7,11 +8,10 @@ import numpy as np
 import pytest
 from made_up_study import made_up
 
-from eco_jax.env import make
 from eco_jax.report import figures, reproduce, statistics
 from eco_jax.report.figures import figure
 from eco_jax.report.study import run as running
-from eco_jax.report.study.core import Part, Study
+from eco_jax.report.study.core import Part, Study, maker
 from eco_jax.report.study.profile import PROFILES, SMOKE
 from eco_jax.report.study.run import all_parts
 from eco_jax.report.study.store import Store, fingerprint
@@ -21,7 +21,7 @@ SETTINGS = {"seed": 0}
 
 
 def study():
-    return Study(lambda **changes: make(**{"preset": "tiny", **changes}), TrainConfig(rollout=6), Hyper(), SMOKE)
+    return Study(maker("tiny"), TrainConfig(rollout=6), Hyper(), SMOKE)
 
 
 def finished(monkeypatch, tmp_path, done):
@@ -140,3 +140,19 @@ def test_every_part_comes_after_what_it_needs(name):
         assert part.seconds > 0
         seen.add(part.name)
     assert {"rules", "references", "evaluation", "speed", "online", "printed"} <= seen
+
+
+@pytest.mark.slow
+def test_every_part_of_a_full_profile_runs(tmp_path):
+    one_point = dataclasses.replace(
+        SMOKE, updates=2, side_updates=2, speeds=(), slowdowns=(0.3,), users=(3,), servers=(6,), fix_gaps=(2,),
+        sync_errors=(0.3,), sync_energies=(5.0,), correlations=(0.9,), weights=((1.0, 4.0, 1.0),), checks=("cmos",),
+        levels=("twin", "telemetry", "none"),
+    )  # fmt: skip
+    study = Study(maker("tiny"), TrainConfig(envs=2, rollout=6, hidden=8), Hyper(), one_point)
+    about = running.run(study, Store(tmp_path), SETTINGS)
+    assert set(about) == {part.name for part in all_parts(study)} == set(study.done)
+    for name in ("check-cmos", "users", "servers", "value-correlation"):
+        assert study.done[name]["point/level"].tolist() == ["twin", "telemetry", "none"]
+        assert np.isfinite(study.done[name]["a2c/reward"]).all()
+        assert study.done[name]["rule/reward"].shape == (3, 1, one_point.side_episodes)

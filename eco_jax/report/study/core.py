@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from eco_jax.env import EcoEnv, EnvParams
+from eco_jax.env import EcoEnv, EnvParams, make
 from eco_jax.report.study.play import flat, nested
 from eco_jax.report.study.profile import Profile
 from eco_jax.report.study.store import Arrays
@@ -19,6 +19,11 @@ from eco_jax.train.loop import Learner
 
 CURVES = ("reward", "energy", "qoe", "latency", "syncs")
 """Metrics kept of a training."""
+
+
+def maker(preset: str, trace: Any = None) -> Callable[..., tuple[EcoEnv, EnvParams]]:
+    """`eco_jax.env.make` for a world by name, of which a part may change anything, its name included."""
+    return lambda **changes: make(**{"preset": preset, "trace": trace, **changes})
 
 
 @dataclass
