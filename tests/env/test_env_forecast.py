@@ -283,7 +283,7 @@ def test_features_carry_it(users, slots):
     assert_allclose(others, np.log1p(ahead.others), rtol=1e-5, atol=1e-6)
     assert_allclose(harm, 2 * np.minimum(ahead.harm, -LOWEST), rtol=1e-4, atol=1e-5)
     assert_allclose(gain, 2 * np.maximum(ahead.gain, LOWEST), rtol=1e-4, atol=1e-5)
-    assert np.ptp(gain) > 0.1
+    assert np.ptp(ahead.gain) > 0.1
 
 
 @pytest.mark.parametrize("level", [level for level in KNOWLEDGE if level != "truth"])
