@@ -7,14 +7,16 @@ import pytest
 
 from eco_jax.errors import UserError
 from eco_jax.train.fit import Chunk
+from eco_jax.train.loop import TrainState
 from eco_jax.train.sinks import MetricsFile, first_failures, last_means
 
+NO_STATE = TrainState({}, (), None, None, None)
 LABELS = [{"seed": 4}, {"seed": 5}]
 
 
 def chunk(start, length=2):
     values = np.arange(start, start + length)[:, None] + np.array([0.0, 0.5])
-    return Chunk(start, {"reward": values, "finite": np.ones_like(values)}, 1.0, 6, None)
+    return Chunk(start, {"reward": values, "finite": np.ones_like(values)}, 1.0, 6, NO_STATE)
 
 
 def write(path, starts, start=0):
