@@ -15,8 +15,9 @@ from eco_jax.agent.distribution import sample
 from eco_jax.env import EcoEnv, EnvParams, Observation
 from eco_jax.random import uniform
 from eco_jax.train.config import Hyper
-from eco_jax.train.fit import side_by_side, stack
+from eco_jax.train.fit import stack
 from eco_jax.train.loop import Learner
+from eco_jax.train.program import side_by_side
 
 
 @dataclass(frozen=True)

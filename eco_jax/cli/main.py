@@ -13,6 +13,7 @@ from eco_jax.errors import UserError
 COMMANDS = {
     "train": "train agents and keep the run in a folder",
     "evaluate": "play a run's agents and the rules on the same episodes",
+    "sweep": "train many configurations of a search space, here or on a cluster",
     "reproduce": "the paper's figures and claims put to the test, in one report",
     "data": "prepare T-Drive traces, or synthesize rows in their format",
     "bench": "time everything, against peers and against the machine",

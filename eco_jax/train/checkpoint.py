@@ -20,7 +20,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from eco_jax.errors import UserError
-from eco_jax.train.loop import TrainState
 
 Warn = Callable[[str], None]
 """Told what was found unusable, in one line."""
@@ -57,20 +56,21 @@ class Checkpoints:
         finally:
             self.writer.shutdown()
 
-    def save(self, update: int, state: TrainState, score: float = -math.inf) -> None:
+    def save(self, update: int, state: Any, score: float = -math.inf, note: Any = None) -> None:
         """Keep the state after `update` updates. Returns once it is copied; the one before is on disk then.
 
         Args:
             update: updates done.
-            state: of all members.
+            state: of all members; a named tuple, its parameters first.
             score: what makes a step the best, higher is better.
+            note: what else is to be known of the step (JSON), for `note_of`.
 
         Raises:
             OSError: the one before could not be written.
         """
         self.wait()
         data = {"params": jax.tree.map(_copy, state.params), "rest": _rest(state)}
-        self.pending = self.writer.submit(self._write, update, data, score)
+        self.pending = self.writer.submit(self._write, update, data, score, note)
 
     def wait(self) -> None:
         """Until everything is on disk.
@@ -90,7 +90,7 @@ class Checkpoints:
             reason = f"could not be written ({free:,} bytes free): {str(error).splitlines()[0][:200]}"
             raise OSError(0, reason, str(self.folder)) from error
 
-    def _write(self, update: int, data: Any, score: float) -> None:
+    def _write(self, update: int, data: Any, score: float, about: Any) -> None:
         import orbax.checkpoint as ocp
 
         part, whole = self.folder / f"{update}.part", self.folder / str(update)
@@ -99,7 +99,12 @@ class Checkpoints:
         part.mkdir()
         with ocp.StandardCheckpointer() as writer:
             writer.save((part / "state").absolute(), data)
-        note = {"update": update, "score": score if math.isfinite(score) else None, "files": _digests(part / "state")}
+        note = {
+            "update": update,
+            "score": score if math.isfinite(score) else None,
+            "note": about,
+            "files": _digests(part / "state"),
+        }
         with (part / "manifest.json").open("w") as file:
             json.dump(note | {"sha256": _sha256(json.dumps(note, sort_keys=True).encode())}, file, indent=1)
             file.flush()
@@ -135,12 +140,12 @@ def fault(step: Path) -> str | None:
     return None
 
 
-def restore(folder: Path, like: Any, warn: Warn) -> tuple[int, TrainState] | None:
+def restore(folder: Path, like: Any, warn: Warn) -> tuple[int, Any] | None:
     """The newest intact checkpoint's (update, state of all members); None where there is none at all.
 
     Args:
         folder: of the checkpoints.
-        like: a state of the same run, or its `jax.eval_shape`.
+        like: a state of the same run, or its `jax.eval_shape`: a named tuple, its parameters first.
         warn: told of each newer step that is not intact.
 
     Raises:
@@ -158,7 +163,12 @@ def restore(folder: Path, like: Any, warn: Warn) -> tuple[int, TrainState] | Non
         raise UserError(f"{step}: of another configuration: {len(data['rest'])} arrays, not {len(leaves)}")
     rest = jax.tree.unflatten(shape, [_as(data["rest"][f"{i:03d}"], leaf, step) for i, leaf in enumerate(leaves)])
     params = jax.tree.map(lambda leaf, as_leaf: _as(leaf, as_leaf, step), data["params"], like.params)
-    return update, TrainState(params, *rest)
+    return update, type(like)(params, *rest)
+
+
+def note_of(folder: Path, update: int) -> Any:
+    """What was noted with a checkpoint."""
+    return _manifest(folder / str(update)).get("note")
 
 
 def restore_params(folder: Path, warn: Warn) -> tuple[int, Any]:
@@ -216,7 +226,7 @@ def _copy(leaf: Any) -> np.ndarray:
     return np.array(leaf)
 
 
-def _rest(state: TrainState) -> dict[str, np.ndarray]:
+def _rest(state: Any) -> dict[str, np.ndarray]:
     """Everything but the parameters, as a flat dict of its leaves: Orbax needs no word of our types."""
     return {f"{i:03d}": _copy(leaf) for i, leaf in enumerate(jax.tree.leaves(tuple(state[1:])))}
 

@@ -1,21 +1,21 @@
 """The host's side of training: compile once, run chunk after chunk, report, stop where something is wrong."""
 
 import dataclasses
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import PRNGKeyArray
 
 from eco_jax.errors import UserError
 from eco_jax.train.config import Hyper
 from eco_jax.train.loop import Learner, TrainState
+from eco_jax.train.program import begin, compile_program, place
 
 
 class NotFiniteError(RuntimeError):
@@ -94,16 +94,6 @@ def chunk_length(updates: int, wish: int) -> int:
     return next(n for n in range(min(wish, updates), 0, -1) if updates % n == 0)
 
 
-def side_by_side(members: int) -> int:
-    """Members to compute at once: all on an accelerator, on a CPU one for every two cores.
-
-    One run keeps two cores busy, and its activations in their caches: there, 32 members at once ran at 0.6 times the
-    steps/s of one alone, and one after the other at the same.
-    """
-    most = max(1, (os.cpu_count() or 1) // 2) if jax.default_backend() == "cpu" else members
-    return next(n for n in range(min(most, members), 0, -1) if members % n == 0)
-
-
 def fit(
     learner: Learner,
     env_params: Any,
@@ -111,6 +101,7 @@ def fit(
     keys: Sequence[PRNGKeyArray],
     *,
     axes: Any = None,
+    mesh: Mesh | None = None,
     resume: Callable[[Any], tuple[int, TrainState] | None] = lambda like: None,
     on_compiled: Callable[[float], None] | None = None,
     on_chunk: Callable[[Chunk], None] | None = None,
@@ -124,6 +115,7 @@ def fit(
         hyper: one for each member.
         keys: one for each member.
         axes: see `Learner.chunk`; None shares all of `env_params`.
+        mesh: devices that share the environments; None for one device.
         resume: given the state before the first update, says (updates done, state after them), or None to start there.
         on_compiled: called with the seconds of compilation.
         on_chunk: called after each chunk; may raise to stop.
@@ -140,13 +132,13 @@ def fit(
     traced = stack([h.arrays() for h in hyper])
 
     started = time.perf_counter()
-    state = jax.jit(partial(learner.init, axes))(jnp.stack(list(keys)), env_params)
+    state = begin(learner, axes, jnp.stack(list(keys)), env_params, mesh)
     first, state = resume(state) or (0, state)
+    if mesh is not None and first:
+        state = place(state, mesh)
     if first % length and first < total:
         raise UserError(f"{first} updates done: not a multiple of {length}, the updates between two looks")
-    run = jax.jit(partial(learner.chunk, length, side_by_side(len(hyper)), axes), donate_argnums=0)
-    arguments = (traced, env_params, jnp.int32(0), jnp.int32(total))
-    compiled = run.lower(state, *arguments).compile()
+    program = compile_program(learner, axes, state, traced, env_params, length, mesh)
     compile_s = time.perf_counter() - started
     if on_compiled is not None:
         on_compiled(compile_s)
@@ -155,7 +147,7 @@ def fit(
     failed: dict[int, str] = {}
     began = time.perf_counter()
     for start in range(first, total, length):
-        state, out = compiled(state, traced, env_params, jnp.int32(start), jnp.int32(total))
+        state, out = program.run(state, traced, env_params, start)
         metrics = {name: np.asarray(value) for name, value in out.items()}
         history.append(metrics)
         for which, cause in not_finite(metrics, start).items():

@@ -14,7 +14,10 @@ from eco_jax.report.study.sweeps import other_parts
 
 def all_parts(study: Study) -> list[Part]:
     """Every part of the study, in an order in which each finds what it needs."""
-    return [*table_parts(study.profile), *other_parts(study.profile)]
+    profile = study.profile
+    if study.world[0].config.mobility == "trace":
+        profile = dataclasses.replace(profile, speeds=())  # recorded users move as fast as they did
+    return [*table_parts(profile), *other_parts(profile)]
 
 
 class Clock:

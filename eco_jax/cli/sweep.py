@@ -1,0 +1,177 @@
+"""`eco-jax sweep`: train many configurations of a search space, here or on a cluster."""
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from eco_jax.cli.main import parse
+from eco_jax.cli.screen import show_table
+from eco_jax.errors import UserError
+from eco_jax.run import settings, setup
+from eco_jax.run.folder import Saving, locked, write_whole
+from eco_jax.train.interrupt import Interrupted, Stop, interruptible
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Train many configurations of a search space. Killed anywhere, it goes on with --resume."""
+
+    space: Annotated[Path, tyro.conf.Positional]
+    """The search space, a TOML file: [base] holds settings of a run, [space] what varies."""
+    out: Path
+    """Folder for the sweep (made here)."""
+    trials: int | None = None
+    """Configurations to train, - (at least 1); with --sampler grid all by default."""
+    seeds: int = 1
+    """Runs of each configuration, with consecutive seeds, - (at least 1)."""
+    seed: int = 0
+    """Seed of the sampler, and of the first run of each configuration, - (0 or above)."""
+    sampler: Literal["random", "tpe", "cmaes", "grid"] = "random"
+    """Who asks for configurations: at random, Optuna's TPE or CMA-ES, or every point of a grid."""
+    objective: Literal["reward", "qoe", "energy", "latency"] = "reward"
+    """What is looked for in the last tenth of training: the most reward or QoE, the least energy or latency."""
+    strategy: Literal["full", "halving", "pbt"] = "full"
+    """All to the end, successive halving, or population-based training."""
+    eta: int = 3
+    """Halving keeps one of so many configurations at each rung, - (at least 2)."""
+    generation: int = 0
+    """Configurations asked before results are told, - (0: all for random and grid, else 32)."""
+    batch: int = 1024
+    """Most members (configurations x seeds) of a batch, which one process or job trains, - (at least 1)."""
+    launcher: Literal["local", "slurm"] = "local"
+    """Train batches in this process one after the other, or each as a job of SLURM."""
+    slurm: Path | None = None
+    """What jobs ask of SLURM: a TOML file with a table [slurm]."""
+    storage: str | None = None
+    """Optuna's storage: a journal file, or the URL of a database; in the folder by default."""
+    study: str | None = None
+    """Name of the study in the storage; sweeps that give the same one share their trials."""
+    resume: bool = False
+    """Go on with the sweep that the folder holds; begin one where there is none. --trials may be larger than before."""
+    save_s: float = 30.0
+    """Seconds between two checkpoints of a batch, s (at least 0)."""
+
+
+class Screen:
+    """A batch at work: a live bar on a terminal, plain lines elsewhere."""
+
+    def __init__(self, every_s: float = 10.0) -> None:
+        from rich.console import Console
+
+        self.console, self.every_s = Console(stderr=True), every_s
+        self.bar: Any = None
+        self.name, self.began, self.first, self.last = "", 0.0, 0, 0.0
+
+    def __enter__(self) -> "Screen":
+        if self.console.is_terminal:
+            from rich import progress
+
+            columns = (
+                progress.TextColumn("{task.description}"), progress.BarColumn(bar_width=24),
+                progress.MofNCompleteColumn(), progress.TextColumn("{task.fields[text]}"),
+            )  # fmt: skip
+            self.bar = progress.Progress(*columns, console=self.console)
+            self.bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def begin(self, name: str) -> None:
+        """A batch starts."""
+        self.name, self.began, self.first, self.last = name, time.monotonic(), -1, 0.0
+        if self.bar is not None:
+            self.task = self.bar.add_task(name, total=None, text="")
+
+    def say(self, text: str) -> None:
+        """Something to know, once."""
+        self.console.print(f"{self.name}: {text}" if self.name else text, highlight=False)
+
+    def look(self, done: int, total: int, means: Mapping[str, float]) -> None:
+        """The batch is so far."""
+        now = time.monotonic()
+        if self.first < 0:
+            self.first, self.began = done, now
+        left = (now - self.began) / (done - self.first) * (total - done) if done > self.first else None
+        text = "  ".join(f"{name} {means[name]:+.3f}" for name in ("reward", "energy", "qoe") if name in means)
+        text += "" if left is None else f"  {left:.0f} s left"
+        if self.bar is not None:
+            self.bar.update(self.task, completed=done, total=total, text=text)
+        elif now - self.last >= self.every_s or done == total:
+            self.last = now
+            print(f"{self.name}: update {done}/{total}  {text}", file=sys.stderr, flush=True)
+
+
+def main(argv: Sequence[str]) -> int:
+    """See the module."""
+    a: Any = parse(Arguments, argv, "eco-jax sweep", Arguments.__doc__ or "")
+    if a.save_s < 0:
+        raise UserError(f"--save-s {a.save_s:g}: must be at least 0")
+    if a.slurm is not None and a.launcher != "slurm":
+        raise UserError("--slurm: is for --launcher slurm")
+    setup.configure()
+    try:
+        interruptible(
+            lambda stop: sweep(a, stop),
+            lambda name: print(f"eco-jax sweep: {name}: saving, then ending", file=sys.stderr, flush=True),
+        )
+    except Interrupted as heard:
+        print(f"eco-jax sweep: {heard}: saved; --resume goes on from there", file=sys.stderr)
+        return heard.code
+    return 0
+
+
+def sweep(a: Arguments, stop: Stop) -> None:
+    """Run a sweep to its end."""
+    from eco_jax.report.sweep import leaderboard, write_report
+    from eco_jax.sweep import batch, cluster, search, space
+
+    what = space.from_toml(a.space)
+    trials = a.trials or (len(list(what.grid())) if a.sampler == "grid" else 0)
+    if a.trials is None and not trials:
+        raise UserError("--trials: say how many configurations to train")
+    plan = search.Plan(
+        a.trials if a.trials is not None else trials, a.seeds, a.seed, a.sampler, a.objective, a.strategy, a.eta,
+        a.generation, a.batch,
+    )  # fmt: skip
+    with ExitStack() as opened:
+        opened.enter_context(locked(a.out))
+        if (a.out / "sweep.json").exists() and not a.resume:
+            raise UserError(f"{a.out}: holds a sweep already; --resume to go on with it, or choose another folder")
+        if not (a.out / "sweep.json").exists() and any(path.name != ".lock" for path in a.out.iterdir()):
+            raise UserError(f"{a.out}: is not empty and holds no sweep; choose another folder")
+        running = search.Sweep(a.out, what, plan, a.storage, a.study)
+        saving = Saving(a.save_s)
+        screen = opened.enter_context(Screen())
+        programs: dict[Any, Any] = {}
+
+        def here(folders: Sequence[Path]) -> None:
+            for folder in folders:
+                screen.begin(f"batch {folder.name}")
+                batch.run(folder, saving, stop, batch.Told(setup.warn, screen.say, screen.look), programs)
+
+        def told(now: search.Sweep) -> None:
+            write_report(now)
+
+        settings_of_jobs = cluster.from_toml(a.slurm)
+        launch = here if a.launcher == "local" else cluster.Launcher(a.out, settings_of_jobs, saving, screen.say, stop)
+        running.run(launch, told)
+    found = search.best_config(running)
+    title, head, rows = leaderboard(running)
+    show_table(title, head, rows)
+    if found is None:
+        print(f"eco-jax sweep: no trial was trained to its end; see {a.out / 'results.parquet'}", file=sys.stderr)
+        raise SystemExit(3)
+    config, row = found
+    write_whole(
+        a.out / "best.toml", settings.to_toml(config, {"sweep": str(a.out), "trial": row["trial"], "seed": a.seed})
+    )
+    print(f"{a.out}: results.parquet, parallel.png, importance.png; to train the best again:")
+    print(f"  eco-jax train --config {a.out / 'best.toml'} --out runs/best")

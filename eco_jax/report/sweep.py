@@ -1,0 +1,156 @@
+"""What a sweep found: one table, a leaderboard, and two figures."""
+
+import json
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from eco_jax.report.figures.style import RC, WIDTH, save
+from eco_jax.sweep.batch import OBJECTIVES, UNITS
+from eco_jax.sweep.search import Sweep, ranked, results, summary
+from eco_jax.sweep.space import Axis, Range
+
+SHOWN = 10
+"""Rows of the leaderboard."""
+NAMES = {"reward": "reward", "qoe": "QoE", "energy": "energy, J per task", "latency": "latency, s"}
+ENOUGH = 8
+"""Trials from which an importance can be told."""
+
+
+def write_report(sweep: Sweep) -> None:
+    """`results.parquet`, `leaderboard.csv` and the figures, into the sweep's folder; each whole or not at all."""
+    frame = results(sweep)
+    if frame.is_empty() or "reward" not in frame.columns:
+        return
+    frame.write_parquet(sweep.out / "results.part")
+    (sweep.out / "results.part").replace(sweep.out / "results.parquet")
+    best = ranked(summary(frame), sweep.plan.objective)
+    best.write_csv(sweep.out / "leaderboard.csv")
+    if best.height >= 2:
+        save(parallel(best, sweep.space.axes, sweep.plan.objective), sweep.out / "parallel")
+    found = importances(sweep)
+    if found:
+        save(bars(found, sweep.plan.objective, best.height), sweep.out / "importance")
+
+
+def leaderboard(sweep: Sweep) -> tuple[str, list[str], list[list[str]]]:
+    """Title, head and rows of the best trials."""
+    every = summary(results(sweep))
+    objective = sweep.plan.objective
+    best = ranked(every, objective)
+    axes = list(sweep.space.axes)
+    head = ["trial", f"{objective} (± sd)", *(n for n in UNITS if n != objective), *(a.split(".")[-1] for a in axes)]
+    rows = []
+    for row in best.head(SHOWN).iter_rows(named=True) if "seeds" in best.columns else ():
+        column = UNITS[objective]
+        rows.append(
+            [
+                str(row["trial"]),
+                f"{row[column]:.4f} ± {row[f'{column}_sd']:.4f}",
+                *(f"{row[UNITS[n]]:.3f}" for n in UNITS if n != objective),
+                *(_short(row[name]) for name in axes),
+            ]
+        )
+    counts = dict(every["status"].value_counts().iter_rows()) if every.height else {}
+    other = "".join(f", {counts[name]} {name}" for name in ("pruned", "failed", "refused") if counts.get(name))
+    title = f"Best of {counts.get('done', 0)} trained to the end x {sweep.plan.seeds} seeds{other}; last tenth of training"
+    return title, head, rows
+
+
+def parallel(best: pl.DataFrame, axes: dict[str, Axis] | Any, objective: str) -> Any:
+    """Every trial as a line over its settings, coloured by what it reached; the best one drawn thick."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    score = best[UNITS[objective]].to_numpy()
+    scale = mpl.colors.Normalize(*np.percentile(score, [5, 95])) if len(set(score)) > 1 else mpl.colors.Normalize()
+    colours = mpl.colormaps["viridis" if OBJECTIVES[objective] > 0 else "viridis_r"]
+    names = [*axes, UNITS[objective]]
+    with mpl.rc_context(RC):
+        figure = Figure(figsize=(max(WIDTH, 1.15 * len(names)), 3.2), layout="constrained")
+        ax = figure.add_subplot()
+        columns = []
+        for i, name in enumerate(names):
+            values, ticks, labels = _positions(best[name].to_list(), axes.get(name))
+            columns.append(values)
+            ax.axvline(i, color="black", linewidth=0.8)
+            for at, label in zip(ticks, labels, strict=True):
+                ax.annotate(
+                    label, (i, at), xytext=(3, 0), textcoords="offset points", va="center", fontsize=7,
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8}, zorder=5,
+                )  # fmt: skip
+        lines = np.stack(columns, axis=1)
+        for which in reversed(range(len(lines))):  # the best last, above all
+            first = which == 0
+            ax.plot(
+                lines[which], color=colours(scale(score[which])), linewidth=2.6 if first else 0.7,
+                alpha=1.0 if first else 0.55, zorder=4 if first else 2,
+            )  # fmt: skip
+        ax.set_xticks(range(len(names)), [n.split(".")[-1].replace("_", " ") for n in axes] + [NAMES[objective]])
+        ax.set_yticks([])
+        ax.grid(False)
+        ax.spines[["left", "bottom"]].set_visible(False)
+        ax.tick_params(length=0)
+        ax.set_xlim(-0.1, len(names) - 0.55)
+        bar = figure.colorbar(mpl.cm.ScalarMappable(scale, colours), ax=ax, pad=0.01, aspect=30)
+        bar.set_label(f"{NAMES[objective]} (last tenth of training)")
+        figure.suptitle(f"{len(best)} configurations; the best one thick")
+    return figure
+
+
+def _positions(values: list[Any], axis: Axis | None) -> tuple[np.ndarray, list[float], list[str]]:
+    """Heights in [0, 1], and the ticks with their labels."""
+    if axis is None or isinstance(axis, Range):
+        numbers = np.array(values, float)
+        low, high = (axis.low, axis.high) if isinstance(axis, Range) else (numbers.min(), numbers.max())
+        if isinstance(axis, Range) and axis.log:
+            numbers, low, high = np.log(numbers), np.log(low), np.log(high)
+            ticks = np.exp(np.linspace(low, high, 4))
+        else:
+            ticks = np.linspace(low, high, 4)
+        span = high - low or 1.0
+        return (numbers - low) / span, np.linspace(0, 1, 4).tolist(), [_short(float(t)) for t in ticks]
+    order = [v if isinstance(v, bool | int | float | str) else json.dumps(v) for v in axis.values]
+    if all(isinstance(v, int | float) for v in order):
+        order = sorted(order)
+    heights = np.linspace(0, 1, len(order)) if len(order) > 1 else np.array([0.5])
+    return np.array([heights[order.index(v)] for v in values]), heights.tolist(), [_short(v) for v in order]
+
+
+def importances(sweep: Sweep) -> dict[str, float]:
+    """Setting -> its share in what tells the best tenth of trials from all (PED-ANOVA, Watanabe et al. 2023).
+
+    Empty with fewer than `ENOUGH` trials.
+    """
+    import optuna
+
+    done = [t for t in sweep.study.get_trials(deepcopy=False) if t.state == optuna.trial.TrialState.COMPLETE]
+    if len(done) < ENOUGH or len({t.value for t in done}) < 2:
+        return {}
+    return dict(
+        optuna.importance.get_param_importances(
+            sweep.study, evaluator=optuna.importance.PedAnovaImportanceEvaluator(evaluate_on_local=False)
+        )
+    )
+
+
+def bars(found: dict[str, float], objective: str, trials: int) -> Any:
+    """The importances, the largest on top."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    names = sorted(found, key=lambda name: found[name])
+    with mpl.rc_context(RC):
+        figure = Figure(figsize=(WIDTH, 1.0 + 0.28 * len(names)), layout="constrained")
+        ax = figure.add_subplot()
+        ax.barh([n.replace("_", " ") for n in names], [found[name] for name in names], color="#0072B2", height=0.65)
+        ax.set_xlabel("importance (PED-ANOVA; the sum is 1)")
+        ax.set_xlim(0, max(1.0, *found.values()))
+        ax.grid(axis="y", visible=False)
+        figure.suptitle(f"Which setting decides the {NAMES[objective].split(',')[0]}, from {trials} configurations")
+    return figure
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

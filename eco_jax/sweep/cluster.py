@@ -1,0 +1,229 @@
+"""Batches as SLURM jobs, through submitit: the same `batch.run` as here, one batch a job.
+
+Jobs are requeued by submitit when they are preempted or out of time, and go on from their checkpoints. What dies
+otherwise is submitted again. Which job trains a batch stands in its folder, so that a sweep that is started again
+finds the jobs of the one before.
+"""
+
+import json
+import signal
+import subprocess
+import threading
+import time
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from eco_jax.env.config import check_types
+from eco_jax.env.params import similar
+from eco_jax.errors import UserError
+from eco_jax.run.folder import Saving, write_whole
+from eco_jax.sweep import batch
+from eco_jax.train.interrupt import Interrupted, Stop
+
+SAVED_WITHIN_S = 60.0
+"""From the signal to the state on disk, before a job asks to be requeued."""
+
+
+@dataclass(frozen=True)
+class Slurm:
+    """What jobs ask of SLURM: `[slurm]` of a TOML file."""
+
+    partition: str = ""
+    """Partition; empty: the cluster's default."""
+    minutes: int = 60
+    """Time limit of a job, min; when it is over the job is requeued and goes on."""
+    cpus: int = 2
+    """CPU cores of a job."""
+    gpus: int = 0
+    """GPUs of a job."""
+    memory_gb: float = 4.0
+    """Memory of a job, GB."""
+    at_once: int = 256
+    """Most jobs that run at the same time."""
+    retries: int = 3
+    """Times that a job which died is submitted again."""
+    warning_s: int = 60
+    """Time before the limit at which SLURM warns a job, s."""
+    setup: list[str] = field(default_factory=list)
+    """Shell lines that run before a job (`module load cuda`)."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Further options of sbatch, by their long names (`account = "..."`)."""
+
+    def __post_init__(self) -> None:
+        check_types(self, "slurm")
+        for name in ("minutes", "cpus", "at_once", "warning_s"):
+            if getattr(self, name) < 1:
+                raise UserError(f"slurm.{name} = {getattr(self, name)}: must be at least 1")
+        if self.gpus < 0 or self.retries < 0:
+            raise UserError("slurm.gpus and slurm.retries: must be at least 0")
+        if not isinstance(self.memory_gb, int | float) or self.memory_gb <= 0:
+            raise UserError(f"slurm.memory_gb = {self.memory_gb}: must be a number above 0")
+
+
+def from_toml(path: Path | None) -> Slurm:
+    """The settings of a file; the defaults without one.
+
+    Raises:
+        UserError: it cannot be read, or a setting is unknown or out of range.
+    """
+    if path is None:
+        return Slurm()
+    try:
+        data = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a TOML file: {error}") from error
+    given = data.pop("slurm", {})
+    if data or not isinstance(given, dict):
+        raise UserError(f"{path}: must hold one table, [slurm]")
+    known = [f.name for f in fields(Slurm)]
+    for name in given:
+        if name not in known:
+            raise UserError(f"{path}: slurm.{name}: unknown setting{similar(name, known)}")
+    try:
+        return Slurm(**given)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+class Job:
+    """What runs on a node."""
+
+    def __init__(self, folder: Path, saving: Saving) -> None:
+        self.folder, self.saving = folder, saving
+
+    def __call__(self) -> None:
+        """Train the batch, in a thread: the main one hears SLURM's signal."""
+        from eco_jax.run import setup
+
+        setup.configure()
+        self.stop = Stop()
+        outcome: list[BaseException] = []
+
+        def say(text: str) -> None:
+            print(f"{self.folder.name}: {text}", flush=True)
+
+        def look(done: int, total: int, means: Any) -> None:
+            say(f"update {done}/{total}  " + "  ".join(f"{name} {value:+.3f}" for name, value in means.items()))
+
+        def work() -> None:
+            try:
+                batch.run(self.folder, self.saving, self.stop, batch.Told(setup.warn, say, look))
+            except BaseException as error:
+                outcome.append(error)
+
+        self.thread = threading.Thread(target=work, daemon=True)
+        self.thread.start()
+        while self.thread.is_alive():
+            self.thread.join(0.2)
+        if outcome and not isinstance(outcome[0], Interrupted):
+            raise outcome[0]
+
+    def checkpoint(self) -> Any:
+        """Called by submitit on SLURM's warning: save, then ask to run again."""
+        import submitit
+
+        self.stop.number = signal.SIGUSR1
+        self.thread.join(SAVED_WITHIN_S)
+        return submitit.helpers.DelayedSubmission(Job(self.folder, self.saving))
+
+
+class Launcher:
+    """Runs batches as jobs and waits for them."""
+
+    def __init__(
+        self, out: Path, slurm: Slurm, saving: Saving, say: Callable[[str], None], stop: Stop, every_s: float = 2.0
+    ) -> None:
+        """`stop`: ends the waiting, not the jobs. `every_s`: time between two looks at the queue."""
+        self.logs, self.slurm, self.saving = out / "slurm", slurm, saving
+        self.say, self.stop, self.every_s = say, stop, every_s
+
+    def __call__(self, folders: Sequence[Path]) -> None:
+        """Until all batches are finished.
+
+        Raises:
+            UserError: there is no SLURM, or a batch died more often than it may.
+            Interrupted: asked to end; the jobs go on, and are found again.
+        """
+        self._submit([f for f in folders if job_of(f) is None])
+        missed: dict[Path, int] = {}
+        died: dict[Path, int] = {}
+        told = -1
+        while open_ := [folder for folder in folders if not batch.finished(folder)]:
+            if told != len(open_):
+                told = len(open_)
+                self.say(f"{len(folders) - told} of {len(folders)} batches finished")
+            queued = in_queue()
+            gone = []
+            for folder in open_:
+                missed[folder] = 0 if job_of(folder) in queued else missed.get(folder, 0) + 1
+                if missed[folder] >= 2 and not batch.finished(folder):  # between two states a job may be in none
+                    died[folder] = died.get(folder, 0) + 1
+                    missed[folder] = 0
+                    if died[folder] > self.slurm.retries:
+                        raise UserError(f"{folder}: its job ended {died[folder]} times without a result; see {self.logs}")
+                    self.say(f"{folder.name}: job {job_of(folder)} is gone without a result: submitted again")
+                    gone.append(folder)
+            self._submit(gone)
+            for _ in range(max(1, round(self.every_s / 0.2))):
+                self.stop.check()
+                time.sleep(0.2)
+        self.say(f"{len(folders)} of {len(folders)} batches finished")
+
+    def _submit(self, folders: Sequence[Path]) -> None:
+        if not folders:
+            return
+        import submitit
+
+        s = self.slurm
+        try:
+            executor = submitit.SlurmExecutor(folder=self.logs, max_num_timeout=1000)
+        except RuntimeError as error:
+            raise UserError(f"--launcher slurm: {error}") from error
+        more = dict(s.options)
+        if s.partition:
+            more["partition"] = s.partition
+        executor.update_parameters(
+            job_name="eco-jax", time=s.minutes, nodes=1, ntasks_per_node=1, cpus_per_task=s.cpus,
+            gpus_per_node=s.gpus or None, mem=f"{round(s.memory_gb * 1000)}M", array_parallelism=s.at_once,
+            signal_delay_s=s.warning_s, setup=s.setup, stderr_to_stdout=True, additional_parameters=more,
+        )  # fmt: skip
+        try:
+            with executor.batch():
+                jobs = [executor.submit(Job(folder.absolute(), self.saving)) for folder in folders]
+        except submitit.core.utils.FailedJobError as error:
+            raise UserError(f"--launcher slurm: sbatch: {str(error).strip().splitlines()[-1]}") from error
+        for folder, job in zip(folders, jobs, strict=True):
+            write_whole(folder / "job.json", json.dumps({"job": job.job_id}) + "\n")
+        self.say(f"{len(jobs)} jobs submitted: {jobs[0].job_id} ...")
+
+
+def job_of(folder: Path) -> str | None:
+    """The job that was submitted last for a batch."""
+    path = folder / "job.json"
+    return json.loads(path.read_text())["job"] if path.exists() else None
+
+
+def in_queue() -> set[str]:
+    """Jobs that run or wait, by their numbers (`12_3` in an array).
+
+    Raises:
+        UserError: SLURM does not answer.
+    """
+    for _ in range(5):  # a busy controller may be slow for a moment
+        try:
+            done = subprocess.run(
+                ["squeue", "--me", "--noheader", "--array", "--format=%i"], capture_output=True, text=True, timeout=60
+            )
+        except FileNotFoundError:
+            raise UserError("--launcher slurm: no squeue here; run it on a machine of the cluster") from None
+        except subprocess.TimeoutExpired:
+            continue
+        if done.returncode == 0:
+            return set(done.stdout.split())
+        time.sleep(5)
+    raise UserError(f"--launcher slurm: squeue: {done.stderr.strip()}")
