@@ -1,9 +1,9 @@
 """Compiled programs to time."""
 
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import jax
@@ -17,7 +17,7 @@ from eco_jax.random import uniform
 from eco_jax.train.config import Hyper
 from eco_jax.train.fit import stack
 from eco_jax.train.loop import Learner
-from eco_jax.train.program import side_by_side
+from eco_jax.train.program import Part, begin, compile_program, cores, split, together
 
 
 @dataclass(frozen=True)
@@ -128,22 +128,20 @@ class DummyEnv:
 
 def training(learner: Learner, params: Any, members: int, updates: int) -> Program:
     """`updates` updates of `members` agents side by side."""
+    learner = dataclasses.replace(learner, config=dataclasses.replace(learner.config, updates=1_000_000))  # no end
     axes = jax.tree.map(lambda _: None, params)
     keys = jnp.stack([jax.random.key(seed) for seed in range(members)])
-    state = jax.jit(partial(learner.init, axes))(keys, params)
-    hyper = stack([Hyper().arrays()] * members)
-    total = jnp.int32(1_000_000)
-    chunk = partial(learner.chunk, updates, side_by_side(members), axes)
-    compiled, compile_s, memory = _compile(chunk, state, hyper, params, jnp.int32(0), total, donate=0)
-    held, done = [state], [0]
+    whole = Part(begin(learner, axes, keys, params), stack([Hyper().arrays()] * members), params)
+    held, done = [split(whole, axes, together(members))], [0]
+    program = compile_program(learner, axes, held[0][0], updates)
 
     def repeat() -> int:
-        held[0], out = compiled(held[0], hyper, params, jnp.int32(done[0]), total)
+        held[0], _ = program.advance(held[0], done[0])
         done[0] += updates
-        jax.block_until_ready(out)
         return members * updates * learner.config.envs * learner.config.rollout
 
-    return Program(repeat, compile_s, memory, {})
+    side = min(len(held[0]), cores())
+    return Program(repeat, program.compile_s, side * program.memory, {})
 
 
 def network_flops(learner: Learner, features: int) -> int:

@@ -1,6 +1,7 @@
 """What a sweep found: one table, a leaderboard, and two figures."""
 
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,9 @@ def leaderboard(sweep: Sweep) -> tuple[str, list[str], list[list[str]]]:
         )
     counts = dict(every["status"].value_counts().iter_rows()) if every.height else {}
     other = "".join(f", {counts[name]} {name}" for name in ("pruned", "failed", "refused") if counts.get(name))
-    title = f"Best of {counts.get('done', 0)} trained to the end x {sweep.plan.seeds} seeds{other}; last tenth of training"
+    title = (
+        f"Best of {counts.get('done', 0)} trained to the end x {sweep.plan.seeds} seeds{other}; last tenth of training"
+    )
     return title, head, rows
 
 
@@ -104,13 +107,15 @@ def _positions(values: list[Any], axis: Axis | None) -> tuple[np.ndarray, list[f
     if axis is None or isinstance(axis, Range):
         numbers = np.array(values, float)
         low, high = (axis.low, axis.high) if isinstance(axis, Range) else (numbers.min(), numbers.max())
+        at = np.linspace(low, high, 4)
+        labels = [_short(float(tick)) for tick in at]
         if isinstance(axis, Range) and axis.log:
-            numbers, low, high = np.log(numbers), np.log(low), np.log(high)
-            ticks = np.exp(np.linspace(low, high, 4))
-        else:
-            ticks = np.linspace(low, high, 4)
+            powers = range(math.ceil(math.log10(low) + 1e-6), math.ceil(math.log10(high) - 1e-6))
+            inner = [10.0**power for power in powers][:: max(1, len(powers) // 4)]
+            labels = [_short(tick) for tick in (low, *inner, high)]
+            at, numbers, low, high = np.log([low, *inner, high]), np.log(numbers), np.log(low), np.log(high)
         span = high - low or 1.0
-        return (numbers - low) / span, np.linspace(0, 1, 4).tolist(), [_short(float(t)) for t in ticks]
+        return (numbers - low) / span, ((at - low) / span).tolist(), labels
     order = [v if isinstance(v, bool | int | float | str) else json.dumps(v) for v in axis.values]
     if all(isinstance(v, int | float) for v in order):
         order = sorted(order)

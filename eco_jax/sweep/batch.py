@@ -97,7 +97,7 @@ def finished(folder: Path) -> bool:
 
 def run(
     folder: Path,
-    saving: Saving = Saving(),
+    saving: Saving,
     stop: Stop | None = None,
     told: Told = Told(),
     programs: dict[Any, Any] | None = None,
@@ -127,44 +127,46 @@ def run(
         found = restore(folder / "checkpoint", population.like(), told.warn)
         checkpoints = opened.enter_context(Checkpoints(folder / "checkpoint", saving.keep))
         look, state = (0, population.begin()) if found is None else found
+        population.load(state)
         if found is not None:
             population.failed = {int(which): cause for which, cause in note_of(folder / "checkpoint", look).items()}
             told.said(f"going on after update {look * population.group.look}")
         saved, saved_s = look, time.monotonic()
 
-        def save(look: int, state: State) -> None:
-            checkpoints.save(look, state, note={str(which): cause for which, cause in population.failed.items()})
+        def save() -> None:
+            note = {str(which): cause for which, cause in population.failed.items()}
+            checkpoints.save(look, population.state(), note=note)
 
         plan = strategy(batch.strategy, batch.ranges)
         rungs = plan.rungs(population.group.looks, len(batch.trials))
         while look < population.group.looks:
             try:
-                state = population.advance(state, look, stop.check)
+                population.advance(look, stop.check)
             except Interrupted:
                 if look > saved:
-                    save(look, state)
+                    save()
                 raise
             look += 1
             if look in rungs:
-                state = _decided(plan, batch, population, state, look)
+                _decide(plan, batch, population, look)
             updates = look * population.group.look
-            told.look(updates, population.group.learner.config.updates, _means(state, look))
+            told.look(updates, population.group.learner.config.updates, _means(population.home, look))
             late = time.monotonic() - saved_s >= saving.every_s
             often = 0 < saving.every_updates <= (look - saved) * population.group.look
-            if late or often or stop.number or look == population.group.looks:
-                save(look, state)
+            if late or often or look == population.group.looks:
+                save()
                 saved, saved_s = look, time.monotonic()
-            if look < population.group.looks:
-                stop.check()
         checkpoints.wait()
+        state = population.state()
         curves(batch, population, state).write_parquet(folder / "curves.part")
         (folder / "curves.part").replace(folder / "curves.parquet")
         results(batch, population, state).write_parquet(folder / "results.part")
         (folder / "results.part").replace(folder / "results.parquet")
 
 
-def _decided(plan: Any, batch: Batch, population: Population, state: State, look: int) -> State:
-    """The state after a rung."""
+def _decide(plan: Any, batch: Batch, population: Population, look: int) -> None:
+    """A rung: the population goes on with what the strategy makes of it."""
+    state = population.state()
     of_look = np.asarray(state.curves)[:, look - 1, SHOWN.index(batch.objective)]
     scores = OBJECTIVES[batch.objective] * of_look
     bad = ~np.isfinite(scores)
@@ -176,7 +178,7 @@ def _decided(plan: Any, batch: Batch, population: Population, state: State, look
         moved = np.flatnonzero(decision.source != np.arange(len(places)))
         for which in set(population.failed) & set(moved.tolist()):
             del population.failed[which]
-    return changed(state, *decision)
+    population.load(changed(state, *decision))
 
 
 def _means(state: State, look: int) -> dict[str, float]:

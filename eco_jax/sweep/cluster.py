@@ -165,7 +165,9 @@ class Launcher:
                     died[folder] = died.get(folder, 0) + 1
                     missed[folder] = 0
                     if died[folder] > self.slurm.retries:
-                        raise UserError(f"{folder}: its job ended {died[folder]} times without a result; see {self.logs}")
+                        raise UserError(
+                            f"{folder}: its job ended {died[folder]} times without a result; see {self.logs}"
+                        )
                     self.say(f"{folder.name}: job {job_of(folder)} is gone without a result: submitted again")
                     gone.append(folder)
             self._submit(gone)

@@ -2,7 +2,7 @@
 
 A member is a configuration with a seed. All members advance together from look to look (`TrainConfig.chunk` updates);
 between two looks some may end early or go on from another one's parameters (`sweep.strategies`). A program holds as
-many members as memory allows; what is more goes through it in slices.
+many members as memory allows (on a CPU one, see `train.program`); what is more goes through it in parts.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,14 +17,14 @@ import numpy as np
 from eco_jax.run.settings import RunConfig
 from eco_jax.train.fit import chunk_length, not_finite, stack, stack_params
 from eco_jax.train.loop import Learner, TrainState
-from eco_jax.train.program import Program, begin, compile_program
+from eco_jax.train.program import Part, Program, begin, compile_program, join, pick, put, split, take, together
 
 SHOWN = ("reward", "energy", "latency", "qoe")
 """Metrics that are kept of every member and look."""
 MEMORY_SHARE = 0.7
 """Of the device's memory, what a program may take by XLA's own count: it does not count everything."""
 CALL = {"cpu": 6e5, "gpu": 3e7, "tpu": 3e7}
-"""User-slots (members x updates x environments x slots x users) in one call: about 2 s. Signals are heard between two."""
+"""User-slots (members x updates x environments x slots x users) in a call: about 2 s; signals are heard after it."""
 
 
 class State(NamedTuple):
@@ -75,7 +75,7 @@ def static_key(config: RunConfig) -> Any:
 
 
 class Population:
-    """The members of a group: compiled for as many as fit, advanced look by look."""
+    """The members of a group, advanced look by look."""
 
     def __init__(
         self,
@@ -95,12 +95,10 @@ class Population:
         self.group, self.warn, self.said = group, warn, said
         self.members = len(group.seeds)
         self.params, self.axes = stack_params(group.worlds, group.vary)
-        # A CPU trains members one after the other anyway: slices cost nothing there, and signals are heard sooner.
-        self.most = self.members
-        if jax.default_backend() == "cpu":
-            self.most = max(1, min(self.members, int(group.call_share)))
+        self.most = together(self.members)
         self.programs: dict[Any, Program] = {} if programs is None else programs
         self.failed: dict[int, str] = {}
+        """member -> update and terms that were not finite"""
 
     def begin(self) -> State:
         """The state before the first update."""
@@ -108,75 +106,71 @@ class Population:
         state = begin(self.group.learner, self.axes, keys, self.params)
         looks = (self.members, self.group.looks, len(SHOWN))
         return State(
-            state.params,
-            tuple(state[1:]),
-            stack([h.arrays() for h in self.group.hyper]),
-            jnp.ones(self.members, bool),
+            state.params, tuple(state[1:]), stack([h.arrays() for h in self.group.hyper]), jnp.ones(self.members, bool),
             jnp.full(looks, jnp.nan, jnp.float32),
-        )
+        )  # fmt: skip
 
     def like(self) -> State:
         """Shapes and types of a state."""
         return jax.eval_shape(self.begin)
 
-    def advance(self, state: State, look: int, check: Callable[[], None] = lambda: None) -> State:
-        """Every living member through look number `look`.
+    def load(self, state: State) -> None:
+        """Go on from here."""
+        self.home = state
+        self.parts: list[Part] = []
+        self.order = np.flatnonzero(np.asarray(state.alive))
+
+    def state(self) -> State:
+        """After the last whole look."""
+        if not self.parts:
+            return self.home
+        trained, known = join(self.parts, len(self.order)), _trained(self.home)
+        if len(self.order) < self.members:
+            trained = put(known, self.order, trained)
+        return self.home._replace(params=trained.params, rest=tuple(trained[1:]))
+
+    def advance(self, look: int, check: Callable[[], None] = lambda: None) -> None:
+        """Every living member through a look; if it does not come to its end, nothing has changed.
 
         Args:
-            state: after the look before.
             look: its number, from 0.
             check: called between two calls of the device; may raise.
         """
-        left = np.flatnonzero(np.asarray(state.alive))
-        while len(left):
-            program = self._fitting(state, len(left))
-            ids, rest = left[: program.members], left[program.members :]
+        while True:
+            program = self._fitting(len(self.order))
+            if not self.parts or len(self.parts[0].state.key) != program.size:
+                self.parts = self._split(program.size)
+            parts, collected = self.parts, []
             try:
-                state = self._through(program, state, ids, look, check)
+                for start in range(look * self.group.look, (look + 1) * self.group.look, program.length):
+                    parts, metrics = program.advance(parts, start, check)
+                    collected.append(metrics)
             except jax.errors.JaxRuntimeError as error:
-                if "RESOURCE_EXHAUSTED" not in str(error) or program.members == 1:
-                    raise
-                self._at_most(program.members // 2, f"out of memory with {program.members} members in one program")
+                self._shrink(program.size, error)
                 continue
-            left = rest
-        return state
-
-    def _through(
-        self, program: Program, state: State, ids: np.ndarray, look: int, check: Callable[[], None]
-    ) -> State:
-        """Some members through a look; a program that is not full repeats the first, and forgets what that did."""
-        picked = jnp.asarray(np.concatenate([ids, np.full(program.members - len(ids), ids[0])]))
-        part, hyper, params = self._pick(state, self.params, picked)
-        collected = []
-        for start in range(look * self.group.look, (look + 1) * self.group.look, program.length):
-            part, metrics = program.run(part, hyper, params, start)
-            collected.append({name: np.asarray(value) for name, value in metrics.items()})
-            check()
-        metrics = {name: np.concatenate([c[name] for c in collected])[:, : len(ids)] for name in collected[0]}
+            break
+        self.parts = parts
+        count = len(self.order)
+        metrics = {name: np.concatenate([c[name] for c in collected])[:, :count] for name in collected[0]}
         for which, cause in not_finite(metrics, look * self.group.look).items():
-            self.failed.setdefault(int(ids[which]), cause)
-        row = np.stack([metrics[n].mean(0) if n in metrics else np.full(len(ids), np.nan) for n in SHOWN], -1)
+            self.failed.setdefault(int(self.order[which]), cause)
+        curves = np.array(self.home.curves)
+        for i, name in enumerate(SHOWN):
+            if name in metrics:
+                curves[self.order, look, i] = metrics[name].mean(0)
+        self.home = self.home._replace(curves=curves)
 
-        def put(whole: Any, piece: Any) -> Any:
-            return piece if len(ids) == self.members else whole.at[jnp.asarray(ids)].set(piece[: len(ids)])
+    def _split(self, size: int) -> list[Part]:
+        """The living, in parts for a program."""
+        self.home, self.parts = self.state(), []
+        whole = Part(_trained(self.home), self.home.hyper, self.params)
+        if len(self.order) < self.members:
+            state, hyper = take((whole.state, whole.hyper), self.order)
+            whole = Part(state, hyper, pick(self.params, self.axes, self.order))
+        return split(whole, self.axes, size)
 
-        params, rest = jax.tree.map(put, (state.params, state.rest), (part.params, tuple(part[1:])))
-        return state._replace(params=params, rest=rest, curves=state.curves.at[jnp.asarray(ids), look].set(row))
-
-    def _pick(self, state: State, params: Any, picked: Any) -> tuple[TrainState, dict[str, Any], Any]:
-        """What a program takes of these members."""
-
-        def take(leaf: Any) -> Any:
-            return leaf[picked]
-
-        worlds = jax.tree.map(
-            lambda axis, leaf: leaf if axis is None else take(leaf), self.axes, params, is_leaf=lambda axis: axis is None
-        )
-        own = jax.tree.map(take, (state.params, *state.rest))
-        return TrainState(*own), jax.tree.map(take, state.hyper), worlds
-
-    def _fitting(self, state: State, wanted: int) -> Program:
-        """A program for as many of the wanted members as fit, in slices of one size."""
+    def _fitting(self, wanted: int) -> Program:
+        """A program for as many of the wanted members as fit, in parts of one size."""
         while True:
             size = -(-wanted // -(-wanted // self.most))
             alike = (self.group.learner, self.group.vary)
@@ -184,11 +178,14 @@ class Population:
             there = [n for *key, n in self.programs if tuple(key) == alike and size <= n < min(2 * size, self.most + 1)]
             if there:
                 return self.programs[*alike, min(there)]
-            shapes = jax.eval_shape(self._pick, state, self.params, jnp.arange(size))
             length = chunk_length(self.group.look, max(1, int(self.group.call_share / size)))
-            self.said(f"compiling for {size} members")
-            program = compile_program(self.group.learner, self.axes, *shapes, length)
-            self.said(f"compiled for {size} members in {program.compile_s:.1f} s")
+            self.said(f"compiling for {size} of {wanted} members" if size < wanted else f"compiling for {size} members")
+            try:
+                program = compile_program(self.group.learner, self.axes, self._shapes(size), length)
+            except jax.errors.JaxRuntimeError as error:
+                self._shrink(size, error)
+                continue
+            self.said(f"compiled in {program.compile_s:.1f} s")
             limit = MEMORY_SHARE * memory_bytes()
             if program.memory <= limit or size == 1:
                 self.programs[*alike, size] = program
@@ -198,10 +195,27 @@ class Population:
                 f"{size} members take {program.memory / 1e9:.2f} GB of {limit / 1e9:.2f} GB that a program may take",
             )
 
+    def _shapes(self, size: int) -> Part:
+        """What a program of this size takes."""
+        ids = np.zeros(size, int)
+        own = _trained(self.home), self.home.hyper
+        state, hyper = jax.eval_shape(lambda tree: jax.tree.map(lambda leaf: leaf[ids], tree), own)
+        return Part(state, hyper, pick(self.params, self.axes, ids))
+
+    def _shrink(self, size: int, error: Exception) -> None:
+        """After an error of the device: half as many members if it ran out of memory; else the error goes on."""
+        if "RESOURCE_EXHAUSTED" not in str(error) or size == 1:
+            raise error
+        self._at_most(size // 2, f"out of memory with {size} members in one program")
+
     def _at_most(self, members: int, why: str) -> None:
         """Members of one program from here on."""
         self.most = max(1, members)
         self.warn(f"{why}: {self.most} at a time from here on")
+
+
+def _trained(state: State) -> TrainState:
+    return TrainState(state.params, *state.rest)
 
 
 def memory_bytes() -> float:
@@ -220,8 +234,10 @@ def changed(state: State, alive: np.ndarray, source: np.ndarray, hyper: dict[str
 
     The environments and keys stay a member's own.
     """
-    order = jnp.asarray(source)
     optimizer, *others = state.rest
-    params, optimizer = jax.tree.map(lambda leaf: leaf[order], (state.params, optimizer))
+    if (source != np.arange(len(source))).any():
+        params, optimizer = take((state.params, optimizer), source)
+    else:
+        params = state.params
     new = {name: jnp.asarray(value, jnp.float32) for name, value in hyper.items()}
     return State(params, (optimizer, *others), new, jnp.asarray(alive), state.curves)

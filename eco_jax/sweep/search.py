@@ -112,7 +112,9 @@ class Sweep:
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         try:
             opened: Any = (
-                storage if "://" in storage else JournalStorage(JournalFileBackend(storage or str(self.out / "journal.log")))
+                storage
+                if "://" in storage
+                else JournalStorage(JournalFileBackend(storage or str(self.out / "journal.log")))
             )
             study = optuna.create_study(
                 storage=opened,
@@ -135,7 +137,9 @@ class Sweep:
 
         seed = self.plan.seed + asked
         if self.plan.sampler == "tpe":
-            return optuna.samplers.TPESampler(seed=seed, constant_liar=True, multivariate=True, warn_independent_sampling=False)
+            return optuna.samplers.TPESampler(
+                seed=seed, constant_liar=True, multivariate=True, warn_independent_sampling=False
+            )
         if self.plan.sampler == "cmaes":
             return optuna.samplers.CmaEsSampler(seed=seed, popsize=self.plan.at_once, warn_independent_sampling=False)
         return optuna.samplers.RandomSampler(seed=seed)
@@ -156,7 +160,9 @@ class Sweep:
         path = self.out / "refused.json"
         return {int(n): row for n, row in json.loads(path.read_text()).items()} if path.exists() else {}
 
-    def run(self, launch: Callable[[Sequence[Path]], None], told: Callable[["Sweep"], None] = lambda sweep: None) -> None:
+    def run(
+        self, launch: Callable[[Sequence[Path]], None], told: Callable[["Sweep"], None] = lambda sweep: None
+    ) -> None:
         """Until all trials are done: what is unfinished first, then generation by generation.
 
         Args:
@@ -203,7 +209,10 @@ class Sweep:
                 config.make()
                 good.append((config, row))
             except UserError as error:
-                refused[row["trial"]] = {"values": row["values"], "cause": str(error).removeprefix(f"{self.space.where}: ")}
+                refused[row["trial"]] = {
+                    "values": row["values"],
+                    "cause": str(error).removeprefix(f"{self.space.where}: "),
+                }
         first = len(self.batches)
         for i, rows in enumerate(packed(good, max(1, self.plan.batch // self.plan.seeds))):
             batch = Batch(
@@ -222,7 +231,9 @@ class Sweep:
             return [None] * count
         done = len(self.asked)
         every = list(self.space.grid())
-        return [{name: _coded(self.space.axes[name], v) for name, v in row.items()} for row in every[done : done + count]]
+        return [
+            {name: _coded(self.space.axes[name], v) for name, v in row.items()} for row in every[done : done + count]
+        ]
 
     def _tell(self) -> None:
         """The sampler hears of every finished trial, once."""
@@ -327,9 +338,7 @@ def _coded(axis: Any, value: Any) -> Any:
 
 def _ranges(space: Space) -> dict[str, tuple[float, float]]:
     """What `pbt` may make of each hyperparameter."""
-    return {
-        name.removeprefix("hyper."): (min(axis.ends), max(axis.ends)) for name, axis in space.axes.items()
-    }
+    return {name.removeprefix("hyper."): (min(axis.ends), max(axis.ends)) for name, axis in space.axes.items()}
 
 
 def _check_strategy(space: Space, plan: Plan) -> None:

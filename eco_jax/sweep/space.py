@@ -117,7 +117,7 @@ def from_toml(path: Path) -> Space:
         for value in axis.ends:
             space.configure({name: value}).make()
     for name, axis in axes.items():
-        if isinstance(axis, Range) and isinstance(known[name], int):
+        if isinstance(axis, Range) and name.startswith(("env.", "train.")) and isinstance(known[name], int):
             axes[name] = Range(axis.low, axis.high, axis.log, whole=True)
     return space
 

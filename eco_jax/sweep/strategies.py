@@ -104,7 +104,9 @@ class Exploit:
             source[losers] = winners
             for name, (low, high) in self.ranges.items():
                 moved = hyper[name][winners] * rng.choice(self.factors, count)
-                drawn = np.exp(rng.uniform(np.log(low), np.log(high), count)) if low > 0 else rng.uniform(low, high, count)
+                drawn = (
+                    np.exp(rng.uniform(np.log(low), np.log(high), count)) if low > 0 else rng.uniform(low, high, count)
+                )
                 hyper[name][losers] = np.clip(np.where(rng.random(count) < self.anew, drawn, moved), low, high)
         return Decision(now.alive, source, hyper)
 

@@ -69,7 +69,7 @@ class Checkpoints:
             OSError: the one before could not be written.
         """
         self.wait()
-        data = {"params": jax.tree.map(_copy, state.params), "rest": _rest(state)}
+        data = {"params": jax.tree.map(_on_host, state.params), "rest": _rest(state)}
         self.pending = self.writer.submit(self._write, update, data, score, note)
 
     def wait(self) -> None:
@@ -219,16 +219,16 @@ def _digests(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): _sha256(path.read_bytes()) for path in sorted(files)}
 
 
-def _copy(leaf: Any) -> np.ndarray:
-    """On the host and of its own: the next chunk is computed in the place of the state."""
+def _on_host(leaf: Any) -> np.ndarray:
+    """On the host."""
     if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         leaf = jax.random.key_data(leaf)
-    return np.array(leaf)
+    return np.asarray(leaf)
 
 
 def _rest(state: Any) -> dict[str, np.ndarray]:
     """Everything but the parameters, as a flat dict of its leaves: Orbax needs no word of our types."""
-    return {f"{i:03d}": _copy(leaf) for i, leaf in enumerate(jax.tree.leaves(tuple(state[1:])))}
+    return {f"{i:03d}": _on_host(leaf) for i, leaf in enumerate(jax.tree.leaves(tuple(state[1:])))}
 
 
 def _as(stored: Any, like: Any, step: Path) -> Any:

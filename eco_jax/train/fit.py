@@ -4,6 +4,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -15,7 +16,7 @@ from jaxtyping import PRNGKeyArray
 from eco_jax.errors import UserError
 from eco_jax.train.config import Hyper
 from eco_jax.train.loop import Learner, TrainState
-from eco_jax.train.program import begin, compile_program, place
+from eco_jax.train.program import Part, begin, compile_program, join, place, split, together
 
 
 class NotFiniteError(RuntimeError):
@@ -41,8 +42,13 @@ class Chunk:
     """since the end of compilation"""
     total: int
     """updates in the whole run"""
-    state: TrainState
-    """after it, of all members; the next chunk is computed in its place: copy what is to stay"""
+    whole: Callable[[], TrainState]
+    """gives the state after it"""
+
+    @property
+    def state(self) -> TrainState:
+        """After it, of all members."""
+        return self.whole()
 
     @property
     def done(self) -> int:
@@ -138,7 +144,9 @@ def fit(
         state = place(state, mesh)
     if first % length and first < total:
         raise UserError(f"{first} updates done: not a multiple of {length}, the updates between two looks")
-    program = compile_program(learner, axes, state, traced, env_params, length, mesh)
+    members = len(hyper)
+    parts = split(Part(state, traced, env_params), axes, together(members, mesh))
+    program = compile_program(learner, axes, parts[0], length, mesh)
     compile_s = time.perf_counter() - started
     if on_compiled is not None:
         on_compiled(compile_s)
@@ -147,20 +155,19 @@ def fit(
     failed: dict[int, str] = {}
     began = time.perf_counter()
     for start in range(first, total, length):
-        state, out = program.run(state, traced, env_params, start)
-        metrics = {name: np.asarray(value) for name, value in out.items()}
+        parts, metrics = program.advance(parts, start)
         history.append(metrics)
         for which, cause in not_finite(metrics, start).items():
             if failed.setdefault(which, cause) is cause:
                 on_failed(which, cause)
-        if len(failed) == len(hyper):
+        if len(failed) == members:
             which, cause = min(failed.items())
-            raise NotFiniteError(f"member {which}, {cause}; the parameters before it are kept", state)
+            raise NotFiniteError(f"member {which}, {cause}; the parameters before it are kept", join(parts, members))
         if on_chunk is not None:
-            on_chunk(Chunk(start, metrics, time.perf_counter() - began, total, state))
+            on_chunk(Chunk(start, metrics, time.perf_counter() - began, total, partial(join, parts, members)))
     wall_s = time.perf_counter() - began
     metrics = {name: np.concatenate([h[name] for h in history]) for name in history[0]} if history else {}
-    return Fit(state, metrics, compile_s, wall_s, failed)
+    return Fit(join(parts, members), metrics, compile_s, wall_s, failed)
 
 
 def not_finite(metrics: dict[str, np.ndarray], start: int) -> dict[int, str]:

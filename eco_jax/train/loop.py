@@ -223,7 +223,6 @@ class Learner:
     def chunk(
         self,
         length: int,
-        beside: int,
         axes: Any,
         state: TrainState,
         hyper: dict[str, Array],
@@ -235,7 +234,6 @@ class Learner:
 
         Args:
             length: updates (static).
-            beside: members computed side by side, the others in turn (static; divides their number).
             axes: pytree of 0 (a member's own) and None (shared by all) over `env_params` (static).
             state: of all members.
             hyper: of all members.
@@ -244,28 +242,8 @@ class Learner:
             total: updates in the whole run.
         """
         update = jax.vmap(self.update, in_axes=(0, 0, axes, None, None))
-
-        def pick(axis: int | None, own: Any, shared: Any) -> Any:
-            return shared if axis is None else own
-
-        def some(part: tuple[TrainState, dict[str, Array], Any]) -> tuple[TrainState, dict[str, Array]]:
-            state, hyper, own = part
-            params = jax.tree.map(pick, axes, own, env_params, is_leaf=lambda axis: axis is None)
-            return lax.scan(
-                lambda state, index: update(state, hyper, params, index, total), state, start + jnp.arange(length)
-            )
-
-        members = len(state.key)
-        own = jax.tree.map(
-            lambda axis, leaf: pick(axis, leaf, None), axes, env_params, is_leaf=lambda axis: axis is None
-        )
-        if beside == members:
-            return some((state, hyper, own))
-        parts = jax.tree.map(lambda leaf: leaf.reshape(-1, beside, *leaf.shape[1:]), (state, hyper, own))
-        state, metrics = lax.map(some, parts)
-        return (
-            jax.tree.map(lambda leaf: leaf.reshape(members, *leaf.shape[2:]), state),
-            jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1).reshape(length, members), metrics),
+        return lax.scan(
+            lambda state, index: update(state, hyper, env_params, index, total), state, start + jnp.arange(length)
         )
 
     def policy(self, params: Params, greedy: bool | Array = True) -> Policy:

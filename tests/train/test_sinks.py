@@ -16,7 +16,7 @@ LABELS = [{"seed": 4}, {"seed": 5}]
 
 def chunk(start, length=2):
     values = np.arange(start, start + length)[:, None] + np.array([0.0, 0.5])
-    return Chunk(start, {"reward": values, "finite": np.ones_like(values)}, 1.0, 6, NO_STATE)
+    return Chunk(start, {"reward": values, "finite": np.ones_like(values)}, 1.0, 6, lambda: NO_STATE)
 
 
 def write(path, starts, start=0):
