@@ -220,10 +220,10 @@ def _digests(folder: Path) -> dict[str, str]:
 
 
 def _on_host(leaf: Any) -> np.ndarray:
-    """On the host."""
+    """On the host and of its own: what is saved is what was there at the call."""
     if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         leaf = jax.random.key_data(leaf)
-    return np.asarray(leaf)
+    return np.array(leaf)
 
 
 def _rest(state: Any) -> dict[str, np.ndarray]:
