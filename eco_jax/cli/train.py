@@ -10,7 +10,7 @@ import tyro
 
 from eco_jax.cli.main import parse
 from eco_jax.errors import UserError
-from eco_jax.run import settings, setup
+from eco_jax.run import processes, settings, setup
 from eco_jax.run.folder import Saving, run
 from eco_jax.run.settings import RunConfig
 from eco_jax.train.interrupt import Interrupted, interruptible
@@ -41,6 +41,10 @@ class Arguments:
     """Updates between two checkpoints, - (at least 0; 0: by seconds alone)."""
     keep: int = 2
     """Newest checkpoints to keep, beside the best, - (at least 1)."""
+    devices: int = 1
+    """Devices that share the environments of a run, - (at least 1; 0: all there are)."""
+    distributed: bool = False
+    """Several processes train one run (`srun eco-jax train --distributed ...`), on all their devices."""
     run: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=RunConfig)
     """Settings of the run."""
 
@@ -78,10 +82,13 @@ def main(argv: Sequence[str]) -> int:
     if a.resume and a.force:
         raise UserError("--resume and --force: give one of them, not both")
     setup.configure()
+    if a.distributed:
+        processes.join_in()
+    devices = 0 if a.distributed else a.devices
     saving = Saving(a.save_s, a.save_updates, a.keep)
     try:
         interruptible(
-            lambda stop: run(a.run, a.out, range(a.seed, a.seed + a.seeds), a.force, a.resume, saving, stop),
+            lambda stop: run(a.run, a.out, range(a.seed, a.seed + a.seeds), a.force, a.resume, saving, stop, devices),
             lambda name: print(f"eco-jax train: {name}: saving, then ending", file=sys.stderr, flush=True),
         )
     except Interrupted as signal:

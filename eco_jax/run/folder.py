@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from eco_jax.errors import UserError
-from eco_jax.run import settings, setup
+from eco_jax.run import processes, settings, setup
 from eco_jax.run.settings import RunConfig
 from eco_jax.train.interrupt import Stop
 
@@ -79,7 +79,10 @@ def check_same(config: RunConfig, seeds: Sequence[int], path: Path) -> None:
 
 
 class Keeper:
-    """What is done with each chunk of a run: its metrics written, the state kept when it is time."""
+    """What is done with each chunk of a run: its metrics written, the state kept when it is time.
+
+    Of several processes the first one writes, and all end together.
+    """
 
     def __init__(
         self, out: Path, seeds: Sequence[int], saving: Saving, stop: Stop, opened: contextlib.ExitStack
@@ -89,7 +92,10 @@ class Keeper:
 
         self.out, self.saving, self.stop, self.opened = out, saving, stop, opened
         self.labels = [{"seed": seed} for seed in seeds]
-        self.checkpoints = opened.enter_context(Checkpoints(out / "checkpoint", saving.keep))
+        self.writes = processes.first()
+        self.checkpoints: Any = None
+        if self.writes:
+            self.checkpoints = opened.enter_context(Checkpoints(out / "checkpoint", saving.keep))
         self.saved_s, self.saved_update = time.monotonic(), 0
         self.sink: Any = None
 
@@ -99,11 +105,13 @@ class Keeper:
         from eco_jax.train.sinks import MetricsFile
 
         found = restore(self.out / "checkpoint", like, setup.warn)
+        processes.wait("restored")  # before the first one writes anew
         self.saved_update = found[0] if found else 0
-        if self.saved_update:
-            print(f"{self.out}: going on after update {self.saved_update}", file=sys.stderr)
-        self.sink = MetricsFile(self.out / "metrics.jsonl", self.labels, self.saved_update)
-        self.opened.callback(self.sink.close)
+        if self.writes:
+            if self.saved_update:
+                print(f"{self.out}: going on after update {self.saved_update}", file=sys.stderr)
+            self.sink = MetricsFile(self.out / "metrics.jsonl", self.labels, self.saved_update)
+            self.opened.callback(self.sink.close)
         return found
 
     def chunk(self, chunk: Any) -> None:
@@ -112,11 +120,16 @@ class Keeper:
         Raises:
             Interrupted: a signal asked to end; the state is kept first.
         """
-        self.sink.chunk(chunk)
+        if self.writes:
+            self.sink.chunk(chunk)
         by_updates = 0 < self.saving.every_updates <= chunk.done - self.saved_update
         by_time = time.monotonic() - self.saved_s >= self.saving.every_s
-        if by_updates or by_time or self.stop.number or chunk.done == chunk.total:
-            self.checkpoints.save(chunk.done, chunk.state, float(np.nanmean(chunk.metrics["reward"])))
+        numbers = processes.told([self.stop.number, by_updates or by_time or chunk.done == chunk.total])
+        self.stop.number = int(numbers[:, 0].max())
+        if numbers[0, 1] or self.stop.number:
+            state = processes.gathered(chunk.state)
+            if self.writes:
+                self.checkpoints.save(chunk.done, state, float(np.nanmean(chunk.metrics["reward"])))
             self.saved_s, self.saved_update = time.monotonic(), chunk.done
         self.stop.check()
 
@@ -129,6 +142,7 @@ def run(
     resume: bool = False,
     saving: Saving = Saving(),
     stop: Stop | None = None,
+    devices: int = 1,
 ) -> dict[str, Any]:
     """Train one agent a seed, side by side, and write the run's folder. Returns the summary.
 
@@ -140,6 +154,7 @@ def run(
         resume: go on with the run that is there, if one is.
         saving: when to keep checkpoints.
         stop: asked after each chunk whether to end.
+        devices: share the environments, each as many; 0 for all there are, of all processes.
 
     Raises:
         Interrupted: `stop` said so; what was learnt is kept.
@@ -149,44 +164,60 @@ def run(
     from eco_jax.train.checkpoint import Checkpoints
     from eco_jax.train.fit import NotFiniteError, fit
     from eco_jax.train.loop import Learner
+    from eco_jax.train.program import mesh_of
     from eco_jax.train.sinks import Progress
 
     started = time.perf_counter()
     env, params = config.make()
     learner = Learner(env, config.train)
+    there = jax.devices()
+    if not 0 <= devices <= len(there):
+        raise UserError(f"--devices {devices}: must lie in [0, {len(there)}], the devices that there are")
+    mesh = mesh_of(there[: devices or len(there)], config.train.envs)
     with contextlib.ExitStack() as opened:
-        opened.enter_context(locked(out))
-        if resume and (out / "config.toml").exists():
+        if processes.first():
+            opened.enter_context(locked(out))
+        going_on = resume and (out / "config.toml").exists()
+        processes.wait("looked")
+        if going_on:
             check_same(config, seeds, out / "config.toml")
             if (out / "summary.json").exists():
                 print(f"{out}: finished already")
                 return told(json.loads((out / "summary.json").read_text()))
-        else:
+        elif processes.first():
             prepare_folder(out, force)
             about = {"seed": seeds[0], "seeds": len(seeds), "device": setup.device(), "versions": setup.versions()}
             write_whole(out / "config.toml", settings.to_toml(config, about))
         steps = config.train.envs * config.train.rollout * len(seeds)
         title = f"{config.knowledge} x {len(seeds)}" if len(seeds) > 1 else config.knowledge
-        progress = opened.enter_context(Progress(steps, title))
+        progress = opened.enter_context(Progress(steps, title)) if processes.first() else None
+        processes.wait("begun")
         keeper = Keeper(out, seeds, saving, stop or Stop(), opened)
 
         def on_chunk(chunk: Any) -> None:
-            progress.chunk(chunk)
+            if progress:
+                progress.chunk(chunk)
             keeper.chunk(chunk)
 
         try:
             fitted = fit(
                 learner, params, [config.hyper] * len(seeds), [jax.random.key(seed) for seed in seeds],
-                resume=keeper.begin, on_compiled=progress.compiled, on_chunk=on_chunk,
+                mesh=mesh, resume=keeper.begin, on_compiled=progress.compiled if progress else None, on_chunk=on_chunk,
                 on_failed=lambda which, cause: setup.warn(f"seed {seeds[which]}, {cause}; the others train on"),
             )  # fmt: skip
         except NotFiniteError as error:
-            with Checkpoints(out / "last-finite", 1) as last:  # not to go on from: it would meet the same number again
-                last.save(0, error.state)
-            print(f"eco-jax train: stopped: {error}", file=sys.stderr)
+            state = processes.gathered(error.state)
+            if processes.first():
+                with Checkpoints(out / "last-finite", 1) as last:  # not to go on from: it would meet the same again
+                    last.save(0, state)
+                print(f"eco-jax train: stopped: {error}", file=sys.stderr)
             raise SystemExit(3) from None
+    if not processes.first():
+        processes.wait("written")
+        return {}
     summary = summarise(out, config, seeds, fitted) | {"wall_s": round(time.perf_counter() - started, 3)}
     write_whole(out / "summary.json", json.dumps(summary, indent=2) + "\n")
+    processes.wait("written")
     shown = ", ".join(f"{name} {summary[name]:.3f}" for name in MEANS)
     print(f"{out}: {summary['env_steps']:,} environment steps in {fitted.wall_s:.1f} s; last tenth: {shown}")
     return told(summary)

@@ -91,13 +91,11 @@ class Checkpoints:
             raise OSError(0, reason, str(self.folder)) from error
 
     def _write(self, update: int, data: Any, score: float, about: Any) -> None:
-        import orbax.checkpoint as ocp
-
         part, whole = self.folder / f"{update}.part", self.folder / str(update)
         if whole.exists():  # a step that was found broken, or this very one
             shutil.rmtree(whole)
         part.mkdir()
-        with ocp.StandardCheckpointer() as writer:
+        with _orbax() as writer:
             writer.save((part / "state").absolute(), data)
         note = {
             "update": update,
@@ -184,20 +182,29 @@ def restore_params(folder: Path, warn: Warn) -> tuple[int, Any]:
 
 
 def _newest(folder: Path, warn: Warn) -> tuple[int, dict[str, Any]] | None:
-    import orbax.checkpoint as ocp
-
     faults = []
     for update in reversed(steps(folder)):
         step = folder / str(update)
         wrong = fault(step)
         if wrong is None:
-            with ocp.StandardCheckpointer() as reader:
+            with _orbax() as reader:
                 return update, reader.restore((step / "state").absolute())
         faults.append(wrong)
         warn(f"{wrong}; going back to the checkpoint before")
     if faults:
         raise UserError(f"{faults[0]}; no intact checkpoint is left in {folder}")
     return None
+
+
+def _orbax() -> Any:
+    """Orbax for this process alone: the others have other things to do."""
+    import orbax.checkpoint as ocp
+
+    mine = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(
+        primary_host=mine, active_processes={mine}, barrier_sync_key_prefix=f"process{mine}"
+    )
+    return ocp.StandardCheckpointer(multiprocessing_options=alone)
 
 
 def _manifest(step: Path) -> dict[str, Any]:

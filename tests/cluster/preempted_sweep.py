@@ -1,4 +1,4 @@
-"""A sweep of eight jobs, of which one is preempted and one killed. Run in `with_slurm.sh`; prints what happened as JSON."""
+"""A sweep of eight jobs: one is preempted, one killed. Run in `with_slurm.sh`; the last line says what happened."""
 
 import json
 import os
@@ -13,7 +13,7 @@ SPACE = """
 [base]
 preset = "tiny"
 [base.train]
-updates = 4000
+updates = 2000
 envs = 4
 rollout = 6
 hidden = 8
@@ -50,7 +50,11 @@ def worker(number):
             command = (process / "cmdline").read_bytes()
         except OSError:
             continue
-        if f"SLURM_JOB_ID={number}".encode() in environment and b"submitit.core._submit" in command and b"srun" not in command:
+        if (
+            f"SLURM_JOB_ID={number}".encode() in environment
+            and b"submitit.core._submit" in command
+            and b"srun" not in command
+        ):
             return int(process.name)
     return None
 
@@ -67,7 +71,11 @@ def until(what, found, seconds=120):
 
 def checkpointed(out):
     """Batches that are at work and have a checkpoint."""
-    return [f.parent.parent for f in out.glob("batches/*/checkpoint/*/manifest.json") if not list(f.parent.parent.parent.glob("results.parquet"))]
+    return [
+        f.parent.parent
+        for f in out.glob("batches/*/checkpoint/*/manifest.json")
+        if not list(f.parent.parent.parent.glob("results.parquet"))
+    ]
 
 
 def main(folder):
@@ -75,16 +83,34 @@ def main(folder):
     (folder / "space.toml").write_text(SPACE)
     (folder / "cluster.toml").write_text(SLURM)
     command = [
-        sys.executable, "-m", "eco_jax", "sweep", str(folder / "space.toml"), "--out", str(out), "--trials", "16", "--batch", "2",
-        "--launcher", "slurm", "--slurm", str(folder / "cluster.toml"), "--save-s", "0.2",
+        sys.executable,
+        "-m",
+        "eco_jax",
+        "sweep",
+        str(folder / "space.toml"),
+        "--out",
+        str(out),
+        "--trials",
+        "16",
+        "--batch",
+        "2",
+        "--launcher",
+        "slurm",
+        "--slurm",
+        str(folder / "cluster.toml"),
+        "--save-s",
+        "0.2",
     ]
     sweep = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     until("a checkpoint", lambda: sweep.poll() is not None or checkpointed(out))
     if sweep.poll() is not None:
         raise SystemExit(sweep.stdout.read())
-    (preempted, number), (killed, other) = until("two jobs", lambda: running() if len(running()) == 2 else None)
+    until("two jobs", lambda: len(running()) == 2)
     subprocess.run(["srun", "--partition=high", "--nodes=1", "--cpus-per-task=2", "sleep", "1"], check=True)
-    waiting = until("the requeued job", lambda: re.findall(r"(\S+) PD BeginTime", ask("squeue", "--noheader", "--array", "--format=%i %t %r")))
+    waiting = until(
+        "the requeued job",
+        lambda: re.findall(r"(\S+) PD BeginTime", ask("squeue", "--noheader", "--array", "--format=%i %t %r")),
+    )
     preempted = waiting[0]
     ask("scontrol", "update", f"JobId={preempted}", "StartTime=now")  # a requeued job waits for two minutes otherwise
     job, number = next((j, n) for j, n in until("a job", running) if j != preempted)
