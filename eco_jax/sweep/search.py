@@ -137,9 +137,7 @@ class Sweep:
 
         seed = self.plan.seed + asked
         if self.plan.sampler == "tpe":
-            return optuna.samplers.TPESampler(
-                seed=seed, constant_liar=True, multivariate=True, warn_independent_sampling=False
-            )
+            return optuna.samplers.TPESampler(seed=seed, constant_liar=True, multivariate=True)
         if self.plan.sampler == "cmaes":
             return optuna.samplers.CmaEsSampler(seed=seed, popsize=self.plan.at_once, warn_independent_sampling=False)
         return optuna.samplers.RandomSampler(seed=seed)
@@ -205,9 +203,7 @@ class Sweep:
         good, refused = [], self.refused
         for row in asked:
             try:
-                config = self.space.configure(row["values"])
-                config.make()
-                good.append((config, row))
+                good.append((self.space.make(row["values"]), row))
             except UserError as error:
                 refused[row["trial"]] = {
                     "values": row["values"],
@@ -241,7 +237,7 @@ class Sweep:
 
         open_ = {t.number: t for t in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))}
         for number in self.refused:
-            if number in open_:
+            if open_.pop(number, None):
                 self.study.tell(number, state=TrialState.FAIL)
         for row in summary(results(self)).iter_rows(named=True):
             if row["trial"] not in open_:

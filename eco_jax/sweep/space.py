@@ -70,6 +70,19 @@ class Space:
             (nested.setdefault(section, {}) if section else nested)[field] = value
         return settings.from_mapping(nested, self.where)
 
+    def make(self, values: Values) -> RunConfig:
+        """As `configure`, once it is sure that there is such a world.
+
+        Raises:
+            UserError: it says where.
+        """
+        config = self.configure(values)
+        try:
+            config.make()
+        except UserError as error:
+            raise UserError(f"{self.where}: {error}") from None
+        return config
+
     def grid(self) -> Iterator[Values]:
         """Every combination, the last axis fastest.
 
@@ -115,7 +128,7 @@ def from_toml(path: Path) -> Space:
         if name not in known:
             raise UserError(f"{path}: {name}: unknown setting{similar(name, known)}")
         for value in axis.ends:
-            space.configure({name: value}).make()
+            space.make({name: value})
     for name, axis in axes.items():
         if isinstance(axis, Range) and name.startswith(("env.", "train.")) and isinstance(known[name], int):
             axes[name] = Range(axis.low, axis.high, axis.log, whole=True)

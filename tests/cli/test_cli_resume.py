@@ -51,19 +51,32 @@ def same(one, two):
     assert (one / "metrics.jsonl").read_bytes() == (two / "metrics.jsonl").read_bytes()
 
 
+def played(out):
+    """What an evaluation writes."""
+    path = out.with_name(f"{out.name}.json")
+    flags = ["--checkpoint", str(out), "--episodes", "8", "--no-rules", "--json", str(path)]
+    assert main(["evaluate", *flags]) == 0
+    return path.read_bytes()
+
+
 def test_killed_at_random_moments(whole, tmp_path):
     reference, seconds = whole
-    out, draw, kills = tmp_path / "run", random.Random(7), 0
+    out, draw, kills = tmp_path / "run0", random.Random(7), 0
+    expected = played(reference)
     while kills < KILLS:
         process = start(out, "--resume")
         try:
             process.wait(draw.uniform(0.2, 1.0) * seconds)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
+            kills += 1
         process.communicate()
-        kills += 1
+        if (out / "summary.json").exists():  # it came to its end between two kills: another one
+            same(out, reference)
+            out = tmp_path / f"run{kills}"
     finish(start(out, "--resume"))
     same(out, reference)
+    assert played(out) == expected
 
 
 def test_a_broken_checkpoint_costs_a_few_updates(whole, tmp_path):

@@ -13,7 +13,7 @@ SPACE = """
 [base]
 preset = "tiny"
 [base.train]
-updates = 2000
+updates = 1500
 envs = 4
 rollout = 6
 hidden = 8

@@ -1,0 +1,101 @@
+"""A real SLURM of two nodes on this machine: sweeps as jobs, and one run in two processes."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from eco_jax.errors import UserError
+from eco_jax.sweep.cluster import Slurm, from_toml
+
+HERE = Path(__file__).parent
+needs_slurm = pytest.mark.skipif(
+    os.geteuid() != 0 or not all(map(shutil.which, ("slurmctld", "slurmd", "munged", "unshare", "ip"))),
+    reason="needs root, slurm-wlm, munge and iproute2",
+)
+
+
+def under_slurm(folder, *command):
+    """What a command says, run beside a SLURM of its own."""
+    done = subprocess.run(
+        ["timeout", "-k", "5", "500", str(HERE / "with_slurm.sh"), str(folder), *command],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@needs_slurm
+@pytest.mark.slow
+def test_a_sweep_of_eight_jobs_one_preempted_one_killed(tmp_path):
+    said = json.loads(
+        under_slurm(tmp_path / "slurm", sys.executable, str(HERE / "preempted_sweep.py"), str(tmp_path)).splitlines()[
+            -1
+        ]
+    )
+    assert said["code"] == 0, said["said"]
+    assert said["preempted"] != said["killed"]
+    logs = {path.name: path.read_text() for path in (tmp_path / "sweep" / "slurm").glob("*_log.out")}
+    assert "Requeued job" in logs[f"{said['preempted']}_0_log.out"]
+    assert f"job {said['killed']} is gone without a result: submitted again" in said["said"]
+    assert sum("going on after update" in log for log in logs.values()) >= 1
+    frame = pl.read_parquet(tmp_path / "sweep" / "results.parquet")
+    assert frame["trial"].to_list() == list(range(16))
+
+    command = [sys.executable, "-m", "eco_jax", "sweep", str(tmp_path / "space.toml"), "--trials", "16", "--batch", "2"]
+    subprocess.run([*command, "--out", str(tmp_path / "here")], check=True, capture_output=True)
+    assert frame.equals(pl.read_parquet(tmp_path / "here" / "results.parquet"))  # the same bits, without a cluster
+
+
+@needs_slurm
+@pytest.mark.slow
+def test_one_run_in_two_processes(tmp_path):
+    run = [
+        sys.executable, "-m", "eco_jax", "train", "--preset", "tiny", "--seeds", "2", "--train.envs", "8",
+        "--train.rollout", "6", "--train.hidden", "8", "--train.updates", "12", "--train.chunk", "4",
+        "--save-updates", "4",
+    ]  # fmt: skip
+    under_slurm(tmp_path / "slurm", "srun", "-N2", "-n2", *run, "--distributed", "--out", str(tmp_path / "two"))
+    subprocess.run([*run, "--out", str(tmp_path / "one")], check=True, capture_output=True)
+    one, two = (
+        [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
+        for name in ("one", "two")
+    )
+    assert len(one) == len(two) == 24
+    for a, b in zip(one, two, strict=True):
+        assert a.keys() == b.keys()
+        np.testing.assert_allclose(list(a.values()), list(b.values()), rtol=2e-4, atol=1e-5)
+
+
+def test_settings_of_jobs(tmp_path):
+    path = tmp_path / "cluster.toml"
+    path.write_text('[slurm]\npartition = "gpu"\ngpus = 1\nsetup = ["module load cuda"]\noptions = { account = "x" }')
+    assert from_toml(path) == Slurm("gpu", gpus=1, setup=["module load cuda"], options={"account": "x"})
+    assert from_toml(None) == Slurm()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[slurm]\npartitoin = 'x'", "slurm.partitoin: unknown setting; did you mean partition"),
+        ("[slurm]\nminutes = 0", "slurm.minutes = 0: must be at least 1"),
+        ("[slurm]\nminutes = 'long'", "slurm.minutes = 'long': must be an int"),
+        ("[slurm]\nmemory_gb = -1", "slurm.memory_gb = -1: must be a number above 0"),
+        ("[slurm]\ngpus = -1", "must be at least 0"),
+        ("minutes = 3", r"must hold one table, \[slurm\]"),
+        ("[slurm", "not a TOML file"),
+    ],
+)
+def test_bad_settings_of_jobs(tmp_path, text, said):
+    path = tmp_path / "cluster.toml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=said) as error:
+        from_toml(path)
+    assert "cluster.toml" in str(error.value)

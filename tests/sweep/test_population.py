@@ -1,0 +1,164 @@
+"""Populations: a member is what it is alone, whatever trains beside it and however it is packed."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from eco_jax.env import make
+from eco_jax.sweep import population as module
+from eco_jax.sweep.population import Group, Population, changed
+from eco_jax.train.checkpoint import params_sha256
+from eco_jax.train.config import Hyper, TrainConfig
+from eco_jax.train.fit import fit, member
+from eco_jax.train.loop import Learner
+
+SMALL = TrainConfig(updates=6, envs=4, rollout=6, hidden=8, layers=1, chunk=3)
+LRS = (1e-3, 1e-2, 3e-2, 5e-3, 2e-2)
+ERRORS = (0.1, 0.3, 0.3, 0.03, 1.0)
+PROGRAMS = {}
+"""Compiled once for all tests."""
+
+
+@pytest.fixture(scope="module")
+def group():
+    env, params = make("tiny")
+    worlds = [dataclasses.replace(params, sync_error=params.sync_error.at[...].set(e)) for e in ERRORS]
+    return Group(Learner(env, SMALL), worlds, ("sync_error",), [Hyper(actor_lr=lr) for lr in LRS], list(range(5)))
+
+
+def trained(group, programs=PROGRAMS, **options):
+    population = Population(group, options.pop("warn", pytest.fail), programs=programs)
+    population.load(population.begin())
+    for look in range(group.looks):
+        population.advance(look)
+    return population
+
+
+@pytest.fixture(scope="module")
+def whole(group):
+    return trained(group)
+
+
+def test_a_member_is_to_the_last_bit_what_it_is_alone(group, whole):
+    for which in (0, 3):
+        alone = fit(group.learner, group.worlds[which], [group.hyper[which]], [jax.random.key(group.seeds[which])])
+        assert params_sha256(member(whole.state().params, which)) == params_sha256(member(alone.state.params, 0))
+        reward = alone.metrics["reward"][:, 0].reshape(2, 3).mean(1)
+        np.testing.assert_array_equal(np.asarray(whole.state().curves)[which, :, 0], reward)
+
+
+def test_members_differ(whole):
+    assert len({params_sha256(member(whole.state().params, i)) for i in range(5)}) == 5
+
+
+def test_one_compilation_for_all(whole):
+    assert len(PROGRAMS) == 1
+
+
+def test_side_by_side_in_one_program_as_on_an_accelerator(group, whole, monkeypatch):
+    monkeypatch.setattr(module, "together", lambda members: members)
+    packed = trained(group, {})
+    assert [part.state.key.shape for part in packed.parts] == [(5,)]
+    for one, other in zip(*(jax.tree.leaves(p.state().params) for p in (packed, whole)), strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-4, atol=1e-6)
+
+
+def test_what_does_not_fit_goes_in_parts(group, whole, monkeypatch):
+    programs, warned = {}, []
+    monkeypatch.setattr(module, "together", lambda members: members)
+    monkeypatch.setattr(module, "CALL", {"cpu": 1e9})
+    one = trained(group, programs).programs[group.learner, group.vary, 5].memory
+    monkeypatch.setattr(module, "memory_bytes", lambda: 0.6 * one / module.MEMORY_SHARE)
+    packed = trained(group, {}, warn=warned.append)
+    assert "5 members take" in warned[0]
+    assert "at a time from here on" in warned[0]
+    assert len(packed.parts) > 1
+    assert all(len(part.state.key) <= 3 for part in packed.parts)
+    for a, b in zip(*(jax.tree.leaves(p.state().params) for p in (packed, whole)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-4, atol=1e-6)
+
+
+def test_out_of_memory_at_work_halves_and_changes_nothing_else(group, whole, monkeypatch):
+    monkeypatch.setattr(module, "together", lambda members: members)
+    run, warned = module.Program.run, []
+
+    def tight(self, part, start):
+        if self.size > 2:
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes.")
+        return run(self, part, start)
+
+    monkeypatch.setattr(module.Program, "run", tight)
+    packed = trained(group, {}, warn=warned.append)
+    assert warned == ["out of memory with 5 members in one program: 2 at a time from here on"]
+    for a, b in zip(*(jax.tree.leaves(p.state().params) for p in (packed, whole)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-4, atol=1e-6)
+
+
+def test_other_errors_of_the_device_go_on(group, monkeypatch):
+    def broken(self, part, start):
+        raise jax.errors.JaxRuntimeError("INTERNAL: broken")
+
+    monkeypatch.setattr(module.Program, "run", broken)
+    with pytest.raises(jax.errors.JaxRuntimeError, match="INTERNAL: broken"):
+        trained(group)
+
+
+def test_survivors_are_not_touched_by_those_that_end(group, whole):
+    population = Population(group, pytest.fail, programs=PROGRAMS)
+    population.load(population.begin())
+    population.advance(0)
+    state = population.state()
+    alive = np.array([True, False, True, False, False])
+    population.load(changed(state, alive, np.arange(5), state.hyper))
+    population.advance(1)
+    end, half = population.state(), state.params
+    for which in range(5):
+        same = whole.state().params if alive[which] else half
+        assert params_sha256(member(end.params, which)) == params_sha256(member(same, which))
+    assert np.isfinite(end.curves[alive]).all()
+    assert np.isnan(end.curves[~alive][:, 1]).all()
+
+
+def test_a_copy_goes_on_from_its_source_in_its_own_world(group):
+    population = Population(group, pytest.fail, programs=PROGRAMS)
+    population.load(population.begin())
+    population.advance(0)
+    state = population.state()
+    hyper = {name: np.array(values) for name, values in state.hyper.items()}
+    hyper["actor_lr"][1] = 0.5
+    copied = changed(state, np.ones(5, bool), np.array([0, 4, 2, 3, 4]), hyper)
+    assert params_sha256(member(copied.params, 1)) == params_sha256(member(state.params, 4))
+    for one, other in zip(jax.tree.leaves(copied.rest[0]), jax.tree.leaves(state.rest[0]), strict=True):
+        np.testing.assert_array_equal(one[1], other[4])
+    assert (jax.random.key_data(copied.rest[-1]) == jax.random.key_data(state.rest[-1])).all()
+    assert copied.hyper["actor_lr"][1] == 0.5
+
+
+def test_a_nan_fails_its_member_alone(group, whole):
+    bad = [*group.worlds]
+    bad[1] = dataclasses.replace(bad[1], sync_error=bad[1].sync_error * np.nan)
+    population = trained(dataclasses.replace(group, worlds=bad))
+    assert list(population.failed) == [1]
+    assert "update 0: " in population.failed[1]
+    assert "not finite" in population.failed[1]
+    assert params_sha256(member(population.state().params, 2)) == params_sha256(member(whole.state().params, 2))
+
+
+def test_a_look_that_is_broken_off_changes_nothing(group, whole):
+    population = Population(group, pytest.fail, programs=PROGRAMS)
+    population.load(population.begin())
+    population.advance(0)
+    before = params_sha256(population.state().params)
+    calls = iter(range(100))
+
+    def check():
+        if next(calls) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        population.advance(1, check)
+    assert params_sha256(population.state().params) == before
+    population.advance(1)
+    assert params_sha256(population.state().params) == params_sha256(whole.state().params)

@@ -1,0 +1,306 @@
+"""Sweeps: what is asked, told, refused, gone on with. Batches are made up here; `test_batch` trains them."""
+
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import optuna
+import polars as pl
+import pytest
+
+from eco_jax.errors import UserError
+from eco_jax.run import settings
+from eco_jax.sweep import search
+from eco_jax.sweep.batch import Batch
+from eco_jax.sweep.search import Plan, Sweep, best_config, packed, ranked, results, summary
+from eco_jax.sweep.space import Choice, Range, Space
+
+BASE = {"preset": "tiny", "train": {"rollout": 6}}
+AXES = {"hyper.actor_lr": Range(1e-4, 1e-1, log=True), "knowledge": Choice(("twin", "none"))}
+SPACE = Space(BASE, AXES, "space.toml")
+
+
+def made_up(folder: Path, failed=(), pruned=()):
+    """Results as if the batch were trained: the larger the learning rate the better."""
+    batch = Batch.read(folder)
+    rows = [
+        {
+            "trial": t["trial"], "seed": seed,
+            "status": "failed" if t["trial"] in failed else "pruned" if t["trial"] in pruned else "done",
+            "cause": "update 3: reward not finite" if t["trial"] in failed else None, "updates": 10,
+            "reward": t["values"]["hyper.actor_lr"] + 0.001 * seed, "energy_j": 0.1, "latency_s": 0.1, "qoe": 0.5,
+            "params_sha256": f"{t['trial']}-{seed}", **t["values"],
+        }
+        for t in batch.trials for seed in batch.seeds
+    ]  # fmt: skip
+    pl.DataFrame(rows, schema_overrides={"cause": pl.String}).write_parquet(folder / "results.parquet")
+
+
+def launch(folders):
+    for folder in folders:
+        made_up(folder)
+
+
+FOUR = Plan(4)
+
+
+def sweep(out, plan=FOUR, space=SPACE, storage=None, study=None):
+    out.mkdir(exist_ok=True)
+    return Sweep(out, space, plan, storage, study)
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe", "cmaes"])
+def test_every_trial_once_asked_and_told(tmp_path, sampler):
+    launched = []
+
+    def noted(folders):
+        launched.append([len(Batch.read(folder).trials) for folder in folders])
+        launch(folders)
+
+    running = sweep(tmp_path, Plan(10, seeds=2, sampler=sampler, generation=4))
+    running.run(noted)
+    assert launched == [[4], [4], [2]]
+    frame = results(running)
+    assert sorted(zip(frame["trial"], frame["seed"], strict=True)) == list(itertools.product(range(10), range(2)))
+    trials = running.study.get_trials()
+    assert [t.state for t in trials] == [optuna.trial.TrialState.COMPLETE] * 10
+    assert [t.value for t in trials] == pytest.approx([t.params["hyper.actor_lr"] + 0.0005 for t in trials])
+    assert len({t.params["hyper.actor_lr"] for t in trials}) == 10
+    config, row = best_config(running)
+    assert config.hyper.actor_lr == max(t.params["hyper.actor_lr"] for t in trials) == row["hyper.actor_lr"]
+
+
+def test_learns_from_what_it_is_told(tmp_path):
+    running = sweep(tmp_path, Plan(64, sampler="tpe", generation=8))
+    running.run(launch)
+    rates = [t.params["hyper.actor_lr"] for t in running.study.get_trials()]
+    assert sorted(rates[-32:])[16] > 2 * sorted(rates[:16])[8]
+
+
+def test_least_energy(tmp_path):
+    running = sweep(tmp_path, Plan(3, objective="energy"))
+    running.run(launch)
+    assert running.study.direction == optuna.study.StudyDirection.MINIMIZE
+    frame = pl.DataFrame({"trial": [0, 1], "status": ["done", "done"], "energy_j": [0.3, 0.1], "reward": [0.0, 0.0]})
+    assert ranked(frame, "energy")["trial"].to_list() == [1, 0]
+
+
+def test_a_grid_is_gone_through_once(tmp_path):
+    axes = {"hyper.actor_lr": Choice((0.01, 0.02)), "knowledge": Choice(("twin", "none", "truth"))}
+    running = sweep(tmp_path, Plan(100, sampler="grid", generation=4), Space(BASE, axes, "space.toml"))
+    running.run(launch)
+    frame = results(running)
+    assert list(zip(frame["hyper.actor_lr"], frame["knowledge"], strict=True)) == list(
+        itertools.product((0.01, 0.02), ("twin", "none", "truth"))
+    )
+
+
+def test_goes_on_where_it_was(tmp_path):
+    running = sweep(tmp_path, Plan(8, generation=4))
+
+    def only_once(folders):
+        if len(running.batches) > 1:
+            raise KeyboardInterrupt
+        launch(folders)
+
+    with pytest.raises(KeyboardInterrupt):
+        running.run(only_once)
+    again = sweep(tmp_path, Plan(12, generation=4))  # and it may become more
+    seen = []
+    again.run(lambda folders: (seen.extend(f.name for f in folders), launch(folders)))
+    assert seen == ["0001", "0002"]
+    assert results(again)["trial"].to_list() == list(range(12))
+    assert len({t.params["hyper.actor_lr"] for t in again.study.get_trials()}) == 12
+
+
+def test_killed_between_asking_and_writing_it_asks_again(tmp_path):
+    running = sweep(tmp_path)
+    lost = running.study.ask()
+    lost.set_user_attr("sweep", running.id)
+    other = running.study.ask()  # of another sweep in the same study
+    again = sweep(tmp_path)
+    again.run(launch)
+    states = {t.number: t.state for t in again.study.get_trials()}
+    assert states[lost.number] == optuna.trial.TrialState.FAIL
+    assert states[other.number] == optuna.trial.TrialState.RUNNING
+    assert results(again).height == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [({"seeds": 2}, "seeds"), ({"objective": "qoe"}, "objective"), ({"strategy": "halving"}, "strategy")],
+)
+def test_another_plan_is_refused_by_name(tmp_path, change, name):
+    sweep(tmp_path)
+    with pytest.raises(UserError, match=f"{name} is another there"):
+        sweep(tmp_path, Plan(4, **change))
+
+
+def test_another_space_is_refused(tmp_path):
+    sweep(tmp_path)
+    with pytest.raises(UserError, match="space is another there"):
+        sweep(tmp_path, space=Space(BASE, {"hyper.clip": Range(0.1, 1)}, "space.toml"))
+
+
+def test_settings_that_do_not_go_together_are_refused_and_said(tmp_path):
+    axes = {"env.candidates": Choice((2, 6)), "env.servers": Choice((4, 8))}
+    running = sweep(tmp_path, Plan(4, sampler="grid"), Space(BASE, axes, "space.toml"))
+
+    def trained(folders):
+        for folder in folders:
+            batch = Batch.read(folder)
+            rows = [
+                {"trial": t["trial"], "seed": 0, "status": "done", "cause": None, "updates": 1, "reward": 0.1,
+                 "energy_j": 0.1, "latency_s": 0.1, "qoe": 0.1, **t["values"]} for t in batch.trials
+            ]  # fmt: skip
+            pl.DataFrame(rows, schema_overrides={"cause": pl.String}).write_parquet(folder / "results.parquet")
+
+    running.run(trained)
+    frame = results(running)
+    refused = frame.filter(pl.col("status") == "refused")
+    assert refused.height == 1
+    assert refused["cause"][0] == "env.candidates = 6: must lie in [1, 4]"
+    assert len(running.batches) == 3  # one for each shape
+    again = sweep(tmp_path, Plan(4, sampler="grid"), Space(BASE, axes, "space.toml"))
+    again.run(lambda folders: pytest.fail("nothing is left to do"))
+
+
+def test_failed_and_pruned_trials(tmp_path):
+    running = sweep(tmp_path)
+    running.run(lambda folders: [made_up(folder, failed=[1], pruned=[2]) for folder in folders])
+    states = [t.state.name for t in running.study.get_trials()]
+    assert states == ["COMPLETE", "FAIL", "PRUNED", "COMPLETE"]
+    assert set(ranked(summary(results(running)), "reward")["trial"]) == {0, 3}
+
+
+def test_no_trial_to_its_end(tmp_path):
+    running = sweep(tmp_path)
+    assert best_config(running) is None
+    running.run(lambda folders: [made_up(folder, failed=range(4)) for folder in folders])
+    assert best_config(running) is None
+
+
+def test_a_trial_is_as_good_as_its_worst_seed():
+    frame = pl.DataFrame(
+        {
+            "trial": [0, 0, 1, 1], "seed": [0, 1, 0, 1], "status": ["done", "failed", "done", "done"],
+            "cause": [None, "why", None, None], "updates": [5] * 4, "reward": [1.0, None, 2.0, 4.0],
+            "energy_j": [0.1] * 4, "latency_s": [0.1] * 4, "qoe": [0.1] * 4, "params_sha256": list("abcd"),
+        }
+    )  # fmt: skip
+    found = summary(frame)
+    assert found["status"].to_list() == ["failed", "done"]
+    assert found["reward"].to_list() == [1.0, 3.0]
+    assert found["reward_sd"][1] == pytest.approx(2**0.5)
+    assert found["cause"][0] == "why"
+
+
+def test_packed_by_shape_in_batches_of_one_size():
+    def config(hidden):
+        return settings.from_mapping({**BASE, "train": {"rollout": 6, "hidden": hidden}}, "x")
+
+    trials = [(config(8 if i % 3 else 16), i) for i in range(15)]
+    found = packed(trials, 4)
+    assert [len(rows) for rows in found] == [3, 2, 4, 4, 2]
+    assert [i for rows in found[:2] for i in rows] == [0, 3, 6, 9, 12]
+    assert sorted(i for rows in found for i in rows) == list(range(15))
+
+
+def test_two_sweeps_on_one_storage(tmp_path):
+    storage = str(tmp_path / "journal")
+    one, two = (sweep(tmp_path / name, Plan(6, generation=2), storage=storage) for name in ("a", "b"))
+
+    def also(folders):
+        launch(folders)
+        if len(two.batches) < 3:
+            two._ask(2)
+
+    one.run(also)
+    two.run(launch)
+    assert results(one)["trial"].to_list() == results(two)["trial"].to_list() == list(range(6))
+    assert one.study.study_name != two.study.study_name
+
+
+def test_two_processes_on_one_storage_at_once(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import test_search as t;"
+        "out = Path(sys.argv[2]); journal = str(out.parent / 'journal');"
+        "t.sweep(out, t.Plan(40, generation=1), storage=journal, study='both').run(t.launch)"
+    )
+    command = [sys.executable, "-c", code, str(Path(__file__).parent)]
+    both = [subprocess.Popen([*command, str(tmp_path / name)]) for name in "ab"]
+    assert [process.wait(timeout=120) for process in both] == [0, 0]
+    trials = [
+        results(sweep(tmp_path / name, Plan(40), storage=str(tmp_path / "journal"), study="both"))["trial"]
+        for name in "ab"
+    ]
+    assert sorted([*trials[0], *trials[1]]) == list(range(80))
+
+
+def test_two_sweeps_of_one_study_share_its_trials(tmp_path):
+    storage = f"sqlite:///{tmp_path}/db"
+    one, two = (sweep(tmp_path / name, Plan(4), storage=storage, study="both") for name in ("a", "b"))
+    one.run(launch)
+    two.run(launch)
+    assert set(results(one)["trial"]) | set(results(two)["trial"]) == set(range(8))
+    assert len(one.study.get_trials()) == 8
+    assert json.loads((tmp_path / "a" / "sweep.json").read_text())["study"] == "both"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"trials": 0}, "--trials 0: must be at least 1"),
+        ({"trials": 1, "seeds": 0}, "--seeds 0: must be at least 1"),
+        ({"trials": 1, "sampler": "best"}, "--sampler best: must be one of random, tpe"),
+        ({"trials": 1, "objective": "fun"}, "--objective fun: must be one of reward"),
+        ({"trials": 1, "strategy": "halving", "eta": 1}, "--eta 1: must be at least 2"),
+        ({"trials": 1, "strategy": "pbt", "sampler": "tpe"}, "--sampler tpe: pbt moves the settings itself"),
+    ],
+)
+def test_bad_plans(given, said):
+    with pytest.raises(UserError, match=said):
+        Plan(**given)
+
+
+def test_pbt_moves_hyperparameters_only(tmp_path):
+    with pytest.raises(UserError, match="knowledge: pbt moves numbers of"):
+        sweep(tmp_path, Plan(4, strategy="pbt"))
+    axes = {"hyper.actor_lr": Range(1e-4, 1e-1, log=True), "hyper.clip": Choice((0.1, 1.0, 0.5))}
+    running = sweep(tmp_path, Plan(4, strategy="pbt"), Space(BASE, axes, "space.toml"))
+    running._ask(4)
+    assert Batch.read(running.batches[0]).ranges == {"actor_lr": [1e-4, 1e-1], "clip": [0.1, 1.0]}
+
+
+def test_a_storage_that_cannot_be_used(tmp_path):
+    with pytest.raises(UserError, match="--storage nothing://x"):
+        sweep(tmp_path, storage="nothing://x")
+    with pytest.raises(UserError, match="--storage"):
+        sweep(tmp_path, storage=str(tmp_path / "no" / "folder" / "journal"))
+
+
+def test_a_launcher_that_does_not_finish_is_not_taken_for_done(tmp_path):
+    with pytest.raises(RuntimeError, match="0000: not finished"):
+        sweep(tmp_path).run(lambda folders: None)
+
+
+def test_lists_are_choices_too(tmp_path):
+    axes = {"env.beta_levels": Choice(([0.5, 1.0], [1.0])), "hyper.actor_lr": Choice((0.01,))}
+    running = sweep(tmp_path, Plan(2, sampler="grid"), Space(BASE, axes, "space.toml"))
+
+    def trained(folders):
+        for folder in folders:
+            batch = Batch.read(folder)
+            rows = [
+                {"trial": t["trial"], "seed": 0, "status": "done", "cause": None, "updates": 1, "energy_j": 0.1,
+                 "reward": float(len(t["values"]["env.beta_levels"])), "latency_s": 0.1, "qoe": 0.1,
+                 "hyper.actor_lr": 0.01, "env.beta_levels": json.dumps(t["values"]["env.beta_levels"])}
+                for t in batch.trials
+            ]  # fmt: skip
+            pl.DataFrame(rows, schema_overrides={"cause": pl.String}).write_parquet(folder / "results.parquet")
+
+    running.run(trained)
+    assert best_config(running)[0].env.beta_levels == (0.5, 1.0)
+    assert search.SAMPLERS[0] == "random"

@@ -1,0 +1,88 @@
+"""Search spaces: what a TOML file may say, and what it gets when it says something else."""
+
+import pytest
+
+from eco_jax.errors import UserError
+from eco_jax.sweep.space import Choice, Range, from_toml
+
+
+def space(tmp_path, text):
+    path = tmp_path / "space.toml"
+    path.write_text(text)
+    return from_toml(path)
+
+
+def test_axes_and_base(tmp_path):
+    found = space(
+        tmp_path,
+        """
+        [base]
+        preset = "tiny"
+        knowledge = "none"
+        train.rollout = 6
+        [space]
+        "hyper.actor_lr" = { log_uniform = [1e-4, 1e-1] }
+        physics.sync_error = { choice = [0.03, 0.3] }
+        train.hidden = { uniform = [8, 16] }
+        physics.sync_energy = { uniform = [1, 20] }
+        env.beta_levels = { choice = [[0.5, 1.0], [1.0]] }
+        """,
+    )
+    assert found.axes == {
+        "hyper.actor_lr": Range(1e-4, 1e-1, log=True),
+        "physics.sync_error": Choice((0.03, 0.3)),
+        "train.hidden": Range(8, 16, whole=True),
+        "physics.sync_energy": Range(1, 20),
+        "env.beta_levels": Choice(([0.5, 1.0], [1.0])),
+    }
+    config = found.configure({"hyper.actor_lr": 0.01, "train.hidden": 12, "env.beta_levels": [1.0]})
+    assert config.hyper.actor_lr == 0.01
+    assert config.train.hidden == 12
+    assert config.train.rollout == 6
+    assert config.env.beta_levels == (1.0,)
+    assert config.env.users == 3
+    assert config.knowledge == "none"
+
+
+def test_a_grid_has_every_combination_the_last_axis_fastest(tmp_path):
+    found = space(tmp_path, '[space]\n"hyper.clip" = {grid = [1, 2]}\nknowledge = {choice = ["twin", "none"]}')
+    assert list(found.grid()) == [
+        {"hyper.clip": 1, "knowledge": "twin"}, {"hyper.clip": 1, "knowledge": "none"},
+        {"hyper.clip": 2, "knowledge": "twin"}, {"hyper.clip": 2, "knowledge": "none"},
+    ]  # fmt: skip
+
+
+def test_a_range_has_no_grid(tmp_path):
+    found = space(tmp_path, '[space]\n"hyper.clip" = {uniform = [1, 2]}')
+    with pytest.raises(UserError, match=r"hyper\.clip: a range has no grid"):
+        list(found.grid())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[space]", r"\[space\]: needs at least one setting"),
+        ("[spaces]", r"\[spaces\]: must be \[base\] or \[space\]"),
+        ("[space", "not a TOML file"),
+        ('[space]\n"hyper.actorlr" = {choice = [1]}', r"hyper\.actorlr: unknown setting; did you mean hyper\.actor_lr"),
+        ('[space]\n"hyper.clip" = 3', r"hyper\.clip: must be one of \{ choice"),
+        ('[space]\n"hyper.clip" = {choice = []}', "must be a list of values"),
+        ('[space]\n"hyper.clip" = {uniform = [1]}', "must be two numbers, low and high"),
+        ('[space]\n"hyper.clip" = {uniform = [1, nan]}', "must be two numbers, low and high"),
+        ('[space]\n"hyper.clip" = {uniform = [2, 1]}', "must rise$"),
+        ('[space]\n"hyper.entropy" = {log_uniform = [0, 1]}', "must rise, from above 0"),
+        ('[space]\n"hyper.discount" = {uniform = [0.5, 1.5]}', r"hyper\.discount = 1\.5: must lie in \[0, 1\]"),
+        ('[space]\n"physics.correlation" = {choice = [2]}', r"physics\.correlation = 2 .*must lie in \[0, 1\]"),
+        ('[base]\ntrain.envs = 0\n[space]\n"hyper.clip" = {choice = [1]}', r"train\.envs = 0: must be at least 1"),
+    ],
+)
+def test_what_is_wrong_is_one_line(tmp_path, text, said):
+    with pytest.raises(UserError, match=said) as error:
+        space(tmp_path, text)
+    assert "space.toml" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_no_such_file(tmp_path):
+    with pytest.raises(UserError, match=r"nowhere\.toml: cannot be read"):
+        from_toml(tmp_path / "nowhere.toml")
