@@ -21,6 +21,8 @@ MEANING = {
     "cartpole.vs_purejaxrl": "PPO on CartPole against PureJaxRL, without compilation",
     "cartpole.vs_purejaxrl_with_compile": "the same with compilation",
     "population.aggregate_vs_single": "steps/s of the largest population over those of one run",
+    "population.time_16x16": "small world, 16 environments x 16 slots: time of a configuration, 64 at once over 1",
+    "population.time_256x16": "the same with 256 environments",
 }
 
 

@@ -23,7 +23,8 @@ RATIOS = (
     "env.vs_numpy_single", "env.vs_numpy_vectorized", "env.vs_mobile_env", "env.growth_256_to_4096",
     "env.growth_per_user_30_to_200", "train.vs_sb3", "train.vs_sb3_stock", "train.matmul_share", "train.network_share",
     "train.vs_dummy_env", "cartpole.vs_rejax", "cartpole.vs_rejax_with_compile", "cartpole.vs_purejaxrl",
-    "cartpole.vs_purejaxrl_with_compile", "population.aggregate_vs_single",
+    "cartpole.vs_purejaxrl_with_compile", "population.aggregate_vs_single", "population.time_16x16",
+    "population.time_256x16",
 )  # fmt: skip
 """All ratios of a record; null where the suite was not run or a peer is missing."""
 
@@ -41,12 +42,14 @@ class Size:
     updates: int
     """of a repeat in training"""
     members: tuple[int, ...]
+    small: tuple[int, int, int]
+    """of the small world: members of its population, environments, and as many again"""
     cartpole_steps: int
 
 
 SIZES = {
-    "full": Size(7, (1, 16, 256, 1024, 4096), (10, 30, 100, 200), 60_000, 60, (1, 8, 32), 512_000),
-    "smoke": Size(2, (1, 1, 1, 1, 2), (2, 2, 2, 3), 12, 1, (1, 2), 4_096),
+    "full": Size(7, (1, 16, 256, 1024, 4096), (10, 30, 100, 200), 60_000, 60, (1, 8, 32), (64, 16, 256), 512_000),
+    "smoke": Size(2, (1, 1, 1, 1, 2), (2, 2, 2, 3), 12, 1, (1, 2), (2, 1, 2), 4_096),
 }
 
 
@@ -219,6 +222,25 @@ def population(record: Record, size: Size, peers: Peers, say: Callable[[str], No
     ]
 
 
+def small_population(record: Record, size: Size, peers: Peers, say: Callable[[str], None]) -> None:
+    """The same in a small world, where one run leaves cores idle: the time of a configuration, beside one alone."""
+    env, params = make("tiny", slots=16)
+    members, *envs = size.small
+    found = []
+    for name, count in zip(("16x16", "256x16"), envs, strict=True):
+        learner = Learner(env, TrainConfig(envs=count, rollout=16))
+        say(f"small population: compiling {count} environments x 16 slots")
+        updates = max(1, 20 * size.updates // count)
+        made = {n: programs.training(learner, params, n, updates) for n in (1, members)}
+        speeds = take_turns({str(n): timed(p.run) for n, p in made.items()}, size.repeats)
+        record.ratio(f"population.time_{name}", speeds["1"], speeds[str(members)])
+        found += [
+            {"members": n, "envs": count, **speeds[str(n)].row(env.agents), "compile_s": p.compile_s}
+            for n, p in made.items()
+        ]
+    record.details["small_population"] = found
+
+
 def compilation(record: Record, size: Size, peers: Peers, say: Callable[[str], None]) -> None:
     """From the start of `eco-jax train` to the end of its first update, with an empty cache and with a full one."""
     command = [sys.executable, "-c", "from eco_jax.cli.main import main; main()", "train", "--train.updates", "1"]
@@ -277,10 +299,16 @@ def cartpole(record: Record, size: Size, peers: Peers, say: Callable[[str], None
             record.missing[f"{ratio}_with_compile"] = record.missing[ratio]
 
 
+def populations(record: Record, size: Size, peers: Peers, say: Callable[[str], None]) -> None:
+    """Both populations."""
+    population(record, size, peers, say)
+    small_population(record, size, peers, say)
+
+
 SUITES: dict[str, Callable[[Record, Size, Peers, Callable[[str], None]], None]] = {
     "env": environment,
     "train": training,
-    "sweep": population,
+    "sweep": populations,
     "compile": compilation,
     "peers": cartpole,
 }

@@ -69,7 +69,7 @@ def test_the_other_suites(suite, tmp_path):
     measured = {name for name, value in bench["ratios"].items() if value is not None}
     expected = {
         "train": {"train.matmul_share", "train.network_share", "train.vs_dummy_env"},
-        "sweep": {"population.aggregate_vs_single"},
+        "sweep": {"population.aggregate_vs_single", "population.time_16x16", "population.time_256x16"},
     }
     assert measured == expected[suite]
     assert all(bench["ratios"][name] > 0 for name in measured)
