@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce bench peers test test-fast test-bench lint format coverage clean
+.PHONY: help setup reproduce bench peers test test-fast test-cluster test-bench lint format coverage clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,9 @@ test: $(READY)  ## all tests, shapes and types checked, with coverage of the cor
 
 test-fast: $(READY)  ## the tests that take no more than seconds (TYPED=1 to check shapes and types, too)
 	$(PYTEST) -m "not slow and not bench" $(if $(TYPED),$(CHECKED))
+
+test-cluster: $(READY)  ## sweeps as jobs of a real SLURM on this machine (root; Debian's slurm-wlm and munge)
+	$(BIN)/python -m pytest -rs --durations=3 tests/cluster
 
 test-bench: $(READY)  ## every benchmark suite at its smallest size
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m bench

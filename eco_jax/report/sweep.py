@@ -84,10 +84,11 @@ def parallel(best: pl.DataFrame, axes: dict[str, Axis] | Any, objective: str) ->
                     bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8}, zorder=5,
                 )  # fmt: skip
         lines = np.stack(columns, axis=1)
+        thin = 0.7 if len(lines) <= 64 else 0.4
         for which in reversed(range(len(lines))):  # the best last, above all
             first = which == 0
             ax.plot(
-                lines[which], color=colours(scale(score[which])), linewidth=2.6 if first else 0.7,
+                lines[which], color=colours(scale(score[which])), linewidth=2.6 if first else thin,
                 alpha=1.0 if first else 0.55, zorder=4 if first else 2,
             )  # fmt: skip
         ax.set_xticks(range(len(names)), [n.split(".")[-1].replace("_", " ") for n in axes] + [NAMES[objective]])
