@@ -1,4 +1,4 @@
-"""A sweep of eight jobs: one is preempted, one killed. Run in `with_slurm.sh`; the last line says what happened."""
+"""A sweep as jobs, one preempted and one killed. Run in `with_slurm.sh`; its last line says what happened."""
 
 import json
 import os
@@ -9,18 +9,6 @@ import sys
 import time
 from pathlib import Path
 
-SPACE = """
-[base]
-preset = "tiny"
-[base.train]
-updates = 1500
-envs = 4
-rollout = 6
-hidden = 8
-chunk = 50
-[space]
-"hyper.actor_lr" = { log_uniform = [1e-4, 1e-1] }
-"""
 SLURM = """
 [slurm]
 partition = "low"
@@ -34,12 +22,17 @@ def ask(*command):
 
 
 def running():
-    """Jobs of the sweep that run: (job, batch's process)."""
-    found = []
-    for line in ask("squeue", "--noheader", "--array", "--states=R", "--partition=low", "--format=%i").split():
-        task = ask("scontrol", "show", "job", line)
-        found.append((line, re.search(r"JobId=(\d+)", task)[1]))
-    return found
+    """Jobs of the sweep that run: (job, its own number)."""
+    jobs = ask("squeue", "--noheader", "--array", "--states=R", "--partition=low", "--format=%i %A").splitlines()
+    return [tuple(line.split()) for line in jobs]
+
+
+def at_work(but):
+    """A running job, the newest first, and the process that trains in it."""
+    for job, number in running()[::-1]:
+        if job != but and (process := worker(number)):
+            return job, process
+    return None
 
 
 def worker(number):
@@ -78,30 +71,11 @@ def checkpointed(out):
     ]
 
 
-def main(folder):
+def main(folder, command):
     out = folder / "sweep"
-    (folder / "space.toml").write_text(SPACE)
     (folder / "cluster.toml").write_text(SLURM)
-    command = [
-        sys.executable,
-        "-m",
-        "eco_jax",
-        "sweep",
-        str(folder / "space.toml"),
-        "--out",
-        str(out),
-        "--trials",
-        "16",
-        "--batch",
-        "2",
-        "--launcher",
-        "slurm",
-        "--slurm",
-        str(folder / "cluster.toml"),
-        "--save-s",
-        "0.2",
-    ]
-    sweep = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    flags = ["--launcher", "slurm", "--slurm", str(folder / "cluster.toml"), "--save-s", "0.2", "--out", str(out)]
+    sweep = subprocess.Popen([*command, *flags], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     until("a checkpoint", lambda: sweep.poll() is not None or checkpointed(out))
     if sweep.poll() is not None:
         raise SystemExit(sweep.stdout.read())
@@ -113,11 +87,13 @@ def main(folder):
     )
     preempted = waiting[0]
     ask("scontrol", "update", f"JobId={preempted}", "StartTime=now")  # a requeued job waits for two minutes otherwise
-    job, number = next((j, n) for j, n in until("a job", running) if j != preempted)
-    pid = until("the process", lambda: worker(number))
-    os.kill(pid, signal.SIGKILL)
+    while True:  # a job may come to its end just before it is hit
+        job, process = until("another job", lambda: at_work(preempted))
+        os.kill(process, signal.SIGKILL)
+        if not (out / "batches" / f"{int(job.split('_')[1]):04d}" / "results.parquet").exists():
+            break
     said, _ = sweep.communicate(timeout=600)
     print(json.dumps({"code": sweep.returncode, "said": said, "preempted": preempted, "killed": job}))
 
 
-main(Path(sys.argv[1]))
+main(Path(sys.argv[1]), sys.argv[2:])

@@ -15,7 +15,10 @@ from eco_jax.train.checkpoint import steps
 from eco_jax.train.interrupt import Interrupted, Stop
 
 BASE = {"preset": "tiny", "train": {"updates": 24, "envs": 4, "rollout": 6, "hidden": 8, "layers": 1, "chunk": 3}}
-TRIALS = [{"trial": 10 + i, "values": {"hyper.actor_lr": lr}} for i, lr in enumerate((1e-4, 1e-2, 3e-2, 2e-2))]
+TRIALS = [
+    {"trial": 10 + i, "values": {"hyper.actor_lr": lr, "physics.sync_error": 0.3}}
+    for i, lr in enumerate((1e-4, 1e-2, 3e-2, 2e-2))
+]
 PLAIN = Batch(BASE, "space", TRIALS, [0, 1])
 HALVING = dataclasses.replace(PLAIN, strategy={"kind": "halving", "eta": 2, "seed": 0})
 PBT = dataclasses.replace(PLAIN, strategy={"kind": "pbt", "eta": 3, "seed": 0}, ranges={"actor_lr": [1e-4, 1e-1]})
@@ -138,14 +141,14 @@ def test_a_member_that_fails_is_marked_and_the_others_train_on(tmp_path, monkeyp
         group = real(self)
         worlds = list(group.worlds)
         worlds[2] = dataclasses.replace(worlds[2], sync_error=worlds[2].sync_error * np.nan)
-        return dataclasses.replace(group, worlds=worlds, vary=("sync_error",))
+        return dataclasses.replace(group, worlds=worlds)
 
     monkeypatch.setattr(module.Batch, "group", broken)
     PLAIN.write(tmp_path)
     told, stop = stopped_after(2)
     with pytest.raises(Interrupted):
-        run(tmp_path, OFTEN, stop, told)
-    run(tmp_path, OFTEN)
+        run(tmp_path, OFTEN, stop, told, PROGRAMS)
+    run(tmp_path, OFTEN, programs=PROGRAMS)
     rows = pl.read_parquet(tmp_path / "results.parquet")
     assert rows["status"].to_list() == ["done", "done", "failed", *["done"] * 5]
     assert rows["cause"][2].startswith("update 0: ")  # known after going on, too

@@ -1,6 +1,7 @@
 """Populations: a member is what it is alone, whatever trains beside it and however it is packed."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -57,43 +58,67 @@ def test_one_compilation_for_all(whole):
     assert len(PROGRAMS) == 1
 
 
+@pytest.mark.slow
 def test_side_by_side_in_one_program_as_on_an_accelerator(group, whole, monkeypatch):
     monkeypatch.setattr(module, "together", lambda members: members)
     packed = trained(group, {})
     assert [part.state.key.shape for part in packed.parts] == [(5,)]
-    for one, other in zip(*(jax.tree.leaves(p.state().params) for p in (packed, whole)), strict=True):
-        np.testing.assert_allclose(one, other, rtol=2e-4, atol=1e-6)
+    near(packed, whole)
 
 
-def test_what_does_not_fit_goes_in_parts(group, whole, monkeypatch):
-    programs, warned = {}, []
-    monkeypatch.setattr(module, "together", lambda members: members)
-    monkeypatch.setattr(module, "CALL", {"cpu": 1e9})
-    one = trained(group, programs).programs[group.learner, group.vary, 5].memory
-    monkeypatch.setattr(module, "memory_bytes", lambda: 0.6 * one / module.MEMORY_SHARE)
-    packed = trained(group, {}, warn=warned.append)
-    assert "5 members take" in warned[0]
-    assert "at a time from here on" in warned[0]
-    assert len(packed.parts) > 1
-    assert all(len(part.state.key) <= 3 for part in packed.parts)
-    for a, b in zip(*(jax.tree.leaves(p.state().params) for p in (packed, whole)), strict=True):
+def near(one, other):
+    for a, b in zip(*(jax.tree.leaves(p.state().params) for p in (one, other)), strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=1e-6)
 
 
-def test_out_of_memory_at_work_halves_and_changes_nothing_else(group, whole, monkeypatch):
+class Large:
+    """A program that nobody has to compile, to see what is done about it."""
+
+    def __init__(self, gigabytes=0.0):
+        self.bytes = gigabytes * 1e9
+
+    def memory_analysis(self):
+        return SimpleNamespace(
+            argument_size_in_bytes=0, output_size_in_bytes=0, temp_size_in_bytes=self.bytes, alias_size_in_bytes=0
+        )
+
+    def __call__(self, *given):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes.")
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """Programs of more than two members are `Large`; one of two is compiled once for all tests."""
+    compiled = module.compile_program
+
+    def instead(learner, axes, part, length):
+        members = len(part.state.key)
+        if members <= 2:
+            return compiled(learner, axes, part, length)
+        return module.Program(Large(members), members, length, 6, 0.0)
+
     monkeypatch.setattr(module, "together", lambda members: members)
-    run, warned = module.Program.run, []
+    monkeypatch.setattr(module, "compile_program", instead)
 
-    def tight(self, part, start):
-        if self.size > 2:
-            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes.")
-        return run(self, part, start)
 
-    monkeypatch.setattr(module.Program, "run", tight)
-    packed = trained(group, {}, warn=warned.append)
+PAIRS = {}
+
+
+def test_what_does_not_fit_goes_in_parts(group, whole, large, monkeypatch):
+    warned = []
+    monkeypatch.setattr(module, "memory_bytes", lambda: 2.5e9 / module.MEMORY_SHARE)
+    packed = trained(group, PAIRS, warn=warned.append)
+    assert warned == ["5 members take 5.00 GB of 2.50 GB that a program may take: 2 at a time from here on"]
+    assert [len(part.state.key) for part in packed.parts] == [2, 2, 2]  # the sixth is the fifth again
+    near(packed, whole)
+
+
+def test_out_of_memory_at_work_halves_and_changes_nothing_else(group, whole, large, monkeypatch):
+    warned = []
+    monkeypatch.setattr(module, "memory_bytes", lambda: 1e12)
+    packed = trained(group, dict(PAIRS), warn=warned.append)
     assert warned == ["out of memory with 5 members in one program: 2 at a time from here on"]
-    for a, b in zip(*(jax.tree.leaves(p.state().params) for p in (packed, whole)), strict=True):
-        np.testing.assert_allclose(a, b, rtol=2e-4, atol=1e-6)
+    near(packed, whole)
 
 
 def test_other_errors_of_the_device_go_on(group, monkeypatch):
