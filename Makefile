@@ -45,7 +45,7 @@ test-fast: $(READY)  ## the tests that take no more than seconds (TYPED=1 to che
 	$(PYTEST) -m "not slow and not bench" $(if $(TYPED),$(CHECKED))
 
 test-cluster: $(READY)  ## sweeps as jobs of a real SLURM on this machine (root; Debian's slurm-wlm and munge)
-	$(BIN)/python -m pytest -rs --durations=3 tests/cluster
+	$(BIN)/python -m pytest -rs --durations=3 tests/cluster $(FLAGS)
 
 test-bench: $(READY)  ## every benchmark suite at its smallest size
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m bench
