@@ -230,7 +230,7 @@ def small_population(record: Record, size: Size, peers: Peers, say: Callable[[st
     for name, count in zip(("16x16", "256x16"), envs, strict=True):
         learner = Learner(env, TrainConfig(envs=count, rollout=16))
         say(f"small population: compiling {count} environments x 16 slots")
-        updates = max(1, 20 * size.updates // count)
+        updates = max(1, 4 * size.updates // count)
         made = {n: programs.training(learner, params, n, updates) for n in (1, members)}
         speeds = take_turns({str(n): timed(p.run) for n, p in made.items()}, size.repeats)
         record.ratio(f"population.time_{name}", speeds["1"], speeds[str(members)])

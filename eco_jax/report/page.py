@@ -204,6 +204,9 @@ def numbers(measured: float, lo: float, hi: float) -> tuple[str, str, str]:
     """A value and its interval with the digits that the interval's width warrants (two of the width)."""
     width = hi - lo
     size = width if math.isfinite(width) and width > 0 else abs(measured) / 10.0
+    shorter = min(measured - lo, hi - measured)
+    if 0 < shorter < size / 20:  # a long tail on one side says nothing of the digits on the other
+        size = 2 * shorter
     digits = 1 - math.floor(math.log10(size)) if math.isfinite(size) and size > 0 else 0
     return _number(measured, digits), _number(lo, digits), _number(hi, digits)
 
