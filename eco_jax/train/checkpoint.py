@@ -87,7 +87,9 @@ class Checkpoints:
             raise
         except Exception as error:  # Orbax wraps what the disk says in errors of its own
             free = shutil.disk_usage(self.folder).free
-            reason = f"could not be written ({free:,} bytes free): {str(error).splitlines()[0][:200]}"
+            full = "No space left on device" in str(error)
+            said = "no space left on the device" if full else str(error).splitlines()[0][:200]
+            reason = f"could not be written ({free:,} bytes free): {said}; what was kept before is intact"
             raise OSError(0, reason, str(self.folder)) from error
 
     def _write(self, update: int, data: Any, score: float, about: Any) -> None:
