@@ -105,14 +105,23 @@ def from_toml(path: Path) -> RunConfig:
     Raises:
         UserError: it cannot be read, or holds an unknown field or a bad value.
     """
+    data = read_toml(path)
+    data.pop("run", None)  # what `config.toml` records beside the settings
+    return from_mapping(data, str(path))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a TOML file says.
+
+    Raises:
+        UserError: it cannot be read, or is none.
+    """
     try:
-        data = tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text())
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a TOML file: {error}") from error
-    data.pop("run", None)  # what `config.toml` records beside the settings
-    return from_mapping(data, str(path))
 
 
 def from_mapping(data: Mapping[str, Any], where: str) -> RunConfig:

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import threading
 import time
-import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -20,6 +19,7 @@ from eco_jax.env.config import check_types
 from eco_jax.env.params import similar
 from eco_jax.errors import UserError
 from eco_jax.run.folder import Saving, write_whole
+from eco_jax.run.settings import read_toml
 from eco_jax.sweep import batch
 from eco_jax.train.interrupt import Interrupted, Stop
 
@@ -71,12 +71,7 @@ def from_toml(path: Path | None) -> Slurm:
     """
     if path is None:
         return Slurm()
-    try:
-        data = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a TOML file: {error}") from error
+    data = read_toml(path)
     given = data.pop("slurm", {})
     if data or not isinstance(given, dict):
         raise UserError(f"{path}: must hold one table, [slurm]")

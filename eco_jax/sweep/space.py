@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,12 +109,7 @@ def from_toml(path: Path) -> Space:
     Raises:
         UserError: it cannot be read, an axis is none, or a value at its ends is not allowed.
     """
-    try:
-        data = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a TOML file: {error}") from error
+    data = settings.read_toml(path)
     for name in data:
         if name not in ("base", "space"):
             raise UserError(f"{path}: [{name}]: must be [base] or [space]")
