@@ -132,15 +132,17 @@ def sweep(a: Arguments, stop: Stop) -> None:
     """Run a sweep to its end."""
     from eco_jax.report.sweep import leaderboard, write_report
     from eco_jax.sweep import batch, cluster, search, space
+    from eco_jax.sweep.results import best_config
 
     what = space.from_toml(a.space)
-    trials = a.trials or (len(list(what.grid())) if a.sampler == "grid" else 0)
-    if a.trials is None and not trials:
+    trials = len(list(what.grid())) if a.trials is None and a.sampler == "grid" else a.trials
+    if trials is None:
         raise UserError("--trials: say how many configurations to train")
     plan = search.Plan(
-        a.trials if a.trials is not None else trials, a.seeds, a.seed, a.sampler, a.objective, a.strategy, a.eta,
+        trials, a.seeds, a.seed, a.sampler, a.objective, a.strategy, a.eta,
         a.generation, a.batch,
     )  # fmt: skip
+    jobs = cluster.from_toml(a.slurm)
     with ExitStack() as opened:
         opened.enter_context(locked(a.out))
         if (a.out / "sweep.json").exists() and not a.resume:
@@ -157,13 +159,9 @@ def sweep(a: Arguments, stop: Stop) -> None:
                 screen.begin(f"batch {folder.name}")
                 batch.run(folder, saving, stop, batch.Told(setup.warn, screen.say, screen.look), programs)
 
-        def told(now: search.Sweep) -> None:
-            write_report(now)
-
-        settings_of_jobs = cluster.from_toml(a.slurm)
-        launch = here if a.launcher == "local" else cluster.Launcher(a.out, settings_of_jobs, saving, screen.say, stop)
-        running.run(launch, told)
-    found = search.best_config(running)
+        launch = here if a.launcher == "local" else cluster.Launcher(a.out, jobs, saving, screen.say, stop)
+        running.run(launch, write_report)
+    found = best_config(running)
     title, head, rows = leaderboard(running)
     show_table(title, head, rows)
     if found is None:

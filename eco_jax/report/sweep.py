@@ -9,7 +9,8 @@ import polars as pl
 
 from eco_jax.report.figures.style import RC, WIDTH, save
 from eco_jax.sweep.batch import OBJECTIVES, UNITS
-from eco_jax.sweep.search import Sweep, ranked, results, summary
+from eco_jax.sweep.results import ranked, results, summary
+from eco_jax.sweep.search import Sweep
 from eco_jax.sweep.space import Axis, Range
 
 SHOWN = 10

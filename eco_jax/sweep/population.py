@@ -95,6 +95,9 @@ class Population:
         self.group, self.warn, self.said = group, warn, said
         self.members = len(group.seeds)
         self.params, self.axes = stack_params(group.worlds, group.vary)
+        self.world_shapes = tuple(
+            np.shape(leaf) for leaf in jax.tree.leaves(group.worlds[0])
+        )  # traces differ in length
         self.most = together(self.members)
         self.programs: dict[Any, Program] = {} if programs is None else programs
         self.failed: dict[int, str] = {}
@@ -173,7 +176,7 @@ class Population:
         """A program for as many of the wanted members as fit, in parts of one size."""
         while True:
             size = -(-wanted // -(-wanted // self.most))
-            alike = (self.group.learner, self.group.vary)
+            alike = (self.group.learner, self.group.vary, self.world_shapes)
             # A program that is a little too large costs less than the compilation of another.
             there = [n for *key, n in self.programs if tuple(key) == alike and size <= n < min(2 * size, self.most + 1)]
             if there:

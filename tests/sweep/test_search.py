@@ -14,7 +14,8 @@ from eco_jax.errors import UserError
 from eco_jax.run import settings
 from eco_jax.sweep import search
 from eco_jax.sweep.batch import Batch
-from eco_jax.sweep.search import Plan, Sweep, best_config, packed, ranked, results, summary
+from eco_jax.sweep.results import best_config, ranked, results, summary
+from eco_jax.sweep.search import Plan, Sweep, packed
 from eco_jax.sweep.space import Choice, Range, Space
 
 BASE = {"preset": "tiny", "train": {"rollout": 6}}
