@@ -23,16 +23,21 @@ AXES = {"hyper.actor_lr": Range(1e-4, 1e-1, log=True), "knowledge": Choice(("twi
 SPACE = Space(BASE, AXES, "space.toml")
 
 
-def made_up(folder: Path, failed=(), pruned=()):
-    """Results as if the batch were trained: the larger the learning rate the better."""
+def rate(values):
+    return values.get("hyper.actor_lr", 0.1)
+
+
+def made_up(folder: Path, failed=(), pruned=(), worth=rate):
+    """Results as if the batch were trained: the larger the learning rate (or what else is worth it) the better."""
     batch = Batch.read(folder)
     rows = [
         {
             "trial": t["trial"], "seed": seed,
             "status": "failed" if t["trial"] in failed else "pruned" if t["trial"] in pruned else "done",
             "cause": "update 3: reward not finite" if t["trial"] in failed else None, "updates": 10,
-            "reward": t["values"]["hyper.actor_lr"] + 0.001 * seed, "energy_j": 0.1, "latency_s": 0.1, "qoe": 0.5,
-            "params_sha256": f"{t['trial']}-{seed}", **t["values"],
+            "reward": worth(t["values"]) + 0.001 * seed, "energy_j": 0.1, "latency_s": 0.1, "qoe": 0.5,
+            "params_sha256": f"{t['trial']}-{seed}",
+            **{name: json.dumps(v) if isinstance(v, list) else v for name, v in t["values"].items()},
         }
         for t in batch.trials for seed in batch.seeds
     ]  # fmt: skip
@@ -149,16 +154,7 @@ def test_settings_that_do_not_go_together_are_refused_and_said(tmp_path):
     axes = {"env.candidates": Choice((2, 6)), "env.servers": Choice((4, 8))}
     running = sweep(tmp_path, Plan(4, sampler="grid"), Space(BASE, axes, "space.toml"))
 
-    def trained(folders):
-        for folder in folders:
-            batch = Batch.read(folder)
-            rows = [
-                {"trial": t["trial"], "seed": 0, "status": "done", "cause": None, "updates": 1, "reward": 0.1,
-                 "energy_j": 0.1, "latency_s": 0.1, "qoe": 0.1, **t["values"]} for t in batch.trials
-            ]  # fmt: skip
-            pl.DataFrame(rows, schema_overrides={"cause": pl.String}).write_parquet(folder / "results.parquet")
-
-    running.run(trained)
+    running.run(launch)
     frame = results(running)
     refused = frame.filter(pl.col("status") == "refused")
     assert refused.height == 1
@@ -291,17 +287,6 @@ def test_lists_are_choices_too(tmp_path):
     axes = {"env.beta_levels": Choice(([0.5, 1.0], [1.0])), "hyper.actor_lr": Choice((0.01,))}
     running = sweep(tmp_path, Plan(2, sampler="grid"), Space(BASE, axes, "space.toml"))
 
-    def trained(folders):
-        for folder in folders:
-            batch = Batch.read(folder)
-            rows = [
-                {"trial": t["trial"], "seed": 0, "status": "done", "cause": None, "updates": 1, "energy_j": 0.1,
-                 "reward": float(len(t["values"]["env.beta_levels"])), "latency_s": 0.1, "qoe": 0.1,
-                 "hyper.actor_lr": 0.01, "env.beta_levels": json.dumps(t["values"]["env.beta_levels"])}
-                for t in batch.trials
-            ]  # fmt: skip
-            pl.DataFrame(rows, schema_overrides={"cause": pl.String}).write_parquet(folder / "results.parquet")
-
-    running.run(trained)
+    running.run(lambda folders: [made_up(f, worth=lambda values: len(values["env.beta_levels"])) for f in folders])
     assert best_config(running)[0].env.beta_levels == (0.5, 1.0)
     assert search.SAMPLERS[0] == "random"
