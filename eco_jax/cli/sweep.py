@@ -13,8 +13,9 @@ import tyro
 from eco_jax.cli.main import parse
 from eco_jax.cli.screen import show_table
 from eco_jax.errors import UserError
+from eco_jax.files import write_whole
 from eco_jax.run import settings, setup
-from eco_jax.run.folder import Saving, locked, write_whole
+from eco_jax.run.folder import Saving, locked
 from eco_jax.train.interrupt import Interrupted, Stop, interruptible
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import json
-import os
 import shutil
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from eco_jax.errors import UserError
+from eco_jax.files import write_whole
 from eco_jax.run import processes, settings, setup
 from eco_jax.run.settings import RunConfig
 from eco_jax.train.interrupt import Stop
@@ -261,10 +261,3 @@ def summarise(out: Path, config: RunConfig, seeds: Sequence[int], fitted: Any) -
         **{name: sum(m[name] for m in sound) / len(sound) for name in MEANS},
         "members": members,
     }
-
-
-def write_whole(path: Path, text: str) -> None:
-    """A file, whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text)
-    os.replace(part, path)

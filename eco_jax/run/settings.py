@@ -14,6 +14,7 @@ from eco_jax.env import PRESETS, EcoEnv, EnvConfig, EnvParams, make
 from eco_jax.env.config import Knowledge, check_type
 from eco_jax.env.params import similar
 from eco_jax.errors import UserError
+from eco_jax.files import sha256
 from eco_jax.train.config import Hyper, TrainConfig
 
 
@@ -34,6 +35,25 @@ def _physics() -> type:
 Physics: Any = _physics()
 
 
+INPUTS = ("trace", "sites")
+"""Settings that name files which a run reads. A path is relative to the current folder, and recorded absolute."""
+SEEDS = 2**32
+"""Seeds are 0 to this less one: what a key is made of."""
+
+
+def check_seeds(first: int, count: int = 1) -> None:
+    """Seeds `first` to `first + count - 1`: whether a run can have them.
+
+    Raises:
+        UserError: `count` is below 1, or one of them is no seed.
+    """
+    if count < 1:
+        raise UserError(f"--seeds {count}: must be at least 1")
+    if not 0 <= first <= SEEDS - count:
+        of_all = f", with --seeds {count}" if count > 1 else ""
+        raise UserError(f"--seed {first}: must lie in [0, {SEEDS - count}]{of_all}")
+
+
 @dataclass(frozen=True)
 class RunConfig:
     """Everything that defines a run but its seed."""
@@ -52,6 +72,12 @@ class RunConfig:
     """The training's static settings."""
     hyper: Hyper = field(default_factory=Hyper)
     """The training's hyperparameters."""
+
+    def __post_init__(self) -> None:
+        for name in INPUTS:  # what is recorded must mean the same file wherever it is read
+            path = getattr(self, name)
+            if path is not None:
+                object.__setattr__(self, name, Path(path).expanduser().absolute())
 
     def make(self) -> tuple[EcoEnv, EnvParams]:
         """The environment and its parameters."""
@@ -206,6 +232,30 @@ def recorded(path: Path) -> dict[str, Any]:
     except (OSError, tomllib.TOMLDecodeError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def input_hashes(config: RunConfig) -> dict[str, str]:
+    """SHA-256 of each file that the run reads: `trace_sha256`, `sites_sha256`."""
+    return {f"{name}_sha256": sha256(path) for name in INPUTS if (path := getattr(config, name)) is not None}
+
+
+def check_inputs(config: RunConfig, noted: Mapping[str, Any], where: Path) -> None:
+    """Whether the files that the run reads are those that it was begun with.
+
+    Args:
+        config: settings.
+        noted: what `input_hashes` said then, among other things.
+        where: the file that says so.
+
+    Raises:
+        UserError: one has changed, or cannot be read.
+    """
+    for name, now in input_hashes(config).items():
+        if noted.get(name, now) != now:
+            path = getattr(config, name.removesuffix("_sha256"))
+            raise UserError(
+                f"{path}: is not the file that {where} was made with (SHA-256 {now[:12]}, not {noted[name][:12]})"
+            )
 
 
 def flat(config: RunConfig) -> dict[str, Any]:

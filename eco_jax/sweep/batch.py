@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from eco_jax.files import write_whole
 from eco_jax.run import settings
-from eco_jax.run.folder import Saving, locked, write_whole
+from eco_jax.run.folder import Saving, locked
 from eco_jax.run.settings import RunConfig
 from eco_jax.sweep.population import SHOWN, Group, Population, State, changed
 from eco_jax.sweep.space import Space

@@ -18,7 +18,8 @@ from typing import Any
 from eco_jax.env.config import check_types
 from eco_jax.env.params import similar
 from eco_jax.errors import UserError
-from eco_jax.run.folder import Saving, write_whole
+from eco_jax.files import write_whole
+from eco_jax.run.folder import Saving
 from eco_jax.run.settings import read_toml
 from eco_jax.sweep import batch
 from eco_jax.train.interrupt import Interrupted, Stop

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from eco_jax.errors import UserError
-from eco_jax.run.folder import write_whole
+from eco_jax.files import write_whole
 from eco_jax.run.settings import RunConfig
 from eco_jax.sweep.batch import OBJECTIVES, UNITS, Batch, finished
 from eco_jax.sweep.population import static_key

@@ -1,0 +1,86 @@
+"""Files: written whole or not at all, known by their hash, and never written over what somebody else put there."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from eco_jax.errors import UserError
+
+PART = ".part"
+"""Ending of a file or folder that is being written. What is left of one after a sudden end never counts."""
+
+OF_A_RUN = ("config.toml", "sweep.json", "batch.json")
+"""Files that say that a folder holds a run, a sweep or a batch of one."""
+RUN_FILES = (
+    *OF_A_RUN, "metrics.jsonl", "summary.json", "checkpoint", "last-finite", "journal.log", "best.toml",
+    "results.parquet", "curves.parquet", "leaderboard.csv",
+)  # fmt: skip
+"""What such a folder holds, or will."""
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write to; it takes the place of `path` when the block ends well, and is gone otherwise.
+
+    Raises:
+        OSError: it could not be written. `path` is as it was.
+    """
+    part = path.with_name(f"{path.name}.{os.getpid()}{PART}")
+    try:
+        yield part
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def write_whole(path: Path, data: str | bytes) -> None:
+    """Write a file, whole or not at all: text as UTF-8, or bytes."""
+    with whole(path) as part:
+        part.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def leftover(path: Path) -> bool:
+    """Whether it is what a sudden end left of a file or folder that was being written."""
+    return path.name.endswith(PART)
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def check_output(out: Path, ours: Callable[[Path], bool], reads: Iterable[Path] = ()) -> None:
+    """Whether a command may write the file `out`: call it before any work is done.
+
+    Args:
+        out: the file to be written.
+        ours: whether a file that is there was written by the same command, and so may be replaced.
+        reads: files and folders that the command reads from.
+
+    Raises:
+        UserError: `out` is a folder, one of `reads`, part of a run or a sweep, or somebody else's file.
+    """
+    if out.is_dir():
+        raise UserError(f"{out}: is a folder; a file is to be written there")
+    if any(out.exists() and path.exists() and out.samefile(path) for path in reads):
+        raise UserError(f"{out}: is read from; write to another file")
+    there = out.resolve()
+    of_a_run = any((there.parent / name).exists() for name in OF_A_RUN)
+    inside = next((p.parent for p in there.parents if p.name in ("checkpoint", "last-finite")), None)
+    if (of_a_run and there.name in RUN_FILES) or (inside and any((inside / name).exists() for name in OF_A_RUN)):
+        raise UserError(f"{out}: is part of a run; write to another file")
+    if out.exists() and not ours(out):
+        raise UserError(f"{out}: is there already and was not written by this command; remove it, or write elsewhere")
