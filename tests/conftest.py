@@ -4,6 +4,7 @@ import os
 
 import jax
 import pytest
+from hypothesis import settings
 
 
 def pytest_configure(config):
@@ -13,6 +14,10 @@ def pytest_configure(config):
     os.environ["ECO_JAX_CACHE"] = str(folder)
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+
+
+settings.register_profile("here", deadline=None)  # a busy machine is no error
+settings.load_profile("here")
 
 
 @pytest.hookimpl(tryfirst=True)

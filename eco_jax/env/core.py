@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from eco_jax.env import belief, topology
 from eco_jax.env.action import Act, interpret, pick
+from eco_jax.env.check import check_action, check_params, check_state, varying_like
 from eco_jax.env.config import EnvConfig
 from eco_jax.env.metrics import slot_metrics
 from eco_jax.env.mobility import MODELS
@@ -27,6 +28,7 @@ class Draws(NamedTuple):
 
     task: Float[Array, "users four"]
     fading: Float[Array, "users links"]
+    """in (0, 1)"""
     mobility: Float[Array, "users draws"]
     fluctuation: Float[Array, " both"]
     """normal, for users, then servers"""
@@ -43,9 +45,9 @@ def _draw(config: EnvConfig, key: PRNGKeyArray) -> Draws:
     columns = 4 + links + moves
     flat = uniform(key, config.users * columns + 3 * both)
     user = flat[: config.users * columns].reshape(config.users, columns)
-    # The uniforms are multiples of 2^-23 in [0, 1): half a step up keeps the normals finite.
+    # The uniforms are multiples of 2^-23 in [0, 1): half a step up keeps normals finite and fading above 0.
     normal = 2.0**0.5 * lax.erf_inv(2.0 * flat[config.users * columns :] - (1.0 - 2.0**-23)).reshape(3, both)
-    return Draws(user[:, :4], user[:, 4 : 4 + links], user[:, 4 + links :], normal[0], normal[1:])
+    return Draws(user[:, :4], user[:, 4 : 4 + links] + 2.0**-24, user[:, 4 + links :], normal[0], normal[1:])
 
 
 def _between(uniform: Array, low: Any, high: Any) -> Array:
@@ -60,28 +62,34 @@ def _task(config: EnvConfig, draws: Draws, params: EnvParams) -> Task:
         cycles=tasks.required_cycles(data, density, config.density_unit),
         deadline=_between(draws.task[:, 2], params.deadline_min, params.deadline_max),
         power=_between(draws.task[:, 3], params.power_min, params.power_max),
-        fading=jnp.maximum(-jnp.log(1.0 - draws.fading), params.fading_floor),  # 1 - uniform is exact, and above 0
+        fading=jnp.maximum(-jnp.log(1.0 - draws.fading), params.fading_floor),  # 1 - uniform is exact, and in (0, 1)
     )
 
 
 @jax.named_scope("nearest")
 def _place(config: EnvConfig, motion: Any, params: EnvParams) -> Place:
-    candidates, distance = topology.nearest(motion.position, params.sites, config.candidates)
+    sites = topology.sites(config, params)
+    candidates, distance = topology.nearest(motion.position, sites, config.candidates)
     predicts = params.knowledge.telemetry
     point = jnp.where(predicts, dead_reckoning(motion.fixes, motion.position, params), motion.position)
     return Place(
         position=motion.position,
         candidates=candidates,
         distance=distance,
-        predicted_distance=topology.distances(point, params.sites, candidates),
-        predicted_server=topology.nearest(point, params.sites, 1)[0][:, 0],
+        predicted_distance=topology.distances(point, sites, candidates),
+        predicted_server=topology.nearest(point, sites, 1)[0][:, 0],
         fix_age=jnp.where(predicts, motion.fixes.age, 0.0),
     )
 
 
 def reset(config: EnvConfig, key: PRNGKeyArray, params: EnvParams) -> tuple[Observation, State]:
-    """A new episode: hardware, users, fluctuations in their stationary state, beliefs at the prior."""
-    hardware_key, key = jax.random.split(key)
+    """A new episode: hardware, users, fluctuations in their stationary state, beliefs at the prior.
+
+    Raises:
+        UserError: parameters of another world.
+    """
+    check_params(config, params)
+    hardware_key, draw_key = jax.random.split(key)
     u = uniform(hardware_key, 2 * config.users + config.servers)
     users, servers = config.users, config.servers
     hardware = Hardware(
@@ -89,7 +97,7 @@ def reset(config: EnvConfig, key: PRNGKeyArray, params: EnvParams) -> tuple[Obse
         server=_between(u[2 * users :], params.server_min, params.server_max),
         service=_between(u[users : 2 * users], params.service_min, params.service_max),
     )
-    draws = _draw(config, key)
+    draws = _draw(config, draw_key)
     motion = MODELS[config.mobility].reset(draws.mobility, config, params)
     x_device, x_server = draws.fluctuation[:users], draws.fluctuation[users:]
     task = _task(config, draws, params)
@@ -115,6 +123,7 @@ def reset(config: EnvConfig, key: PRNGKeyArray, params: EnvParams) -> tuple[Obse
         last_server=none,
         replica=none,
     )
+    state = varying_like(state, key, params)
     return observe(config, state, params), state
 
 
@@ -154,7 +163,13 @@ def step(
         (observation, state, reward, terminated, truncated, info). The reward is per user and carries the chosen
         credit. Never terminated; truncated after `config.slots`. The observation after the last slot is the true
         one. `info` holds `reward` (the team's), `metrics` (means over users) and `outcome` (per user).
+
+    Raises:
+        UserError: an action of another shape or type, or a state or parameters of another world.
     """
+    check_params(config, params)
+    check_state(config, state)
+    check_action(config, action)
     draws = _draw(config, key)
     act = interpret(config, state, action, params)
     seen = view(config, state, params)
@@ -203,6 +218,7 @@ def step(
         last_server=jnp.where(act.offloaded, act.server, state.last_server),
         replica=jnp.where(decision.placed, place.predicted_server, state.replica),
     )  # fmt: skip
+    new = varying_like(new, key, params, state)
     info = {"reward": team, "metrics": metrics, "outcome": outcome}
     return observe(config, new, params), new, reward, jnp.asarray(False), t >= config.slots, info
 

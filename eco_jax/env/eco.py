@@ -1,6 +1,7 @@
 """The EcoEdgeTwin environment under the protocol of the training loop, and the way to make one."""
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int, PRNGKeyArray
 
-from eco_jax.env import core, topology
+from eco_jax.env import core
 from eco_jax.env.config import EnvConfig
 from eco_jax.env.mobility.trace import as_trace
 from eco_jax.env.observe import view
@@ -78,7 +79,7 @@ def make(
     *,
     knowledge: str = "twin",
     sites: np.ndarray | None = None,
-    trace: Mapping[str, Any] | None = None,
+    trace: str | os.PathLike[str] | Mapping[str, Any] | Any = None,
     **overrides: Any,
 ) -> tuple[EcoEnv, EnvParams]:
     """An environment and its parameters.
@@ -87,11 +88,12 @@ def make(
         preset: a key of `PRESETS`.
         knowledge: none, telemetry, twin or truth.
         sites: own server coordinates, m, [servers, 2]; they say how many `servers` there are.
-        trace: arrays of a prepared trace (`eco_jax.data.load`); sets `mobility="trace"`, `slot` and `side`.
+        trace: a prepared trace: its file, what `eco_jax.data.load` gives, or its arrays by name. It decides
+            `mobility`, `slot` and `side`.
         overrides: any field of `EnvConfig`, or of `EnvParams` in the units of `EnvParams.specs()`.
 
     Raises:
-        UserError: an unknown name, or a value out of range.
+        UserError: an unknown name, a value out of range, or one that `sites` or `trace` decides otherwise.
     """
     if preset not in PRESETS:
         raise UserError(f"preset {preset!r}: must be one of {', '.join(PRESETS)}")
@@ -107,7 +109,12 @@ def make(
             raise UserError(f"servers = {chosen['servers']}: there are {len(sites)} sites")
         chosen["servers"] = len(sites)
     if trace is not None:
-        chosen |= {"mobility": "trace", "slot": float(trace["slot_s"]), "side": float(trace["side_m"])}
+        trace = _trace_arrays(trace)
+        decided = {"mobility": "trace", "slot": float(trace["slot_s"]), "side": float(trace["side_m"])}
+        for name, value in decided.items():
+            if overrides.get(name, value) != value:
+                raise UserError(f"{name} = {overrides[name]!r}: the trace decides it, and has {value!r}; leave it out")
+        chosen |= decided
     static = {f.name for f in dataclasses.fields(EnvConfig)}
     numeric = EnvParams.specs()
     unknown = [name for name in chosen if name not in static and name not in numeric]
@@ -120,6 +127,25 @@ def make(
     return EcoEnv(config), dataclasses.replace(
         params,
         knowledge=Knowledge.level(knowledge),
-        sites=jnp.asarray(topology.even_sites(config.servers, float(params.side)) if sites is None else sites),
+        sites=None if sites is None else jnp.asarray(sites),
         trace=None if trace is None else as_trace(trace, config.slots),
     )
+
+
+def _trace_arrays(trace: Any) -> Mapping[str, Any]:
+    """The arrays of a prepared trace, by name."""
+    if isinstance(trace, str | os.PathLike):
+        from eco_jax.data import load
+
+        trace = load(os.fspath(trace))
+    if hasattr(trace, "_asdict"):
+        trace = trace._asdict()
+    if not isinstance(trace, Mapping):
+        raise UserError(
+            f"trace: must be a prepared file, what `eco_jax.data.load` gives, or its arrays by name, "
+            f"not {type(trace).__name__}"
+        )
+    missing = [name for name in ("slot_s", "side_m") if name not in trace]
+    if missing:
+        raise UserError(f"trace: has no {missing[0]}; `eco-jax data prepare` makes one")
+    return trace

@@ -28,7 +28,7 @@ def slot_metrics(
 ) -> dict[str, Float[Array, ""]]:
     """Means over the users of a slot (per task); `reward` is the team's.
 
-    latency (s), energy and its terms `energy/*` (J), qoe, miss (past the deadline), offloaded, beta (of offloaded),
+    latency (s), energy and its terms `energy/*` (J), qoe, miss (past the deadline), offloaded, beta (0 where local),
     latency_offloaded (sum over offloaded tasks, per user: divide by `offloaded`), migrations, placements, refused
     (no free slot), hits (a replica saved a migration), syncs, load_max, discrepancy (|G| of Eq. (9), s), and
     eq5_printed (how often the printed inequality of Eq. (5) holds).

@@ -12,6 +12,9 @@ from eco_jax.env.params import EnvParams
 from eco_jax.env.state import Observation, State, View
 from eco_jax.model import tasks
 
+HIGHEST = 10.0
+"""Largest absolute value of a feature."""
+
 
 def legal_candidates(config: EnvConfig, state: State, params: EnvParams) -> Bool[Array, "users candidates"]:
     """Candidates that a user may offload to: in coverage (hard only), and the task large enough, Eq. (12c)."""
@@ -116,7 +119,8 @@ def _centred(value: Float[Array, "*s"], low: Real[Array, ""], high: Real[Array, 
 def features(config: EnvConfig, seen: View, params: EnvParams) -> Float[Array, "users features"]:
     """The view and the forecast made of it: user by user, candidate by candidate, then the gains.
 
-    Scaled to O(1). Gains and harm are rewards, as bad as the worst link: cut where an alternative is out of question.
+    Scaled to O(1), and cut at +-`HIGHEST`, which only extreme parameters reach. Gains and harm are rewards, as bad as
+    the worst link: cut where an alternative is out of question.
     """
     p = params
     ahead = forecast(config, seen, params)
@@ -176,7 +180,7 @@ def features(config: EnvConfig, seen: View, params: EnvParams) -> Float[Array, "
         jnp.stack(candidate, axis=2).reshape(users, -1),
         2.0 * jnp.maximum(ahead.gain, LOWEST).reshape(users, -1),
     )
-    return jnp.concatenate(parts, axis=1)
+    return jnp.clip(jnp.concatenate(parts, axis=1), -HIGHEST, HIGHEST)
 
 
 def observe(config: EnvConfig, state: State, params: EnvParams) -> Observation:

@@ -13,6 +13,9 @@ from eco_jax.env.state import Outcome
 from eco_jax.model import energy, latency, objective, qoe, radio, tasks, twin
 from eco_jax.model.types import Count, Flag, Real
 
+MIN_RATE = 1.0
+"""Rate floor of a link, bit/s: over a worse one a task takes weeks either way, and its time must stay a number."""
+
 
 class Cpu(NamedTuple):
     """A CPU as far as one knows it: nominal rate and deviation (what it lacks), cycles/s."""
@@ -56,7 +59,7 @@ def gain(config: EnvConfig, params: EnvParams, distance: Real) -> Real:
 def rates(
     config: EnvConfig, params: EnvParams, distance: Real, power: Real, fading: Real, contenders: Count
 ) -> tuple[Array, Array]:
-    """Rates up and down (bit/s) of a link, with the bandwidth shared among `contenders` users.
+    """Rates up and down (bit/s, at least `MIN_RATE`) of a link, the bandwidth shared among `contenders` users.
 
     Printed, pi = 0 makes a local task's rate zero; its terms are zeroed by `evaluate` instead, as 0/0 is no number.
     """
@@ -68,7 +71,7 @@ def rates(
     else:
         up = radio.rate(bandwidth, power, path, fading, params.noise)
         down = radio.rate(bandwidth, params.power_down, path, fading, params.noise)
-    return up, down
+    return jnp.maximum(up, MIN_RATE), jnp.maximum(down, MIN_RATE)
 
 
 @jax.named_scope("outcome")

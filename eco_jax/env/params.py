@@ -153,13 +153,15 @@ class EnvParams:
     kappa_edge: Any = _p(4e-29, "J s^2/cycles^3", 0, 1, "κ_i", "assumed", "CMOS energy of a server, e_unit at 5 GHz")
     kappa_device: Any = _p(1e-27, "J s^2/cycles^3", 0, 1, "κ_j", "assumed", "CMOS energy of a device, e_loc at 1 GHz")
     # Objective
-    w1: Any = _p(1, "1/s", 0, 1e9, "w1", "assumed", "weight of latency")
-    w2: Any = _p(1, "1/J", 0, 1e9, "w2", "assumed", "weight of energy")
-    w3: Any = _p(1, "-", 0, 1e9, "w3", "assumed", "weight of QoE")
-    # Structured leaves, filled in by `make`
-    knowledge: Any = None
+    w1: Any = _p(1, "1/s", 0, 1e6, "w1", "assumed", "weight of latency")
+    w2: Any = _p(1, "1/J", 0, 1e6, "w2", "assumed", "weight of energy")
+    w3: Any = _p(1, "-", 0, 1e6, "w3", "assumed", "weight of QoE")
+    # Structured leaves
+    knowledge: Any = field(default_factory=lambda: Knowledge.level("twin"))
     sites: Any = None
+    """own server coordinates [servers, 2], m; None: spread evenly over the area, whatever its side"""
     trace: Any = None
+    """`mobility.trace.Trace` to replay; None where users move by a model"""
 
     @classmethod
     def specs(cls) -> dict[str, Spec]:

@@ -1,25 +1,33 @@
 """Where the servers stand, and which are nearest."""
 
 import math
+from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, Int
 
+from eco_jax.env.config import EnvConfig
+from eco_jax.env.params import EnvParams
 
-def even_sites(servers: int, side: float) -> np.ndarray:
-    """Coordinates (m) of n servers spread evenly over a square: m = round(sqrt n) rows.
+
+def even_sites(servers: int, side: Any) -> Float[Array, "servers 2"]:
+    """Coordinates (m) of n servers spread evenly over a square of `side` (m, may be traced): m = round(sqrt n) rows.
 
     Row r holds c = ceil((r+1) n/m) - ceil(r n/m) servers, the k-th at ((k + 1/2) side/c, (r + 1/2) side/m):
     45 servers make rows of 7, 6, 7, 6, 7, 6, 6.
     """
     rows = max(1, round(math.sqrt(servers)))
-    sites = []
+    shares = []
     for r in range(rows):
         count = math.ceil((r + 1) * servers / rows) - math.ceil(r * servers / rows)
-        sites += [((k + 0.5) * side / count, (r + 0.5) * side / rows) for k in range(count)]
-    return np.asarray(sites, np.float32)
+        shares += [((k + 0.5) / count, (r + 0.5) / rows) for k in range(count)]
+    return jnp.asarray(shares, jnp.float32) * side
+
+
+def sites(config: EnvConfig, params: EnvParams) -> Float[Array, "servers 2"]:
+    """Coordinates of the servers, m: own ones, or spread evenly over the area as large as it is."""
+    return even_sites(config.servers, params.side) if params.sites is None else params.sites
 
 
 def distances(

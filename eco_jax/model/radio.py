@@ -1,5 +1,7 @@
 """The radio link: path gain and Eq. (6)."""
 
+import math
+
 import jax.numpy as jnp
 
 from eco_jax.model.types import Real
@@ -58,7 +60,7 @@ def rate(bandwidth: Real, power: Real, gain: Real, fading: Real, noise: Real) ->
         fading: small-scale fading power s, -.
         noise: sigma^2, W.
     """
-    return bandwidth * jnp.log2(1.0 + power * gain * fading / noise)
+    return _capacity(bandwidth, power * gain * fading / noise)
 
 
 def rate_printed(bandwidth: Real, power: Real, gain: Real, fading: Real, noise: Real, distance: Real, pi: Real) -> Real:
@@ -67,4 +69,9 @@ def rate_printed(bandwidth: Real, power: Real, gain: Real, fading: Real, noise: 
     The distance (m) is floored at 10 m. With gamma = 150 m * gamma(150 m) both readings agree at the coverage radius.
     """
     floored = jnp.maximum(distance, MIN_DISTANCE)
-    return bandwidth * jnp.log2(1.0 + pi * power * gain * fading / (floored * noise))
+    return _capacity(bandwidth, pi * power * gain * fading / (floored * noise))
+
+
+def _capacity(bandwidth: Real, snr: Real) -> Real:
+    """B log2(1 + SNR), bit/s; by log1p, which keeps its digits where the SNR is small."""
+    return bandwidth * (jnp.log1p(snr) * (1.0 / math.log(2.0)))

@@ -164,8 +164,7 @@ def test_every_preset_can_be_made():
     names = settings.preset_names()
     assert {"repaired", "printed", "paper-online", "smoke"} <= set(names)
     for name in names:
-        env, params = settings.from_preset(name).make()
-        assert len(params.sites) == env.config.servers
+        assert settings.from_preset(name).make()[1].sites is None
 
 
 @pytest.mark.parametrize(

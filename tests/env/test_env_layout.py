@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eco_jax.env import make
-from eco_jax.env.topology import even_sites, nearest
+from eco_jax.env.topology import even_sites, nearest, sites
 
 near = jax.jit(nearest, static_argnums=2)
 
@@ -38,7 +38,7 @@ def test_layout_of_a_few_servers():
 
 @given(st.integers(1, 300), st.floats(10.0, 1e5))
 def test_every_layout_is_complete_and_inside(servers, side):
-    sites = even_sites(servers, side)
+    sites = np.asarray(even_sites(servers, side))
     assert sites.shape == (servers, 2)
     assert (sites > 0).all()
     assert (sites < side).all()
@@ -49,15 +49,15 @@ def test_every_layout_is_complete_and_inside(servers, side):
 
 
 def test_own_coordinates_set_the_number_of_servers():
-    sites = [[0.0, 0.0], [100.0, 0.0], [0.0, 200.0]]
-    env, params = make(users=2, candidates=2, slots=3, sites=np.array(sites))
+    own = [[0.0, 0.0], [100.0, 0.0], [0.0, 200.0]]
+    env, params = make(users=2, candidates=2, slots=3, sites=np.array(own))
     assert env.config.servers == 3
-    assert np.asarray(params.sites).tolist() == sites
+    assert np.asarray(params.sites).tolist() == own
 
 
 def test_sites_follow_the_side():
-    _, params = make(users=1, servers=4, side=1000.0)
-    assert np.asarray(params.sites).tolist() == [[250, 250], [750, 250], [250, 750], [750, 750]]
+    env, params = make(users=1, servers=4, side=1000.0)
+    assert np.asarray(sites(env.config, params)).tolist() == [[250, 250], [750, 250], [250, 750], [750, 750]]
 
 
 def test_ties_go_to_the_lower_index():
@@ -93,8 +93,10 @@ def test_all_servers_may_be_candidates():
 @pytest.mark.parametrize("knowledge", ["none", "telemetry"])
 def test_access_server_is_the_nearest(knowledge):
     small = world(knowledge=knowledge)
-    params, (_, state) = small.params, small.reset(1)
-    away = np.linalg.norm(np.asarray(state.place.position)[:, None] - np.asarray(params.sites)[None], axis=2)
+    _, state = small.reset(1)
+    away = np.linalg.norm(
+        np.asarray(state.place.position)[:, None] - np.asarray(sites(small.env.config, small.params))[None], axis=2
+    )
     assert state.place.candidates[:, 0].tolist() == away.argmin(axis=1).tolist()
     np.testing.assert_allclose(state.place.distance, np.sort(away, axis=1)[:, :3], rtol=1e-5)
     # Before there are two fixes the present position stands for the predicted one.

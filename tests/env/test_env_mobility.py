@@ -11,6 +11,7 @@ from eco_jax.env import EnvParams
 from eco_jax.env.mobility import fixes, gauss_markov, waypoint
 from eco_jax.env.mobility.trace import as_trace
 from eco_jax.env.state import Fixes
+from eco_jax.env.topology import sites
 
 CONFIG = world().env.config
 HOME = np.zeros((4, 4), int)
@@ -204,7 +205,7 @@ def test_replay_is_the_trace():
         last, previous = trace["last_fix"][0, t], trace["previous_fix"][0, t]
         gap = trace["previous_age"][0, t] - trace["last_age"][0, t]
         point = np.clip(last + (last - previous) / gap * (trace["last_age"][0, t] + 5.0), 0, 3000)
-        away = np.linalg.norm(point - np.asarray(world().params.sites), axis=1)
+        away = np.linalg.norm(point - np.asarray(sites(world().env.config, world().params)), axis=1)
         assert state.place.predicted_server.tolist() == [away.argmin()] * 4
         candidates = np.asarray(state.place.candidates)
         assert_allclose(state.place.predicted_distance, away[candidates], rtol=1e-3, atol=0.1)

@@ -5,7 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from eco_jax.data import store
 from eco_jax.env import KNOWLEDGE, PRESETS, EnvConfig, EnvParams, make
+from eco_jax.env.topology import sites
 from eco_jax.errors import UserError
 
 
@@ -145,7 +147,7 @@ def test_presets_are_valid(preset):
     for name, value in PRESETS[preset].items():
         if hasattr(env.config, name):
             assert getattr(env.config, name) == value
-    assert len(params.sites) == env.config.servers
+    assert len(sites(env.config, params)) == env.config.servers
 
 
 def test_defaults_are_those_of_the_table():
@@ -181,3 +183,32 @@ def test_bounds_are_allowed():
 def test_settings_are_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         EnvConfig().users = 3
+
+
+def test_a_trace_in_every_form(tmp_path):
+    """A file, what `load` gives, and the arrays by name are the same trace."""
+    arrays, file = short_trace(6), tmp_path / "trace.npz"
+    types = {"fixes": np.int8, "length": np.int32, "slot_s": np.float64, "side_m": np.float64}
+    typed = {name: np.asarray(value, types.get(name, np.float32)) for name, value in arrays.items()}
+    about = {"taxi": np.zeros(1, np.int64), "start_s": np.zeros(1, np.int64), "centre": np.zeros(2)}
+    store.save(
+        file, store.Traces(**typed, **about, format_version=np.array(store.FORMAT_VERSION), report=np.array("{}"))
+    )
+    made = [make(users=2, slots=5, trace=trace)[1].trace for trace in (file, str(file), store.load(file), arrays)]
+    for other in made[1:]:
+        for mine, theirs in zip(made[0], other, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+    for wrong in (3, [1, 2], {"position": 1}):
+        with pytest.raises(UserError, match="trace: "):
+            make(users=2, slots=5, trace=wrong)
+    with pytest.raises(UserError, match=r"missing\.npz"):
+        make(users=2, slots=5, trace=tmp_path / "missing.npz")
+
+
+@pytest.mark.parametrize(("name", "value"), [("slot", 1.0), ("side", 500), ("mobility", "waypoint")])
+def test_a_trace_is_not_overruled(name, value):
+    with pytest.raises(UserError, match=rf"^{name} = .*the trace decides it"):
+        make(users=2, slots=5, trace=short_trace(6), **{name: value})
+    agreed = {"slot": 5, "side": 3000, "mobility": "trace"}
+    env, params = make(users=2, slots=5, trace=short_trace(6), **agreed)
+    assert (env.config.mobility, float(params.slot), float(params.side)) == ("trace", 5.0, 3000.0)

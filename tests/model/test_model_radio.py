@@ -1,8 +1,10 @@
 """Eq. (6) and the path gains under it, against numbers worked by hand."""
 
+import math
 from functools import partial
 
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from eco_jax.env import make
@@ -34,6 +36,13 @@ def test_eq6_rate():
 )
 def test_eq6_as_printed_divides_by_the_distance(distance, rate):
     assert float(radio.rate_printed(1e6, 1.0, 150.0, 1.0, 1.0, distance, 1.0)) == approx(rate)
+
+
+@pytest.mark.parametrize("snr", [1e-7, 1e-4, 1e-2, 1.0, 1e3])
+def test_eq6_keeps_its_digits_at_a_low_snr(snr):
+    exact = 20e6 * math.log1p(np.float32(snr)) / math.log(2.0)
+    np.testing.assert_allclose(float(radio.rate(20e6, snr, 1.0, 1.0, 1.0)), exact, rtol=5e-7)
+    np.testing.assert_allclose(float(radio.rate_printed(20e6, snr, 10.0, 1.0, 1.0, 10.0, 1.0)), exact, rtol=5e-7)
 
 
 def test_eq6_as_printed_gives_a_local_task_no_rate():
