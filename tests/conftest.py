@@ -20,7 +20,12 @@ settings.register_profile("here", deadline=None)  # a busy machine is no error
 settings.load_profile("here")
 
 
+def pytest_collection_modifyitems(items):
+    """The slow ones first: what is left over at the end, one worker alone has to do."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
-    """Most optimisations are off except where a test is slow anyway. Before any fixture, so that these agree."""
-    jax.config.update("jax_disable_most_optimizations", item.get_closest_marker("slow") is None)
+    """Programs are compiled quickly, not well, but where a test says otherwise. Before any fixture, so that all agree."""
+    jax.config.update("jax_disable_most_optimizations", item.get_closest_marker("optimised") is None)

@@ -64,7 +64,7 @@ def check_state(config: EnvConfig, state: Any) -> None:
 
 
 def varying_like(tree: Any, key: PRNGKeyArray, *given: Any) -> Any:
-    """The same tree; inside `jax.shard_map` its leaves vary over each mesh axis that the key or a given leaf varies over.
+    """The same tree; inside `jax.shard_map` its leaves vary over each mesh axis that one of the others varies over.
 
     What is carried through a scan must vary alike before and after a slot, and a constant varies over no axis. XLA
     removes all of this.
