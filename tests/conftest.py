@@ -27,5 +27,5 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
-    """Programs are compiled quickly, not well, but where a test says otherwise. Before any fixture, so that all agree."""
+    """Programs are compiled quickly, not well, but where a test asks for it. Before any fixture, so that all agree."""
     jax.config.update("jax_disable_most_optimizations", item.get_closest_marker("optimised") is None)

@@ -102,7 +102,7 @@ def reset(config: EnvConfig, key: PRNGKeyArray, params: EnvParams) -> tuple[Obse
     x_device, x_server = draws.fluctuation[:users], draws.fluctuation[users:]
     task = _task(config, draws, params)
 
-    zero, none = jnp.zeros(users), jnp.full(users, -1, jnp.int32)
+    zero, none = jnp.zeros(users, jnp.float32), jnp.full(users, -1, jnp.int32)
     data = jnp.full(users, 0.5 * (params.data_min + params.data_max))
     cycles = tasks.required_cycles(data, 0.5 * (params.density_min + params.density_max), config.density_unit)
     idle = jnp.zeros(servers, jnp.int32)

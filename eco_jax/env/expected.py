@@ -51,8 +51,8 @@ def outcomes_at(
             decision=decision, migration_time=params.migration_time,
         )  # fmt: skip
 
-    levels = jnp.asarray(config.beta_levels)
-    at_home = jax.tree.map(lambda leaf: leaf[:, :1] if leaf.ndim == 3 else leaf, expect(False, jnp.zeros(1)))
+    levels = jnp.asarray(config.beta_levels, jnp.float32)
+    at_home = jax.tree.map(lambda leaf: leaf[:, :1] if leaf.ndim == 3 else leaf, expect(False, jnp.zeros(1, jnp.float32)))
     return at_home, expect(True, levels), h
 
 

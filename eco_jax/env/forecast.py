@@ -73,7 +73,7 @@ def forecast(config: EnvConfig, seen: View, params: EnvParams) -> Forecast:
 
     stays = ((seen.last_server[:, None] == seen.candidates) & seen.legal).any(axis=1)
     assumed = jnp.where(stays, seen.last_server, -1)
-    hurt = jnp.zeros(users)
+    hurt = jnp.zeros(users, jnp.float32)
     for party in (slice(a, b) for a, b in pairwise(cuts) if b > a):
         some = _some(seen, party)
         others, harm = looks(party, assumed, hurt)

@@ -161,7 +161,7 @@ def _energy(
     else:
         edge = energy.computing_energy(beta, cycles, server.rate, params.edge_power)
         local = energy.computing_energy(alpha, cycles, device.rate, params.device_power)
-    nothing = jnp.zeros(())
+    nothing = jnp.zeros((), jnp.float32)
     return energy.EnergyTerms(
         edge=edge,
         receive=energy.transmit_energy(bits, up, params.receive_power),

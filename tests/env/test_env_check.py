@@ -126,3 +126,16 @@ def test_servers_follow_the_side():
     np.testing.assert_array_equal(candidates[0], candidates[1])
     _, state = world(side=1000).reset()
     np.testing.assert_allclose(share[0] * 1000, state.place.distance, rtol=1e-6)
+
+
+@pytest.mark.parametrize("settings", [{}, {"mobility": "gauss-markov", "access": "direct", "spectrum": "shared"}])
+def test_numbers_are_fp32_whatever_jax_is_set_to(settings):
+    with jax.enable_x64(True):
+        env, params = make(**{**SMALL, **settings})
+        observation, state = jax.eval_shape(env.reset, KEY, params)
+        action = jnp.zeros((4, 4), jnp.int32)
+        new, after, *rest = jax.eval_shape(env.step, KEY, state, action, params)
+    for before, later in zip(jax.tree.leaves((observation, state)), jax.tree.leaves((new, after)), strict=True):
+        assert before.dtype == later.dtype
+    numbers = [leaf for leaf in jax.tree.leaves((new, after, rest)) if jnp.issubdtype(leaf.dtype, jnp.number)]
+    assert {leaf.dtype.itemsize for leaf in numbers} == {4}
