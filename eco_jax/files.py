@@ -27,6 +27,7 @@ def whole(path: Path) -> Iterator[Path]:
     Raises:
         OSError: it could not be written. `path` is as it was.
     """
+    path = Path(os.path.realpath(path))  # through a link, which stays
     part = path.with_name(f"{path.name}.{os.getpid()}{PART}")
     try:
         yield part
@@ -62,6 +63,14 @@ def sha256(path: Path) -> str:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
 
 
+def part_of_a_run(path: Path) -> bool:
+    """Whether a file or folder, there or not, belongs to a run or a sweep by its place and name."""
+    there = Path(os.path.realpath(path))
+    own = [there.parent] if there.name in RUN_FILES else []
+    own += [folder.parent for folder in there.parents if folder.name in ("checkpoint", "last-finite")]
+    return any((folder / name).exists() for folder in own for name in OF_A_RUN)
+
+
 def check_output(out: Path, ours: Callable[[Path], bool], reads: Iterable[Path] = ()) -> None:
     """Whether a command may write the file `out`: call it before any work is done.
 
@@ -71,16 +80,16 @@ def check_output(out: Path, ours: Callable[[Path], bool], reads: Iterable[Path] 
         reads: files and folders that the command reads from.
 
     Raises:
-        UserError: `out` is a folder, one of `reads`, part of a run or a sweep, or somebody else's file.
+        UserError: `out` is a folder or a device, one of `reads`, part of a run or a sweep, or somebody else's file.
     """
     if out.is_dir():
         raise UserError(f"{out}: is a folder; a file is to be written there")
+    there = Path(os.path.realpath(out))
+    if there.is_symlink() or (out.exists() and not out.is_file()):  # a link to itself; a device, a pipe
+        raise UserError(f"{out}: is there already and no plain file; write elsewhere")
     if any(out.exists() and path.exists() and out.samefile(path) for path in reads):
         raise UserError(f"{out}: is read from; write to another file")
-    there = out.resolve()
-    of_a_run = any((there.parent / name).exists() for name in OF_A_RUN)
-    inside = next((p.parent for p in there.parents if p.name in ("checkpoint", "last-finite")), None)
-    if (of_a_run and there.name in RUN_FILES) or (inside and any((inside / name).exists() for name in OF_A_RUN)):
+    if part_of_a_run(there):
         raise UserError(f"{out}: is part of a run; write to another file")
     if out.exists() and not ours(out):
         raise UserError(f"{out}: is there already and was not written by this command; remove it, or write elsewhere")

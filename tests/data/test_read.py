@@ -86,7 +86,7 @@ def test_line_numbers_hold_across_pieces_of_a_large_file(folder, monkeypatch):
     lines[22] = "here"
     source = folder({"all.txt": lines}) / "all.txt"
     whole = read(source)
-    monkeypatch.setattr(module, "_BATCH_BYTES", 100)  # two and a half lines
+    monkeypatch.setattr(module, "_BATCH", 100)  # two and a half lines
     pieces = read(source)
     assert whole.bad_rows == pieces.bad_rows == ("all.txt:23: here",)
     assert whole.rows == pieces.rows == 30
@@ -108,8 +108,11 @@ def test_what_counts_as_a_trace(folder):
     )
     rows = read(source)
     assert (rows.rows, rows.files, rows.empty_files) == (2, 3, 1)
+    assert rows.skipped == {"hidden": 2, "name": 1, "readme": 2}
+    assert rows.skipped_names["hidden"] == (".4.txt", "__MACOSX/5.txt")
+    files = [file for file in source.rglob("*.*") if file.is_file()]
     with zipfile.ZipFile(source / "all.zip", "w") as archive:
-        for file in source.rglob("*.*"):
+        for file in files:
             archive.write(file, file.relative_to(source))
     assert read(source / "all.zip")[1:] == rows[1:]
 
@@ -144,5 +147,5 @@ def test_bad_zips_are_errors(folder, tmp_path):
     data = bytearray(broken.read_bytes())
     data[200] ^= 1
     broken.write_bytes(data)
-    with pytest.raises(UserError, match=r"cannot read .*broken.zip: Bad CRC-32"):
+    with pytest.raises(UserError, match=r"cannot read .*broken.zip: 1.txt: Bad CRC-32"):
         read(broken)
