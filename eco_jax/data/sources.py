@@ -102,10 +102,11 @@ def _why_closed(path: Path) -> str | None:
 def _in_zip(archive: zipfile.ZipFile, skip: Skip) -> list[File]:
     files: list[File] = []
     for info in archive.infolist():
-        why = None if info.is_dir() else why_no_trace(info.filename)
+        folder = info.filename.endswith("/")  # a damaged name may be empty, which is_dir does not take
+        why = None if folder else why_no_trace(info.filename)
         if why:
             skip(info.filename, why)
-        elif not info.is_dir():
+        elif not folder:
             files.append(File(info.filename, lambda info=info: archive.open(info)))  # type: ignore[misc]
     return files
 

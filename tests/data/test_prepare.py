@@ -90,7 +90,7 @@ def test_the_report_is_counted_and_readable(folder, crossing, row, tmp_path):
     ):
         assert part in text
     assert all(len(line) <= 80 for line in report.lines())
-    lists = {"centre": list(report.centre), "bad_rows": list(report.bad_rows)}  # JSON knows no tuples
+    lists = {name: list(getattr(report, name)) for name in ("bounds", "centre", "bad_rows")}  # JSON knows no tuples
     assert json.loads(report.to_json()) == vars(report) | lists
 
 

@@ -130,7 +130,7 @@ def as_trace(arrays: Mapping[str, Any], slots: int) -> Trace:
         longest = int(np.max(arrays["length"], initial=0))
         raise UserError(f"trace: its longest segment has {longest} slots, an episode needs {slots + 1} (env.slots + 1)")
     leaf = {name: jnp.asarray(arrays[name][keep]) for name in Trace._fields if name != "starts"}
-    return Trace(**leaf, starts=jnp.cumsum(jnp.asarray(starts[keep], jnp.int32)))
+    return Trace(**leaf, starts=jnp.asarray(np.cumsum(starts[keep], dtype=np.int32)))
 
 
 def _at(trace: Trace, segment: Int[Array, " users"], time: Int[Array, " users"]) -> Motion:
