@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from eco_jax.errors import UserError
+from eco_jax.errors import UserError, shown
 
 PART = ".part"
 """Ending of a file or folder that is being written. What is left of one after a sudden end never counts."""
@@ -60,7 +60,7 @@ def sha256(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+        raise UserError(f"{shown(path, 300)}: cannot be read: {error.strerror}") from error
 
 
 def part_of_a_run(path: Path) -> bool:
@@ -68,7 +68,7 @@ def part_of_a_run(path: Path) -> bool:
     there = Path(os.path.realpath(path))
     own = [there.parent] if there.name in RUN_FILES else []
     own += [folder.parent for folder in there.parents if folder.name in ("checkpoint", "last-finite")]
-    return any((folder / name).exists() for folder in own for name in OF_A_RUN)
+    return any(os.path.exists(folder / name) for folder in own for name in OF_A_RUN)
 
 
 def check_output(out: Path, ours: Callable[[Path], bool], reads: Iterable[Path] = ()) -> None:
@@ -82,14 +82,16 @@ def check_output(out: Path, ours: Callable[[Path], bool], reads: Iterable[Path] 
     Raises:
         UserError: `out` is a folder or a device, one of `reads`, part of a run or a sweep, or somebody else's file.
     """
-    if out.is_dir():
-        raise UserError(f"{out}: is a folder; a file is to be written there")
+    name = shown(out, 300)
+    if os.path.isdir(out):
+        raise UserError(f"{name}: is a folder; a file is to be written there")
     there = Path(os.path.realpath(out))
-    if there.is_symlink() or (out.exists() and not out.is_file()):  # a link to itself; a device, a pipe
-        raise UserError(f"{out}: is there already and no plain file; write elsewhere")
-    if any(out.exists() and path.exists() and out.samefile(path) for path in reads):
-        raise UserError(f"{out}: is read from; write to another file")
+    exists = os.path.exists(out)
+    if os.path.islink(there) or (exists and not os.path.isfile(out)):  # a link to itself; a device, a pipe
+        raise UserError(f"{name}: is there already and no plain file; write elsewhere")
+    if exists and any(os.path.exists(path) and os.path.samefile(out, path) for path in reads):
+        raise UserError(f"{name}: is read from; write to another file")
     if part_of_a_run(there):
-        raise UserError(f"{out}: is part of a run; write to another file")
-    if out.exists() and not ours(out):
-        raise UserError(f"{out}: is there already and was not written by this command; remove it, or write elsewhere")
+        raise UserError(f"{name}: is part of a run; write to another file")
+    if exists and not ours(out):
+        raise UserError(f"{name}: is there already and was not written by this command; remove it, or write elsewhere")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eco_jax.cli.main import parse
-from eco_jax.errors import UserError
+from eco_jax.errors import UserError, shown
 
 USAGE = """usage: eco-jax data COMMAND [OPTIONS]
 
@@ -70,7 +70,7 @@ def synthesize(
     from eco_jax import data
 
     data.synthesize(out, taxis=taxis, hours=hours, seed=seed, dirt=dirt, one_file=one_file)
-    print(f"{out}: {taxis} synthetic taxis over {hours:g} h (made up, not T-Drive)")
+    print(f"{shown(out, 300)}: {taxis} synthetic taxis over {hours:g} h (made up, not T-Drive)")
 
 
 def main(argv: Sequence[str]) -> int:

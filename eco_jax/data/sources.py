@@ -43,11 +43,11 @@ def traces(path: Path, skip: Skip) -> Iterator[list[File]]:
         UserError: there are none, or `path` cannot be read.
     """
     place = shown(path, 300)
-    if not path.exists():
+    if not os.path.exists(path):
         raise UserError(f"{place} does not exist: expected a file, a folder of *.txt or *.csv, or a zip")
-    if path.is_dir():
+    if os.path.isdir(path):
         yield _some(_in_folder(path, skip), path)
-    elif not path.is_file():
+    elif not os.path.isfile(path):
         raise UserError(f"{place} is no plain file: expected a file, a folder of *.txt or *.csv, or a zip")
     elif zipfile.is_zipfile(path):
         try:
@@ -102,7 +102,7 @@ def _why_closed(path: Path) -> str | None:
 def _in_zip(archive: zipfile.ZipFile, skip: Skip) -> list[File]:
     files: list[File] = []
     for info in archive.infolist():
-        folder = info.filename.endswith("/")  # a damaged name may be empty, which is_dir does not take
+        folder = info.filename.endswith("/") and not info.file_size  # a damaged name may be empty, or end so
         why = None if folder else why_no_trace(info.filename)
         if why:
             skip(info.filename, why)

@@ -21,6 +21,7 @@ from eco_jax.errors import UserError, shown
 FORMAT_VERSION = 1
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold: np.savez would stamp the present one
 _UNIX = 3
+_MODE = 0o644 << 16
 # What reading an array's header raises, by experience: it is parsed as Python.
 _UNREADABLE = (*UNREADABLE, TypeError, SyntaxError, tokenize.TokenError, MemoryError, RecursionError, SystemError)
 _DEFLATE = 1032  # bytes from one, at most
@@ -79,7 +80,7 @@ def save(path: str | Path, traces: Traces) -> None:
             for name, array in traces._asdict().items():
                 member = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
                 member.create_system = _UNIX
-                member.external_attr = 0o644 << 16
+                member.external_attr = _MODE
                 with archive.open(member, "w", force_zip64=True) as file:
                     np.lib.format.write_array(file, array, version=(1, 0), allow_pickle=False)
     except OSError as error:
@@ -93,10 +94,10 @@ def load(path: str | Path) -> Traces:
         UserError: the file is missing, damaged, or something else; the array at fault is named.
     """
     place = shown(path, 300)
-    if not Path(path).exists():
+    if not os.path.exists(path):
         raise UserError(f"{place} does not exist: expected an .npz file that `prepare` wrote")
     where = f"{place} holds no prepared traces, or is damaged"
-    if not Path(path).is_file():
+    if not os.path.isfile(path):
         raise UserError(f"{where}: it is no file")
     try:
         with zipfile.ZipFile(path) as archive:
@@ -113,14 +114,16 @@ def load(path: str | Path) -> Traces:
 
 
 def is_prepared(path: Path) -> bool:
-    """Whether a file is one that `save` wrote, by its table of contents: what stands in its arrays is not read."""
+    """Whether a file is one that `save` wrote, by its table of contents: another writer dates or marks it otherwise."""
     try:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
     except _UNREADABLE:
         return False
     names = {info.filename.removesuffix(".npy") for info in infos}
-    return names == set(Traces._fields) and all(info.date_time == _EPOCH for info in infos)
+    return names == set(Traces._fields) and all(
+        (info.date_time, info.external_attr) == (_EPOCH, _MODE) for info in infos
+    )
 
 
 def _array(archive: zipfile.ZipFile, name: str, file_size: int, where: str) -> NDArray[Any]:
@@ -190,7 +193,7 @@ def check_out(path: Path, ours: Callable[[Path], bool], reads: Iterable[Path] = 
 def check_folder(path: Path) -> None:
     """Raise `UserError` where nothing can be put at `path`, as its folder is missing or closed."""
     parent = Path(os.path.realpath(path)).parent
-    if not parent.is_dir():
+    if not os.path.isdir(parent):
         raise UserError(f"cannot write {shown(path, 300)}: the folder {shown(parent, 300)} does not exist")
     if not os.access(parent, os.W_OK):
         raise UserError(f"cannot write {shown(path, 300)}: no permission to write in the folder {shown(parent, 300)}")

@@ -71,9 +71,9 @@ def synthesize(
         UserError: a number is out of range, the folder exists and is not empty, the file exists and is none that this
             wrote, or `out` cannot be written.
     """
-    _check("taxis", taxis, 1, 100_000, int)
-    _check("hours", hours, 0.1, 168, int | float)
-    _check("seed", seed, 0, 2**63, int)
+    _check("taxis", taxis, 1, 100_000, int | np.integer)
+    _check("hours", hours, 0.1, 168, int | float | np.number)
+    _check("seed", seed, 0, 2**32 - 1, int | np.integer)
     out = Path(out)
     if one_file:
         check_out(out, _wrote)
@@ -97,7 +97,7 @@ def synthesize(
     return Synthetic(sum(text.count("\n") for text in files), taxis - len(silent), made)
 
 
-def _check(name: str, value: float | int, low: float | int, high: float | int, kind: type | UnionType) -> None:
+def _check(name: str, value: float | int, low: float | int, high: float | int, kind: UnionType) -> None:
     if not isinstance(value, kind) or not low <= value <= high:
         raise UserError(f"{name} is {shown(value)}: allowed are {low:,} to {high:,}")
 
@@ -192,7 +192,11 @@ def _save_file(out: Path, files: list[str], readme: str) -> None:
 
 
 def _check_new_folder(out: Path) -> None:
-    if os.path.lexists(out) and (not out.is_dir() or any(out.iterdir())):
+    try:
+        empty = not os.path.lexists(out) or not os.listdir(out)
+    except OSError:  # no folder, or a closed one
+        empty = False
+    if not empty:
         raise UserError(f"cannot write {shown(out, 300)}: it exists, expected a new or an empty folder")
     if part_of_a_run(out):
         raise UserError(f"cannot write {shown(out, 300)}: it is part of a run")

@@ -105,7 +105,7 @@ def _numbers(values: Any, name: str, where: str) -> np.ndarray:
     if array.dtype.kind not in ("iu" if whole else "iuf"):
         raise UserError(f"{where}: {name} must be {'whole ' if whole else ''}numbers, not {array.dtype}")
     if whole:
-        return array.clip(-1, 2**31 - 1).astype(np.int32)
+        return np.clip(array.astype(np.int64), -1, 2**31 - 1).astype(np.int32)
     with np.errstate(over="ignore"):
         array = array.astype(np.float32)
     if not np.isfinite(array).all():
