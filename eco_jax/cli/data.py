@@ -35,8 +35,7 @@ def prepare(
         slot_s: slot length, s.
         side_m: side of the window, m.
         bounds: of the town: west, south, east, north, degrees; rows outside are dropped. The default is Beijing.
-        centre: centre of the window, degrees east and north, in the town. By default 116.4401 39.9202 in Beijing, the
-            densest window in any other town.
+        centre: of the window, degrees east and north. By default 116.4401 39.9202 in Beijing, the densest elsewhere.
         densest: find the densest window, in Beijing too.
         max_gap_s: a gap between two fixes that cuts a track, s.
         max_speed_kmh: a jump faster than this is dropped, km/h.

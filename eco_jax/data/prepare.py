@@ -64,6 +64,7 @@ def prepare(
     _check("min_slots", min_slots, 1, 1_000_000, "whole slots", whole=True)
     max_slots = 4 * min_slots if max_slots is None else max_slots
     _check("max_slots", max_slots, 2 * min_slots, 10_000_000, "whole slots, from 2 * min_slots", whole=True)
+    min_slots, max_slots = int(min_slots), int(max_slots)
     bounds = _checked_bounds(bounds)
     if centre is None:
         centre = BUSY_CENTRE if bounds == TOWN else "densest"

@@ -116,9 +116,8 @@ def read(source: str | Path) -> Rows:
     rows, good_rows = sum(account.rows), sum(account.good)
     skipped = account.skipped()
     if rows == 0:
-        left_out = sum(map(len, account.left_out.values()))
-        others = f" ({left_out:,} files left out: {_examples(account.left_out)})" if left_out else ""
-        raise UserError(f"{place} holds no rows: expected lines of the form {ROW_FORMAT}{others}")
+        others = f"; left out: {_examples(account.left_out)}" if account.left_out else ""
+        raise UserError(f"{place} holds no rows: expected *.txt or *.csv files with rows {ROW_FORMAT}{others}")
     if good_rows == 0:
         raise UserError(f"none of the {rows:,} rows in {place} is of the form {ROW_FORMAT}; found {bad[0]}")
     return Rows(
@@ -139,7 +138,8 @@ def _plain(text: str) -> str:
 
 
 def _examples(left_out: dict[str, list[str]]) -> str:
-    return "; ".join(f"{sorted(names)[0]} ({SKIPPED[why]})" for why, names in sorted(left_out.items()))
+    """One name for each reason, and how many there are."""
+    return ", ".join(f"{len(n):,} {SKIPPED[why]} ({sorted(n)[0]})" for why, n in sorted(left_out.items()))
 
 
 def _pieces(files: list[File], account: _Account, place: str) -> Iterator[_Piece]:

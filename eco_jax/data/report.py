@@ -20,7 +20,7 @@ _REASONS = {
 SKIPPED = {
     "unreadable": "cannot be opened",
     "special": "no plain file",
-    "link": "link to a folder",
+    "link": "linked folder",
     "hidden": "hidden",
     "readme": "readme",
     "name": "not *.txt or *.csv",

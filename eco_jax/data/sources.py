@@ -35,18 +35,22 @@ class File(NamedTuple):
 
 @contextmanager
 def traces(path: Path, skip: Skip) -> Iterator[list[File]]:
-    """The traces under `path` (a file, a folder or a zip), in the order of their names.
+    """The traces under `path` (a file, a folder or a zip), in the order of their names; perhaps none.
 
     Links to files are followed, links to folders inside of a folder are not: they may lead anywhere, and back.
 
     Raises:
-        UserError: there are none, or `path` cannot be read.
+        UserError: `path` cannot be read.
     """
     place = shown(path, 300)
     if not os.path.exists(path):
         raise UserError(f"{place} does not exist: expected a file, a folder of *.txt or *.csv, or a zip")
     if os.path.isdir(path):
-        yield _some(_in_folder(path, skip), path)
+        try:
+            found = _in_folder(path, skip)
+        except RecursionError as error:
+            raise UserError(f"cannot read {place}: its folders are nested too deep") from error
+        yield sorted(found, key=_name)
     elif not os.path.isfile(path):
         raise UserError(f"{place} is no plain file: expected a file, a folder of *.txt or *.csv, or a zip")
     elif zipfile.is_zipfile(path):
@@ -55,7 +59,7 @@ def traces(path: Path, skip: Skip) -> Iterator[list[File]]:
         except UNREADABLE as error:
             raise UserError(f"cannot read {place}: {reason(error)}") from error
         with archive:
-            yield _some(_in_zip(archive, skip), path)
+            yield sorted(_in_zip(archive, skip), key=_name)
     else:
         try:
             path.open("rb").close()
@@ -64,10 +68,8 @@ def traces(path: Path, skip: Skip) -> Iterator[list[File]]:
         yield [File(path.name, lambda: path.open("rb"))]
 
 
-def _some(files: list[File], path: Path) -> list[File]:
-    if not files:
-        raise UserError(f"{shown(path, 300)} holds no traces: expected *.txt or *.csv files with rows {ROW_FORMAT}")
-    return sorted(files, key=lambda file: file.name)  # equal names, as a zip may have, in their order there
+def _name(file: File) -> str:
+    return file.name  # equal ones, as a zip may have, stay in their order
 
 
 def _in_folder(root: Path, skip: Skip) -> list[File]:

@@ -11,7 +11,7 @@ import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import UnionType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +97,7 @@ def synthesize(
     return Synthetic(sum(text.count("\n") for text in files), taxis - len(silent), made)
 
 
-def _check(name: str, value: float | int, low: float | int, high: float | int, kind: UnionType) -> None:
+def _check(name: str, value: float | int, low: float | int, high: float | int, kind: Any) -> None:
     if not isinstance(value, kind) or not low <= value <= high:
         raise UserError(f"{name} is {shown(value)}: allowed are {low:,} to {high:,}")
 

@@ -210,9 +210,9 @@ def test_files_are_read_in_the_order_of_their_names(tmp_path):
 def test_sources_without_rows_are_errors(folder, tmp_path):
     with pytest.raises(UserError, match=r"nowhere does not exist: expected a file, a folder"):
         read(tmp_path / "nowhere")
-    with pytest.raises(UserError, match=r"holds no traces: expected \*.txt or \*.csv"):
+    with pytest.raises(UserError, match=r"holds no rows: .*; left out: 1 not \*.txt or \*.csv \(a.py\)$"):
         read(folder({"a.py": [GOOD]}, "other"))
-    with pytest.raises(UserError, match=r"holds no rows: expected lines of the form taxi id,"):
+    with pytest.raises(UserError, match=r"holds no rows: expected \*.txt or \*.csv files with rows taxi id,"):
         read(folder({"1.txt": b"", "2.txt": ["id,time,long,lat"]}, "empty"))
     with pytest.raises(UserError, match=r"none of the 2 rows in .*found a.txt:1: one$"):
         read(folder({"a.txt": ["one", "two"]}, "garbled"))
@@ -253,7 +253,7 @@ def test_bad_zips_are_errors(folder, tmp_path):
     empty = tmp_path / "empty.zip"
     with zipfile.ZipFile(empty, "w") as archive:
         archive.writestr("picture.png", b"")
-    with pytest.raises(UserError, match="holds no traces"):
+    with pytest.raises(UserError, match=r"holds no rows: .*; left out: 1 not \*.txt or \*.csv \(picture.png\)$"):
         read(empty)
     broken = tmp_path / "broken.zip"
     with zipfile.ZipFile(broken, "w") as archive:

@@ -18,7 +18,7 @@ REFUSED = r"x\.npz (does not exist|holds no prepared traces, or is damaged)"
 @pytest.fixture
 def path(tmp_path, crossing, folder):
     """A prepared file with two segments of 60 slots."""
-    prepare(folder({"1.txt": crossing}), tmp_path / "x.npz", min_slots=30, max_slots=60)
+    prepare(folder({"1.txt": crossing}), tmp_path / "x.npz", min_slots=30.0, max_slots=60.0)  # whole all the same
     return tmp_path / "x.npz"
 
 
@@ -192,6 +192,8 @@ def test_each_flipped_bit_of_a_header_is_the_same_array_or_one_line(path):
         ("position", np.full((2, 60, 2), np.nan), "position holds a number that is not finite"),
         ("position", np.full((2, 60, 2), 1e300), "position holds a number that is not finite"),
         ("position", np.full((2, 60, 2), 3001), "position holds 3001: allowed are 0 to 3,000"),
+        ("fixes", np.ones((2, 59), int), r"fixes is of shape \(2, 59\), expected \(2, 60\)"),
+        ("fixes", np.ones(2, int), r"fixes is of shape \(2,\), expected \(2, 60\)"),
         ("position", [[1.0], [1.0, 2.0]], "position must be numbers, not object"),
         ("position", np.full((2, 60, 2), "1"), "position must be numbers, not <U1"),
         ("length", np.array([60.0, 60.0]), "length must be whole numbers, not float64"),

@@ -1,5 +1,6 @@
 """Replay of a prepared trace: positions interpolated between fixes, prediction from raw fixes only."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -71,7 +72,9 @@ def check(arrays: Mapping[str, Any], where: str = "trace") -> dict[str, np.ndarr
         if name not in arrays:
             raise UserError(f"{where}: {name} is missing; needed are {', '.join(SHAPES)}")
     found = {name: _numbers(arrays[name], name, where) for name in SHAPES}
-    size: dict[int | str, int] = dict(zip(("segments", "slots"), found["fixes"].shape, strict=False))
+    # What most of them agree on, so that the odd one is named.
+    common = Counter(found[name].shape[:2] for name, shape in SHAPES.items() if len(shape) > 1).most_common(1)[0][0]
+    size: dict[int | str, int] = dict(zip(("segments", "slots"), common, strict=False))
     for name, expected in SHAPES.items():
         shape = tuple(size.get(n, n) for n in expected)
         if found[name].shape != shape:
