@@ -129,6 +129,8 @@ def is_prepared(path: Path) -> bool:
 def _array(archive: zipfile.ZipFile, name: str, file_size: int, where: str) -> NDArray[Any]:
     """One array, in this machine's byte order. Nothing is allocated for more than the file can hold."""
     try:
+        if f"{name}.npy" not in archive.namelist():
+            raise ValueError("is missing")
         info = archive.getinfo(f"{name}.npy")
         limit = file_size * {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: _DEFLATE}[info.compress_type]
         with archive.open(info) as stream, warnings.catch_warnings():

@@ -1,8 +1,6 @@
 """The generator of made-up rows: its format, its dirt, its way through the pipeline."""
 
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -131,8 +129,3 @@ def test_it_never_mixes_with_other_files(tmp_path):
     (tmp_path / "empty").mkdir()
     synthesize(tmp_path / "empty", taxis=1, hours=1.0, seed=0)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["1.txt", "empty"]
-
-
-def test_importing_is_cheap():
-    code = "import sys, eco_jax.data; sys.exit('polars' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
