@@ -85,7 +85,6 @@ def work(made, tmp_path):
         ("rows", "run/checkpoint/31/new.npz", "does not exist"),
         ("rows", "run/checkpoint/30/new.npz", "is part of a run"),
         ("rows", "round", "no plain file"),
-        ("rows", "/dev/null", "no plain file"),
         ("rows", "nowhere/out.npz", "does not exist"),
     ],
 )
@@ -94,6 +93,12 @@ def test_prepare_overwrites_nothing_of_others(work, capsys, source, out, said):
     argv = ["prepare", "--source", work / source, "--out", work / out, "--min-slots", "5"]
     assert said in fails(capsys, argv)
     assert everything(work) == before
+
+
+def test_prepare_replaces_no_pipe_and_no_device(made, tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe")
+    assert "no plain file" in fails(capsys, ["prepare", "--source", made / "rows", "--out", tmp_path / "pipe"])
+    assert [path.is_fifo() for path in tmp_path.iterdir()] == [True]
 
 
 def test_prepare_replaces_what_it_wrote_even_through_a_link(work, capsys):
