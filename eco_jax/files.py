@@ -1,5 +1,6 @@
 """Files: written whole or not at all, known by their hash, and never written over what somebody else put there."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -28,6 +29,8 @@ def whole(path: Path) -> Iterator[Path]:
         OSError: it could not be written. `path` is as it was.
     """
     path = Path(os.path.realpath(path))  # through a link, which stays
+    if path.exists() and not path.is_file():  # root could replace a device
+        raise OSError(errno.EINVAL, "Is no plain file", str(path))
     part = path.with_name(f"{path.name}.{os.getpid()}{PART}")
     try:
         yield part

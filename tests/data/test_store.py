@@ -1,6 +1,7 @@
 """Prepared traces read back: what is damaged, of another kind or out of range is named in one line."""
 
 import io
+import os
 import struct
 import zipfile
 
@@ -178,6 +179,15 @@ def test_each_flipped_bit_of_a_header_is_the_same_array_or_one_line(path):
             said.append(str(error))
     assert len(said) > 40
     assert all(text.isprintable() and "last_age" in text for text in said)
+
+
+def test_what_is_no_plain_file_is_never_replaced(path, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    for out in (tmp_path / "pipe", tmp_path / "link"):
+        with pytest.raises(UserError, match="^cannot write .*: Is no plain file$"):
+            save(out, load(path))
+    assert (tmp_path / "pipe").is_fifo()
 
 
 # The same arrays given to the environment
