@@ -1,12 +1,13 @@
 """Files: written whole or not at all, known by their hash, and never written over what somebody else put there."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from eco_jax.errors import UserError
+from eco_jax.errors import UserError, shown
 
 PART = ".part"
 """Ending of a file or folder that is being written. What is left of one after a sudden end never counts."""
@@ -27,6 +28,9 @@ def whole(path: Path) -> Iterator[Path]:
     Raises:
         OSError: it could not be written. `path` is as it was.
     """
+    path = Path(os.path.realpath(path))  # through a link, which stays
+    if path.exists() and not path.is_file():  # root could replace a device
+        raise OSError(errno.EINVAL, "Is no plain file", str(path))
     part = path.with_name(f"{path.name}.{os.getpid()}{PART}")
     try:
         yield part
@@ -59,7 +63,15 @@ def sha256(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+        raise UserError(f"{shown(path, 300)}: cannot be read: {error.strerror}") from error
+
+
+def part_of_a_run(path: Path) -> bool:
+    """Whether a file or folder, there or not, belongs to a run or a sweep by its place and name."""
+    there = Path(os.path.realpath(path))
+    own = [there.parent] if there.name in RUN_FILES else []
+    own += [folder.parent for folder in there.parents if folder.name in ("checkpoint", "last-finite")]
+    return any(os.path.exists(folder / name) for folder in own for name in OF_A_RUN)
 
 
 def check_output(out: Path, ours: Callable[[Path], bool], reads: Iterable[Path] = ()) -> None:
@@ -71,16 +83,18 @@ def check_output(out: Path, ours: Callable[[Path], bool], reads: Iterable[Path] 
         reads: files and folders that the command reads from.
 
     Raises:
-        UserError: `out` is a folder, one of `reads`, part of a run or a sweep, or somebody else's file.
+        UserError: `out` is a folder or a device, one of `reads`, part of a run or a sweep, or somebody else's file.
     """
-    if out.is_dir():
-        raise UserError(f"{out}: is a folder; a file is to be written there")
-    if any(out.exists() and path.exists() and out.samefile(path) for path in reads):
-        raise UserError(f"{out}: is read from; write to another file")
-    there = out.resolve()
-    of_a_run = any((there.parent / name).exists() for name in OF_A_RUN)
-    inside = next((p.parent for p in there.parents if p.name in ("checkpoint", "last-finite")), None)
-    if (of_a_run and there.name in RUN_FILES) or (inside and any((inside / name).exists() for name in OF_A_RUN)):
-        raise UserError(f"{out}: is part of a run; write to another file")
-    if out.exists() and not ours(out):
-        raise UserError(f"{out}: is there already and was not written by this command; remove it, or write elsewhere")
+    name = shown(out, 300)
+    if os.path.isdir(out):
+        raise UserError(f"{name}: is a folder; a file is to be written there")
+    there = Path(os.path.realpath(out))
+    exists = os.path.exists(out)
+    if os.path.islink(there) or (exists and not os.path.isfile(out)):  # a link to itself; a device, a pipe
+        raise UserError(f"{name}: is there already and no plain file; write elsewhere")
+    if exists and any(os.path.exists(path) and os.path.samefile(out, path) for path in reads):
+        raise UserError(f"{name}: is read from; write to another file")
+    if part_of_a_run(there):
+        raise UserError(f"{name}: is part of a run; write to another file")
+    if exists and not ours(out):
+        raise UserError(f"{name}: is there already and was not written by this command; remove it, or write elsewhere")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eco_jax.cli.main import parse
-from eco_jax.errors import UserError
+from eco_jax.errors import UserError, shown
 
 USAGE = """usage: eco-jax data COMMAND [OPTIONS]
 
@@ -20,7 +20,8 @@ def prepare(
     out: Path,
     slot_s: float = 5.0,
     side_m: float = 3000.0,
-    centre: tuple[float, float] = (116.4401, 39.9202),
+    bounds: tuple[float, float, float, float] = (115.4, 39.4, 117.6, 41.1),
+    centre: tuple[float, float] | None = None,
     densest: bool = False,
     max_gap_s: float = 300.0,
     max_speed_kmh: float = 150.0,
@@ -30,19 +31,23 @@ def prepare(
 
     Args:
         source: T-Drive rows: a file, a folder of files, or a zip.
-        out: the .npz to write.
+        out: the .npz to write. Nothing is replaced but a file that this command wrote.
         slot_s: slot length, s.
         side_m: side of the window, m.
-        centre: centre of the window, degrees east and north.
-        densest: find the densest window instead of taking `centre`.
+        bounds: of the town: west, south, east, north, degrees; rows outside are dropped. The default is Beijing.
+        centre: of the window, degrees east and north. By default 116.4401 39.9202 in Beijing, the densest elsewhere.
+        densest: find the densest window, in Beijing too.
         max_gap_s: a gap between two fixes that cuts a track, s.
         max_speed_kmh: a jump faster than this is dropped, km/h.
         min_slots: shortest segment kept, slots (an episode needs one more than its slots).
     """
     from eco_jax import data
 
+    if densest and centre is not None:
+        raise UserError("--centre, --densest: give one of them")
+    chosen = "densest" if densest else centre
     report = data.prepare(
-        source, out, slot_s=slot_s, side_m=side_m, centre="densest" if densest else centre, max_gap_s=max_gap_s,
+        source, out, slot_s=slot_s, side_m=side_m, bounds=bounds, centre=chosen, max_gap_s=max_gap_s,
         max_speed_kmh=max_speed_kmh, min_slots=min_slots,
     )  # fmt: skip
     print(report)
@@ -54,7 +59,7 @@ def synthesize(
     """Write made-up taxis on a road grid, in the T-Drive row format, dirt included. Not real data.
 
     Args:
-        out: folder to write `<taxi>.txt` files into, or the file with `--one-file`.
+        out: new or empty folder to write `<taxi>.txt` files into, or the file with `--one-file`.
         taxis: how many, -.
         hours: how long, h.
         seed: same seed, same rows.
@@ -64,7 +69,7 @@ def synthesize(
     from eco_jax import data
 
     data.synthesize(out, taxis=taxis, hours=hours, seed=seed, dirt=dirt, one_file=one_file)
-    print(f"{out}: {taxis} synthetic taxis over {hours:g} h (made up, not T-Drive)")
+    print(f"{shown(out, 300)}: {taxis} synthetic taxis over {hours:g} h (made up, not T-Drive)")
 
 
 def main(argv: Sequence[str]) -> int:

@@ -10,8 +10,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eco_jax.data.geo import distance_m, in_town
+from eco_jax.data.geo import TOWN, Bounds, distance_m, in_town
 from eco_jax.data.read import Fixes
+
+YEARS = (1970, 2100)
+"""Years of rows that are kept: from the first until before the last."""
+_TIMES = tuple(int(np.datetime64(f"{year}", "s").astype(np.int64)) for year in YEARS)
 
 
 class Cleaned(NamedTuple):
@@ -23,19 +27,23 @@ class Cleaned(NamedTuple):
     fast_steps: int  # steps over the speed limit, before any was dropped for it
 
 
-def clean(raw: Fixes, max_speed_kmh: float) -> Cleaned:
+def clean(raw: Fixes, max_speed_kmh: float, bounds: Bounds = TOWN) -> Cleaned:
     """Sort rows that come in file order, and drop the bad ones.
 
     A row with several faults counts under the first of these reasons:
 
-    - `zero`: longitude or latitude is exactly 0, which is how a receiver without a fix reports;
-    - `out_of_town`: outside of `geo.TOWN`;
+    - `year`: before 1970 or after 2099, which no taxi's clock shows that works;
+    - `zero`: longitude or latitude is exactly 0, which is how a receiver without a fix reports; in a town on that
+      meridian or the equator it is a place;
+    - `out_of_town`: outside of `bounds`;
     - `repeat`: the taxi, time and position of a row before; `same_time`: its taxi and time, but elsewhere;
     - `jump`: not reachable from the taxi's last good fix at `max_speed_kmh`. What is reachable grows with
       time, so a taxi whose last good fix was in truth a wrong one comes back by itself.
     """
-    fixes, zero = _keep(raw, (raw.longitude != 0) & (raw.latitude != 0))
-    fixes, out_of_town = _keep(fixes, in_town(fixes.longitude, fixes.latitude))
+    fixes, year = _keep(raw, (raw.time >= _TIMES[0]) & (raw.time < _TIMES[1]))
+    inside = in_town(fixes.longitude, fixes.latitude, bounds)
+    zero = int(np.sum(~inside & ((fixes.longitude == 0) | (fixes.latitude == 0))))
+    fixes, outside = _keep(fixes, inside)
     reordered = _count_late(fixes)
     fixes = fixes.where(np.lexsort((fixes.time, fixes.taxi)))  # stable: equal times stay in file order
     first, same_place = _same_time(fixes)
@@ -44,8 +52,9 @@ def clean(raw: Fixes, max_speed_kmh: float) -> Cleaned:
     fixes, jump = _keep(fixes, ~_jumps(fixes, fast, max_speed_kmh))
     repeat = int(np.sum(same_place & ~first))
     dropped = {
+        "year": year,
         "zero": zero,
-        "out_of_town": out_of_town,
+        "out_of_town": outside - zero,
         "repeat": repeat,
         "same_time": doubles - repeat,
         "jump": jump,

@@ -6,17 +6,20 @@ from numpy.typing import NDArray
 EARTH_RADIUS_M = 6_371_008.8  # mean radius (IUGG); lengths at 40 N are within 0.3 % of the ellipsoid's
 METRES_PER_DEGREE = EARTH_RADIUS_M * np.pi / 180.0  # of latitude: 111,195 m
 
+Bounds = tuple[float, float, float, float]
+"""Of a town: west, south, east, north, in degrees."""
+
 # Greater Beijing as west, south, east, north, in degrees: the municipality, but for empty mountains in the
 # north, and the nearest of its neighbours, to which taxis do go.
-TOWN = (115.4, 39.4, 117.6, 41.1)
+TOWN: Bounds = (115.4, 39.4, 117.6, 41.1)
 
 # The densest 3 x 3 km of T-Drive, east of the second ring road: longitude, latitude in degrees.
 BUSY_CENTRE = (116.4401, 39.9202)
 
 
-def in_town(longitude: NDArray[np.float64], latitude: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether each point [n], in degrees, lies in `TOWN` (its border included)."""
-    west, south, east, north = TOWN
+def in_town(longitude: NDArray[np.float64], latitude: NDArray[np.float64], bounds: Bounds = TOWN) -> NDArray[np.bool_]:
+    """Whether each point [n], in degrees, lies within the bounds of the town (its border included)."""
+    west, south, east, north = bounds
     return (west <= longitude) & (longitude <= east) & (south <= latitude) & (latitude <= north)
 
 
@@ -40,6 +43,12 @@ def to_degrees(
     east, north = np.moveaxis(position - side_m / 2, -1, 0)
     longitude = centre[0] + east / (METRES_PER_DEGREE * np.cos(np.radians(centre[1])))
     return longitude, centre[1] + north / METRES_PER_DEGREE
+
+
+def show_bounds(bounds: Bounds) -> str:
+    """Bounds for a message."""
+    west, south, east, north = bounds
+    return f"{west:g} to {east:g} E, {south:g} to {north:g} N"
 
 
 def distance_m(

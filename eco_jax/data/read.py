@@ -1,30 +1,33 @@
 """Rows of taxi traces, from a file, a folder or a zip.
 
-A row is `taxi id,YYYY-MM-DD HH:MM:SS,longitude,latitude`. Line ends may be LF or CRLF; a header (four names)
-is skipped wherever it stands, since single files are often concatenations; blank lines are not rows. A row
-that cannot be read is counted, and the run goes on.
+A row is `taxi id,YYYY-MM-DD HH:MM:SS,longitude,latitude`. Line ends may be LF, CRLF or CR. A header is skipped
+wherever it stands, since single files are often concatenations: words of which the second names a time or a date, the
+third a longitude, the fourth a latitude. Blank lines are not rows. A row that cannot be read is counted, and the run
+goes on; so does it past a file that cannot be opened.
 """
 
-import zipfile
-import zlib
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, NamedTuple
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eco_jax.errors import UserError
+from eco_jax.data.report import SKIPPED
+from eco_jax.data.sources import ROW_FORMAT, UNREADABLE, File, reason, traces
+from eco_jax.errors import UserError, shown
 
 if TYPE_CHECKING:
     import polars as pl
 
-ROW_FORMAT = "taxi id,YYYY-MM-DD HH:MM:SS,longitude,latitude"
 BAD_ROWS_SHOWN = 5
-_SUFFIXES = (".txt", ".csv")
-_HEADER = r"^[A-Za-z][A-Za-z _]*(,[A-Za-z _]+){3}$"
-_UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError)  # the last for encrypted zips
-_BATCH_BYTES = 32 * 2**20  # bounds the memory of parsing, whatever the size of the source
+SKIPPED_SHOWN = 3
+_HEADER = r"(?i)^[a-z][a-z _]*,[a-z _]*(date|time)[a-z _]*,[a-z _]*(lon|lng)[a-z _]*,[a-z _]*lat[a-z _]*$"
+_TIME = r"^\d{4}-\d\d-\d\d \d\d:\d\d:[0-5]\d$"
+_BATCH = 32 * 2**20  # characters: bounds the memory of parsing, whatever the size of the source
+_LONGEST_LINE = 2**16  # characters: more are of no row
+_CUT = "..."  # ends a line that was longer, which thus is neither blank nor a row
 
 
 class Fixes(NamedTuple):
@@ -47,91 +50,125 @@ class Rows(NamedTuple):
     rows: int  # good and garbled
     garbled: int
     bad_rows: tuple[str, ...]  # the first few garbled ones as "file:line: text"
-    files: int
-    empty_files: int
+    files: int  # that were read
+    empty_files: int  # without a row
+    skipped: dict[str, int]  # files left out, by reason: the keys of `report.SKIPPED`
+    skipped_names: dict[str, tuple[str, ...]]  # the first few of each reason
 
 
 class _Piece(NamedTuple):
     """Whole lines of one file."""
 
-    file: str
+    file: int  # its number
     first_line: int
-    text: bytes
+    text: str
+
+
+class _Account:
+    """What is found on the way through the files."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []  # of the files read, fit for a message
+        self.rows: list[int] = []  # of each
+        self.good: list[int] = []
+        self.left_out: dict[str, list[str]] = {}
+
+    def skip(self, name: str, why: str) -> None:
+        self.left_out.setdefault(why, []).append(_plain(name))
+
+    def begin(self, name: str) -> int:
+        self.names.append(_plain(name))
+        self.rows.append(0)
+        self.good.append(0)
+        return len(self.names) - 1
+
+    def count(self, counts: "pl.DataFrame") -> None:
+        for file, rows, good in counts.iter_rows():
+            self.rows[file] += rows
+            self.good[file] += good
+
+    def skipped(self) -> dict[str, list[str]]:
+        useless = [name for name, rows, good in zip(self.names, self.rows, self.good, strict=True) if rows and not good]
+        found = {**self.left_out, "useless": useless}
+        return {why: sorted(names) for why, names in sorted(found.items()) if names}
 
 
 def read(source: str | Path) -> Rows:
     """Read every row of `source`: a file, a folder of `*.txt` and `*.csv`, or a zip of them.
 
     Files are taken in the order of their names, so that the result does not depend on the file system. Readme
-    files and hidden ones are not traces. Raises `UserError` where the source is missing, unreadable, or
-    without a good row.
+    files and hidden ones are not traces.
+
+    Raises:
+        UserError: the source is missing, unreadable, or without a good row.
     """
-    path = Path(source)
-    files: dict[str, int] = {}
+    path, place = Path(source), shown(source, 300)
+    account = _Account()
     columns: list[Fixes] = []
     bad: list[str] = []
-    garbled = 0
-    try:
-        for batch in _batches(_pieces(path)):
-            for piece in batch:
-                files[piece.file] = files.get(piece.file, 0) + len(piece.text.strip())
-            good, rejected = _parse(batch)
+    with traces(path, account.skip) as files:
+        for batch in _batches(_pieces(files, account, place)):
+            good, rejected, counts = _parse(batch)
             columns.append(good)
-            garbled += rejected.height
-            bad += [_show(*row) for row in rejected.head(BAD_ROWS_SHOWN - len(bad)).iter_rows()]
-    except _UNREADABLE as error:
-        raise UserError(f"cannot read {path}: {_reason(error)}") from error
-    fixes = Fixes(*(np.concatenate(parts) for parts in zip(*columns, strict=True)))
-    rows = len(fixes.taxi) + garbled
+            account.count(counts)
+            for file, line, text in rejected.head(BAD_ROWS_SHOWN - len(bad)).iter_rows():
+                bad.append(f"{account.names[file]}:{line}: {_plain(text)}")
+    rows, good_rows = sum(account.rows), sum(account.good)
+    skipped = account.skipped()
     if rows == 0:
-        raise UserError(f"{path} holds no rows: expected lines of the form {ROW_FORMAT}")
-    if garbled == rows:
-        raise UserError(f"none of the {rows:,} rows in {path} is of the form {ROW_FORMAT}; found {bad[0]}")
-    empty = sum(size == 0 for size in files.values())
-    return Rows(fixes, rows, garbled, tuple(bad), len(files), empty)
+        others = f"; left out: {_examples(account.left_out)}" if account.left_out else ""
+        raise UserError(f"{place} holds no rows: expected *.txt or *.csv files with rows {ROW_FORMAT}{others}")
+    if good_rows == 0:
+        raise UserError(f"none of the {rows:,} rows in {place} is of the form {ROW_FORMAT}; found {bad[0]}")
+    return Rows(
+        Fixes(*(np.concatenate(parts) for parts in zip(*columns, strict=True))),
+        rows,
+        rows - good_rows,
+        tuple(bad),
+        len(account.names),
+        account.rows.count(0),
+        {why: len(names) for why, names in skipped.items()},
+        {why: tuple(names[:SKIPPED_SHOWN]) for why, names in skipped.items()},
+    )
 
 
-def _pieces(path: Path) -> Iterator[_Piece]:
-    """The text of all traces under `path`, file by file."""
-    if path.is_dir():
-        names = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
-        for name in _traces(names, path):
-            with names[name].open("rb") as stream:
-                yield from _cut(name, stream)
-    elif not path.exists():
-        raise UserError(f"{path} does not exist: expected a file, a folder of *.txt or *.csv, or a zip")
-    elif zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            for name in _traces(archive.namelist(), path):
-                with archive.open(name) as stream:
-                    yield from _cut(name, stream)
-    else:
-        with path.open("rb") as stream:
-            yield from _cut(path.name, stream)
+def _plain(text: str) -> str:
+    """A name or a row, short and in ASCII: any terminal can print it."""
+    return shown(text).encode("ascii", "backslashreplace").decode()
 
 
-def _traces(names: list[str] | dict[str, Path], path: Path) -> list[str]:
-    """The names that are traces, sorted."""
-    traces = sorted(name for name in names if _is_trace(PurePosixPath(name)))
-    if not traces:
-        raise UserError(f"{path} holds no traces: expected *.txt or *.csv files with rows {ROW_FORMAT}")
-    return traces
+def _examples(left_out: dict[str, list[str]]) -> str:
+    """One name for each reason, and how many there are."""
+    return ", ".join(f"{len(n):,} {SKIPPED[why]} ({sorted(n)[0]})" for why, n in sorted(left_out.items()))
 
 
-def _is_trace(name: PurePosixPath) -> bool:
-    hidden = any(part.startswith((".", "__MACOSX")) for part in name.parts)
-    return name.suffix.lower() in _SUFFIXES and not hidden and not name.stem.lower().endswith("readme")
+def _pieces(files: list[File], account: _Account, place: str) -> Iterator[_Piece]:
+    """The text of all files, one by one. One that cannot be opened is left out; one that breaks off is an error."""
+    for file in files:
+        try:
+            stream = file.open()
+        except UNREADABLE:
+            account.skip(file.name, "unreadable")
+            continue
+        number = account.begin(file.name)
+        with io.TextIOWrapper(stream, encoding="utf-8", errors="replace") as text:  # line ends become LF
+            try:
+                yield from _cut(number, text.read)
+            except UNREADABLE as error:
+                raise UserError(f"cannot read {place}: {account.names[number]}: {reason(error)}") from error
 
 
-def _cut(file: str, stream: IO[bytes] | zipfile.ZipExtFile) -> Iterator[_Piece]:
-    """A file in pieces of whole lines; an empty file is one empty piece."""
-    line, rest = 1, b""
-    while block := stream.read(_BATCH_BYTES):
-        text, newline, rest = (rest + block).rpartition(b"\n")
+def _cut(file: int, read_text: Callable[[int], str]) -> Iterator[_Piece]:
+    """A file in pieces of whole lines."""
+    line, rest = 1, ""
+    while block := read_text(_BATCH):
+        text, newline, rest = (rest + block).rpartition("\n")
         if newline:
             yield _Piece(file, line, text)
-            line += text.count(b"\n") + 1
-    if rest or line == 1:
+            line += text.count("\n") + 1
+        if len(rest) > _LONGEST_LINE:
+            rest = rest[: _LONGEST_LINE - len(_CUT)] + _CUT
+    if rest:
         yield _Piece(file, line, rest)
 
 
@@ -142,26 +179,23 @@ def _batches(pieces: Iterator[_Piece]) -> Iterator[list[_Piece]]:
     for piece in pieces:
         batch.append(piece)
         size += len(piece.text)
-        if size >= _BATCH_BYTES:
+        if size >= _BATCH:
             yield batch
             batch, size = [], 0
     if batch:
         yield batch
 
 
-def _parse(batch: list[_Piece]) -> "tuple[Fixes, pl.DataFrame]":
-    """The good rows of a batch, and the garbled ones as a frame of file, line and text."""
+def _parse(batch: list[_Piece]) -> "tuple[Fixes, pl.DataFrame, pl.DataFrame]":
+    """The good rows of a batch, the garbled ones (file, line, text), and how many rows and good ones each file has."""
     import polars as pl
 
     text, line = pl.col("text"), pl.col("line")
     fields = text.str.splitn(",", 4).struct  # a fifth field stays in the fourth, which then is no number
     field = [fields.field(f"field_{k}").str.strip_chars() for k in range(4)]
+    time = pl.when(field[1].str.contains(_TIME)).then(field[1])  # the parser alone takes year 8 and second 60, too
     rows = (
-        pl.DataFrame(
-            [(piece.file, piece.first_line, piece.text.decode("utf-8", "replace")) for piece in batch],
-            schema={"file": pl.String, "line": pl.Int64, "text": pl.String},
-            orient="row",
-        )
+        pl.DataFrame(batch, schema={"file": pl.Int64, "line": pl.Int64, "text": pl.String}, orient="row")
         .with_columns(text.str.split("\n"))
         .with_columns(pl.int_ranges(line, line + text.list.len()))
         .explode("line", "text")
@@ -169,7 +203,7 @@ def _parse(batch: list[_Piece]) -> "tuple[Fixes, pl.DataFrame]":
         .filter(text != "", ~text.str.contains(_HEADER))
         .with_columns(
             taxi=field[0].cast(pl.Int64, strict=False),
-            time=field[1].str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False).dt.epoch("s"),
+            time=time.str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False).dt.epoch("s"),
             longitude=field[2].cast(pl.Float64, strict=False),
             latitude=field[3].cast(pl.Float64, strict=False),
         )
@@ -182,14 +216,5 @@ def _parse(batch: list[_Piece]) -> "tuple[Fixes, pl.DataFrame]":
     )
     good = rows.filter("good")
     fixes = Fixes(*(good[name].to_numpy() for name in Fixes._fields))
-    return fixes, rows.filter(~pl.col("good")).select("file", "line", "text")
-
-
-def _show(file: str, line: int, text: str) -> str:
-    """A bad row in one printable line."""
-    shown = text if len(text) <= 60 else text[:57] + "..."
-    return f"{file}:{line}: {shown.encode('unicode_escape').decode('ascii')}"
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    counts = rows.group_by("file").agg(pl.len(), pl.col("good").sum().alias("of them good"))
+    return fixes, rows.filter(~pl.col("good")).select("file", "line", "text"), counts

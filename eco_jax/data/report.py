@@ -3,17 +3,33 @@
 import json
 from dataclasses import asdict, dataclass
 
+from eco_jax.errors import shown
+
+_WIDTH = 80  # of a terminal
+_REST = 38  # of it, right of a number
+
 _REASONS = {
     "garbled": "cannot be read",
+    "year": "year not in 1970 to 2099",
     "zero": "zero coordinate",
     "out_of_town": "out of town",
     "repeat": "repeat of a row",
     "same_time": "second place at one time",
     "jump": "jump over the speed limit",
 }
+SKIPPED = {
+    "unreadable": "cannot be opened",
+    "special": "no plain file",
+    "link": "linked folder",
+    "hidden": "hidden",
+    "readme": "readme",
+    "name": "not *.txt or *.csv",
+    "useless": "no row that can be read",
+}
+"""Why a file of a source gave nothing. The rows of the last kind count as rows that cannot be read."""
 # These describe how the rows were packed, or quote them: they stay out of prepared files, which thus depend
 # on the rows and the settings alone.
-_PACKING = ("files", "empty_files", "bad_rows")
+_PACKING = ("files", "empty_files", "bad_rows", "skipped", "skipped_names")
 
 
 @dataclass(frozen=True)
@@ -21,11 +37,12 @@ class Report:
     """The account of one `prepare`. Print it, or keep `to_json()`."""
 
     rows: int  # lines of the source but headers and blank ones
-    dropped: dict[str, int]  # rows by reason: garbled, zero, out_of_town, repeat, same_time, jump
+    dropped: dict[str, int]  # rows by reason: garbled, year, zero, out_of_town, repeat, same_time, jump
     reordered: int  # rows found after a later row of their taxi; put in order and kept
     fast_steps: int  # steps over the speed limit before any was dropped: two for a jump there and back
     taxis: int  # with a good fix
-    fixes: int  # good rows
+    fixes: int  # good rows: rows less all that was dropped
+    bounds: tuple[float, float, float, float]  # of the town: west, south, east, north in degrees
     interval_mean_s: float  # between one fix of a taxi and its next
     interval_median_s: float
     step_mean_m: float  # likewise, straight
@@ -39,9 +56,11 @@ class Report:
     segments: int
     slots: int  # in all segments
     longest: int  # slots of the longest segment: the padded length
-    files: int
-    empty_files: int
+    files: int  # that were read
+    empty_files: int  # of them without a row
     bad_rows: tuple[str, ...]  # the first few garbled ones as "file:line: text"
+    skipped: dict[str, int]  # files that gave nothing, by reason (`SKIPPED`)
+    skipped_names: dict[str, tuple[str, ...]]  # the first few of each reason
 
     def to_json(self, *, packing: bool = True) -> str:
         """The report as JSON; without `packing`, only what does not depend on how rows lie in files."""
@@ -52,16 +71,20 @@ class Report:
         """The report for a terminal."""
         lost = sum(self.dropped.values())
         hours = self.slots * self.slot_s / 3600
-        east, north = self.centre
         return [
             _line("rows read", self.rows, f"in {self.files:,} files, {self.empty_files:,} of them empty"),
+            *([_line("files left out", sum(self.skipped.values()), "")] if self.skipped else []),
+            *(
+                _line(f"  {SKIPPED[reason]}", count, shown(", ".join(self.skipped_names[reason]), _REST))
+                for reason, count in self.skipped.items()
+            ),
             _line("dropped", lost, _share(lost, self.rows)),
             *(
                 _line(f"  {_REASONS[reason]}", count, _share(count, self.rows))
                 for reason, count in self.dropped.items()
                 if count
             ),
-            *(f"    {row}" for row in self.bad_rows),
+            *(f"    {shown(row, _WIDTH - 4)}" for row in self.bad_rows),
             _line("put in order", self.reordered, "rows"),
             _line("fixes kept", self.fixes, f"of {self.taxis:,} taxis"),
             _line(
@@ -70,7 +93,7 @@ class Report:
                 f"s on average, median {self.interval_median_s:.0f}",
             ),
             _line("  step", round(self.step_mean_m), "m on average"),
-            _line("window", round(self.side_m), f"m a side around {east:.4f} E {north:.4f} N"),
+            _line("window", round(self.side_m), f"m a side around {_degrees(*self.centre)}"),
             _line("  fixes inside", self.window_fixes, f"of {self.window_taxis:,} taxis"),
             _line("  taxis at once", round(self.mean_taxis), "on average"),
             _line("segments", self.segments, f"of {self.min_slots} to {self.longest} slots of {self.slot_s:g} s"),
@@ -83,6 +106,10 @@ class Report:
 
 def _line(name: str, number: int, rest: str) -> str:
     return f"{name:<28}{number:>12,}  {rest}".rstrip()
+
+
+def _degrees(east: float, north: float) -> str:
+    return f"{abs(east):.4f} {'E' if east >= 0 else 'W'} {abs(north):.4f} {'N' if north >= 0 else 'S'}"
 
 
 def _share(count: int, total: int) -> str:

@@ -1,32 +1,30 @@
 """The prepared file: an `.npz` whose bytes depend on its contents alone."""
 
+import json
+import math
 import os
+import tokenize
+import warnings
 import zipfile
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eco_jax.errors import UserError
+from eco_jax import files
+from eco_jax.data.sources import UNREADABLE, reason
+from eco_jax.env.mobility.trace import check
+from eco_jax.errors import UserError, shown
 
 FORMAT_VERSION = 1
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold: np.savez would stamp the present one
 _UNIX = 3
-# What np.load raises, by experience, for a text, a pickle, a lone array, a truncated or a scribbled file.
-_UNREADABLE = (
-    OSError,
-    EOFError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+_MODE = 0o644 << 16
+# What reading an array's header raises, by experience: it is parsed as Python.
+_UNREADABLE = (*UNREADABLE, TypeError, SyntaxError, tokenize.TokenError, MemoryError, RecursionError, SystemError)
+_DEFLATE = 1032  # bytes from one, at most
 
 
 class Traces(NamedTuple):
@@ -72,79 +70,132 @@ _SHAPES: dict[str, tuple[str | int, ...]] = {  # s segments, t slots, and number
 }
 _TYPES = {"length": "i4", "fixes": "i1", "taxi": "i8", "start_s": "i8", "format_version": "i8", "report": "U"}
 _TYPES |= {"slot_s": "f8", "side_m": "f8", "centre": "f8"}  # and f4 for all others
+_RANGES = (("slot_s", 1, 300), ("side_m", 100, 50_000), ("centre", -180, 180), ("start_s", 0, 4_102_444_800))
 
 
 def save(path: str | Path, traces: Traces) -> None:
     """Write traces to `path`, whole or not at all. Raises `UserError` where the system refuses."""
-    with whole(path) as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in traces._asdict().items():
-            member = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
-            member.create_system = _UNIX
-            member.external_attr = 0o644 << 16
-            with archive.open(member, "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, array, version=(1, 0), allow_pickle=False)
+    try:
+        with files.whole(Path(path)) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+            for name, array in traces._asdict().items():
+                member = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
+                member.create_system = _UNIX
+                member.external_attr = _MODE
+                with archive.open(member, "w", force_zip64=True) as file:
+                    np.lib.format.write_array(file, array, version=(1, 0), allow_pickle=False)
+    except OSError as error:
+        raise UserError(f"cannot write {shown(path, 300)}: {reason(error)}") from error
 
 
 def load(path: str | Path) -> Traces:
-    """Read what `prepare` wrote. Raises `UserError` where the file is missing, damaged, or something else."""
+    """Read what `prepare` wrote, and check all of it.
+
+    Raises:
+        UserError: the file is missing, damaged, or something else; the array at fault is named.
+    """
+    place = shown(path, 300)
+    if not os.path.exists(path):
+        raise UserError(f"{place} does not exist: expected an .npz file that `prepare` wrote")
+    where = f"{place} holds no prepared traces, or is damaged"
+    if not os.path.isfile(path):
+        raise UserError(f"{where}: it is no file")
     try:
-        # Opened here because np.load leaves a damaged file open.
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in Traces._fields}
-    except FileNotFoundError as error:
-        raise UserError(f"{path} does not exist: expected an .npz file that `prepare` wrote") from error
+        with zipfile.ZipFile(path) as archive:
+            arrays = {name: _array(archive, name, os.path.getsize(path), where) for name in Traces._fields}
+    except UserError:
+        raise
     except _UNREADABLE as error:
-        raise UserError(f"{path} holds no prepared traces, or is damaged: {_reason(error)}") from error
-    traces = Traces(**arrays)
-    problem = _problem(traces)
+        raise UserError(f"{where}: {reason(error)}") from error
+    check(arrays, where)
+    problem = _problem(arrays)
     if problem:
-        raise UserError(f"{path} holds no prepared traces, or is damaged: {problem}")
-    return traces
+        raise UserError(f"{where}: {problem}")
+    return Traces(**arrays)
 
 
-def _problem(traces: Traces) -> str | None:
-    """What is wrong with loaded arrays, if anything."""
-    size: dict[str | int, int] = dict(zip("st", traces.fixes.shape, strict=False))
-    for name, array in traces._asdict().items():
-        shape = tuple(size.get(n, n) for n in _SHAPES[name])
-        kind = _TYPES.get(name, "f4")
-        if array.shape != shape or not array.dtype.str[1:].startswith(kind):
-            return f"{name} is {array.dtype.str[1:]} of shape {array.shape}, expected {kind} of shape {shape}"
-        if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
-            return f"{name} holds a number that is not finite"
-    if traces.format_version != FORMAT_VERSION:
-        return f"format_version is {traces.format_version}, expected {FORMAT_VERSION}"
-    if not np.array_equal(np.sum(traces.fixes > 0, axis=1), traces.length) or not np.all(traces.length > 0):
-        return "length disagrees with the slots that are filled"
+def is_prepared(path: Path) -> bool:
+    """Whether a file is one that `save` wrote, by its table of contents: another writer dates or marks it otherwise."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            infos = archive.infolist()
+    except _UNREADABLE:
+        return False
+    names = {info.filename.removesuffix(".npy") for info in infos}
+    return names == set(Traces._fields) and all(
+        (info.date_time, info.external_attr) == (_EPOCH, _MODE) for info in infos
+    )
+
+
+def _array(archive: zipfile.ZipFile, name: str, file_size: int, where: str) -> NDArray[Any]:
+    """One array, in this machine's byte order. Nothing is allocated for more than the file can hold."""
+    try:
+        if f"{name}.npy" not in archive.namelist():
+            raise ValueError("is missing")
+        info = archive.getinfo(f"{name}.npy")
+        limit = file_size * {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: _DEFLATE}[info.compress_type]
+        with archive.open(info) as stream, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Python's parser, on a damaged header
+            version = np.lib.format.read_magic(stream)
+            if version != (1, 0):
+                raise ValueError(f"version {version[0]}.{version[1]} of its format is not 1.0")
+            shape, columns_first, dtype = np.lib.format.read_array_header_1_0(stream)
+            problem = _not_expected(name, shape, dtype)
+            size = math.prod(shape) * dtype.itemsize
+            if problem or min(shape, default=0) < 0 or size != info.file_size - stream.tell() or size > limit:
+                raise ValueError(problem or f"shape {shown(shape)} is not the size of its data")
+            data = stream.read(size)
+            if len(data) < size or stream.read(1):  # which compares the checksum, too
+                raise ValueError("its data breaks off")
+        array = np.frombuffer(data, dtype).reshape(shape, order="F" if columns_first else "C")
+        return array.astype(dtype.newbyteorder("="))
+    except _UNREADABLE as error:
+        raise UserError(f"{where}: {name}: {reason(error)}") from error
+
+
+def _not_expected(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> str | None:
+    """What is wrong with an array's type or dimensions, if anything."""
+    expected, kind = _SHAPES[name], _TYPES.get(name, "f4")
+    found = dtype.str[1:]
+    if len(shape) == len(expected) and found.startswith(kind) and not dtype.hasobject:
+        return None
+    dimensions = ", ".join("segments" if n == "s" else "slots" if n == "t" else str(n) for n in expected)
+    return f"{shown(found)} of shape {shown(shape)}, expected {kind} of shape ({dimensions})"
+
+
+def _problem(arrays: Mapping[str, NDArray[Any]]) -> str | None:
+    """What is wrong with loaded arrays beyond what `check` looks at, if anything."""
+    if arrays["format_version"] != FORMAT_VERSION:
+        return f"format_version is {arrays['format_version']}, expected {FORMAT_VERSION}"
+    segments, slots = arrays["fixes"].shape
+    for name, shape in (("taxi", (segments,)), ("start_s", (segments,)), ("centre", (2,))):
+        if arrays[name].shape != shape:
+            return f"{name} is of shape {arrays[name].shape}, expected {shape}"
+    if (arrays["fixes"] != 0)[np.arange(slots) >= arrays["length"][:, None]].any():
+        return "length disagrees with the slots that are filled: fixes are known after the last"
+    for name, low, high in _RANGES:
+        if not np.all((arrays[name] >= low) & (arrays[name] <= high)):  # and not so for NaN
+            return f"{name} is out of range: allowed are {low:,g} to {high:,g}"
+    if arrays["slot_s"] % 1 != 0:
+        return f"slot_s is {arrays['slot_s']}: allowed are whole seconds"
+    if np.any(arrays["start_s"] % int(arrays["slot_s"])):
+        return "start_s holds a time that is not at the start of a slot"
+    try:
+        json.loads(str(arrays["report"]))
+    except (ValueError, RecursionError, SystemError):
+        return "report is not JSON"
     return None
 
 
-def check_writable(path: str | Path) -> None:
-    """Raise `UserError` where `path` cannot become a file, before any work goes into its contents."""
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise UserError(f"cannot write {path}: the folder {path.parent} does not exist")
-    if path.is_dir():
-        raise UserError(f"cannot write {path}: it is a folder, expected the name of a file")
-    if not os.access(path.parent, os.W_OK):
-        raise UserError(f"cannot write {path}: no permission to write in the folder {path.parent}")
+def check_out(path: Path, ours: Callable[[Path], bool], reads: Iterable[Path] = ()) -> None:
+    """Raise `UserError` where `path` may not or cannot become a file, before any work goes into its contents."""
+    check_folder(path)
+    files.check_output(path, ours, reads)
 
 
-@contextmanager
-def whole(path: str | Path) -> Iterator[IO[bytes]]:
-    """A stream whose bytes become the file `path` when the block ends well, and nothing when it does not."""
-    path = Path(path)
-    check_writable(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as stream:
-            yield stream
-        os.replace(part, path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {_reason(error)}") from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+def check_folder(path: Path) -> None:
+    """Raise `UserError` where nothing can be put at `path`, as its folder is missing or closed."""
+    parent = Path(os.path.realpath(path)).parent
+    if not os.path.isdir(parent):
+        raise UserError(f"cannot write {shown(path, 300)}: the folder {shown(parent, 300)} does not exist")
+    if not os.access(parent, os.W_OK):
+        raise UserError(f"cannot write {shown(path, 300)}: no permission to write in the folder {shown(parent, 300)}")

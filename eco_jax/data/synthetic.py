@@ -5,18 +5,23 @@ Nothing here comes from T-Drive but the format: the roads, the taxis and their t
 that says so.
 """
 
+import hashlib
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eco_jax.data.geo import BUSY_CENTRE, to_degrees
 from eco_jax.data.roads import BLOCK_M, BLOCKS, Route, route
-from eco_jax.data.store import check_writable, whole
-from eco_jax.errors import UserError
+from eco_jax.data.sources import reason
+from eco_jax.data.store import check_folder, check_out
+from eco_jax.errors import UserError, shown
+from eco_jax.files import PART, part_of_a_run, sha256, write_whole
 
 START_S = 946_684_800  # 2000-01-01 00:00:00
 MEAN_INTERVAL_S = 177.0
@@ -33,10 +38,15 @@ DIRT = {
 }
 _SILENT_TAXIS = 0.01  # share of taxis that never report: empty files
 
-_README = """SYNTHETIC DATA - made-up taxis, not T-Drive, not measured anywhere.
+_TITLE = "SYNTHETIC DATA - made-up taxis, not T-Drive, not measured anywhere."
+_README = (
+    _TITLE
+    + """
 Written by eco_jax.data.synthesize (taxis={taxis}, hours={hours:g}, seed={seed}, dirt={dirt}).
 The rows have the format of T-Drive: taxi id,YYYY-MM-DD HH:MM:SS,longitude,latitude. They may be used freely.
 """
+)
+_HASH = "SHA-256 of the rows: "  # in the readme beside one file: by it a file is known again
 
 
 @dataclass(frozen=True)
@@ -58,11 +68,18 @@ def synthesize(
     folder, or beside the file. `dirt=False` leaves out all of `DIRT`, silences and empty files.
 
     Raises:
-        UserError: a number is out of range, the folder exists and is not empty, or `out` cannot be written.
+        UserError: a number is out of range, the folder exists and is not empty, the file exists and is none that this
+            wrote, or `out` cannot be written.
     """
-    _check("taxis", taxis, 1, 100_000)
-    _check("hours", hours, 0.1, 168)
-    _check("seed", seed, 0, 2**63)
+    _check("taxis", taxis, 1, 100_000, int | np.integer)
+    _check("hours", hours, 0.1, 168, int | float | np.number)
+    _check("seed", seed, 0, 2**32 - 1, int | np.integer)
+    out = Path(out)
+    if one_file:
+        check_out(out, _wrote)
+        check_out(_readme_of(out), _is_readme)
+    else:
+        _check_new_folder(out)
     rng = np.random.default_rng([seed, 0])
     # Each taxi has its own generator, so that a larger fleet holds the smaller one.
     streams = (np.random.default_rng([seed, taxi]) for taxi in range(1, taxis + 1))
@@ -73,16 +90,16 @@ def synthesize(
     files, made = _write_rows(routes, rng, dirt)
     readme = _README.format(taxis=taxis, hours=hours, seed=seed, dirt=dirt)
     if one_file:
-        _save_file(Path(out), files, readme)
+        _save_file(out, files, readme)
     else:
-        _save_folder(Path(out), files, readme)
+        _save_folder(out, files, readme)
     made |= {"silences": sum(r.silences for r in routes), "empty_files": len(silent)} if dirt else {}
     return Synthetic(sum(text.count("\n") for text in files), taxis - len(silent), made)
 
 
-def _check(name: str, value: float | int, low: float | int, high: float | int) -> None:
-    if not low <= value <= high:
-        raise UserError(f"{name} is {value}: allowed are {low:,} to {high:,}")
+def _check(name: str, value: float | int, low: float | int, high: float | int, kind: Any) -> None:
+    if not isinstance(value, kind) or not low <= value <= high:
+        raise UserError(f"{name} is {shown(value)}: allowed are {low:,} to {high:,}")
 
 
 def _write_rows(routes: list[Route], rng: np.random.Generator, dirt: bool) -> tuple[list[str], dict[str, int]]:
@@ -148,25 +165,54 @@ def _dirty(kind: str, taxi: int, time: int, longitude: float, latitude: float, *
     return (good[: len(good) // 2], good.replace(".", "?"), good + ",9")[variant % 3]
 
 
+def _readme_of(out: Path) -> Path:
+    """Where the readme of one file lies."""
+    return out.with_name(f"{out.name}.README.txt")
+
+
+def _is_readme(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(_TITLE)) == _TITLE.encode()
+
+
+def _wrote(out: Path) -> bool:
+    """Whether the rows of a file are, to the last byte, those that its readme was written for."""
+    with suppress(OSError):
+        return f"{_HASH}{sha256(out)}".encode() in _readme_of(out).read_bytes().splitlines()
+    return False
+
+
 def _save_file(out: Path, files: list[str], readme: str) -> None:
-    with whole(out) as stream:
-        stream.writelines(text.encode() for text in files)
-    with whole(out.with_name(f"{out.name}.README.txt")) as stream:
-        stream.write(readme.encode())
+    rows = "".join(files).encode()
+    try:
+        write_whole(out, rows)
+        write_whole(_readme_of(out), f"{readme}{_HASH}{hashlib.sha256(rows).hexdigest()}\n")
+    except OSError as error:
+        raise UserError(f"cannot write {shown(out, 300)}: {reason(error)}") from error
+
+
+def _check_new_folder(out: Path) -> None:
+    try:
+        empty = not os.path.lexists(out) or not os.listdir(out)
+    except OSError:  # no folder, or a closed one
+        empty = False
+    if not empty:
+        raise UserError(f"cannot write {shown(out, 300)}: it exists, expected a new or an empty folder")
+    if part_of_a_run(out):
+        raise UserError(f"cannot write {shown(out, 300)}: it is part of a run")
+    check_folder(out)
 
 
 def _save_folder(out: Path, files: list[str], readme: str) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"cannot write {out}: it exists, expected a new or an empty folder")
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    check_writable(part)
+    there = Path(os.path.realpath(out))  # an empty folder behind a link is filled, and the link stays
+    part = there.with_name(f"{there.name}.{os.getpid()}{PART}")
     try:
         part.mkdir()
         for index, text in enumerate(files):
             (part / f"{index + 1}.txt").write_bytes(text.encode())
         (part / "README.txt").write_bytes(readme.encode())
-        os.replace(part, out)
+        os.replace(part, there)
     except OSError as error:
-        raise UserError(f"cannot write {out}: {error.strerror or error}") from error
+        raise UserError(f"cannot write {shown(out, 300)}: {reason(error)}") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)

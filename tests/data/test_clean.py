@@ -33,6 +33,10 @@ def test_clean_rows_pass():
 @pytest.mark.parametrize(
     ("reason", "row"),
     [
+        ("year", (1, -1, LON, LAT)),
+        ("year", (1, -62_135_596_800, LON, LAT)),  # 1 January of the year 1
+        ("year", (1, 4_102_444_800, LON, LAT)),  # 1 January of 2100
+        ("year", (1, 253_402_300_799, 0.0, 0.0)),  # the last second of the year 9999
         ("zero", (1, 5, 0.0, 0.0)),
         ("zero", (1, 5, 0.0, LAT)),
         ("zero", (1, 5, LON, 0.0)),
@@ -50,6 +54,13 @@ def test_each_kind_of_dirt_has_its_count(reason, row):
     cleaned = clean(fixes((1, 0, LON, LAT), row, (1, 100, LON, LAT), (2, 5, LON, LAT)), LIMIT)
     assert times(cleaned) == [(1, 0), (1, 100), (2, 5)]
     assert cleaned.dropped == {name: int(name == reason) for name in cleaned.dropped}
+
+
+def test_a_town_on_the_meridian_has_zero_longitudes():
+    rows = fixes((1, 0, 0.0, 51.5), (1, 60, 0.001, 51.5), (1, 70, 0.0, 0.0), (1, 80, 0.001, 0.0), (1, 90, LON, LAT))
+    cleaned = clean(rows, LIMIT, (-0.5, 51.2, 0.4, 51.8))
+    assert times(cleaned) == [(1, 0), (1, 60)]
+    assert {reason: count for reason, count in cleaned.dropped.items() if count} == {"zero": 2, "out_of_town": 1}
 
 
 def test_rows_out_of_order_are_sorted_and_counted():

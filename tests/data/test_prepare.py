@@ -3,13 +3,13 @@
 import errno
 import json
 import os
+import re
 import zipfile
 
 import numpy as np
 import pytest
 
 from eco_jax.data import load, prepare, synthesize
-from eco_jax.data.store import save
 from eco_jax.errors import UserError
 
 NOON = 946_728_000  # 2000-01-01 12:00:00, when the rows of `row` and `crossing` start
@@ -68,6 +68,7 @@ def test_the_report_is_counted_and_readable(folder, crossing, row, tmp_path):
     assert report.rows == 18
     assert report.dropped == {
         "garbled": 1,
+        "year": 0,
         "zero": 1,
         "out_of_town": 1,
         "repeat": 1,
@@ -89,7 +90,7 @@ def test_the_report_is_counted_and_readable(folder, crossing, row, tmp_path):
     ):
         assert part in text
     assert all(len(line) <= 80 for line in report.lines())
-    lists = {"centre": list(report.centre), "bad_rows": list(report.bad_rows)}  # JSON knows no tuples
+    lists = {name: list(getattr(report, name)) for name in ("bounds", "centre", "bad_rows")}  # JSON knows no tuples
     assert json.loads(report.to_json()) == vars(report) | lists
 
 
@@ -197,7 +198,7 @@ def test_no_long_segment_says_what_there_is(folder, row, tmp_path):
 
 
 def test_no_row_in_town(folder, tmp_path):
-    with pytest.raises(UserError, match=r"no row of .* lies in town \(115.4-117.6 E, 39.4-41.1 N\)"):
+    with pytest.raises(UserError, match=r"no row of .* lies in town \(115.4 to 117.6 E, 39.4 to 41.1 N; .*: 1 zero$"):
         prepare(folder({"1.txt": ["1,2008-02-02 15:36:08,0,0"]}), tmp_path / "out.npz")
 
 
@@ -216,6 +217,12 @@ def test_no_row_in_town(folder, tmp_path):
         ("centre", (39.9202, 116.4401)),
         ("centre", (float("nan"), 39.9)),
         ("centre", "busiest"),
+        ("centre", list(range(1000))),
+        ("centre", "\x1b" * 1000),
+        ("bounds", (1, 2, 3)),
+        ("bounds", None),
+        ("slot_s", "five"),
+        ("side_m", [3000.0] * 1000),
     ],
 )
 def test_numbers_out_of_range_are_named(tmp_path, setting, value):
@@ -223,11 +230,44 @@ def test_numbers_out_of_range_are_named(tmp_path, setting, value):
         prepare(tmp_path, tmp_path / "out.npz", **{setting: value})
 
 
+def test_no_row_and_no_file_is_lost_without_a_line(folder, crossing, tmp_path):
+    years = [crossing[0].replace(",2000-", f",{year}-") for year in ("0001", "1969", "2100", "9999")]
+    files = {"1.txt": [*crossing, *years], "2.txt": [crossing[0].replace(" ", "T")] * 2, "3.dat": crossing}
+    source = folder(files)
+    (source / "\u00fc.txt").symlink_to("nowhere")
+    report = prepare(source, tmp_path / "out.npz")
+    assert (report.rows, report.fixes) == (len(crossing) + 6, len(crossing))
+    assert {reason: count for reason, count in report.dropped.items() if count} == {"garbled": 2, "year": 4}
+    assert report.skipped == {"name": 1, "unreadable": 1, "useless": 1}
+    text = str(report)
+    assert text.isascii()
+    for line in (
+        "files left out                         3",
+        "  not *.txt or *.csv                   1  3.dat",
+        "  cannot be opened                     1  \\xfc.txt",
+        "  no row that can be read              1  2.txt",
+        "  cannot be read                       2  11.76 %",
+        "  year not in 1970 to 2099             4  23.53 %",
+    ):
+        assert line in text.splitlines()
+    assert all(len(line) <= 80 for line in report.lines())
+
+
+def test_the_centre_of_another_town_is_its_busiest_place(folder, tmp_path):
+    rows = [f"1,2000-01-01 12:{minute:02}:00,{-58.4 + 0.001 * minute:.4f},-34.6000" for minute in range(20)]
+    bounds = (-58.6, -34.8, -58.3, -34.5)
+    report = prepare(folder({"1.txt": rows}), tmp_path / "out.npz", bounds=bounds, min_slots=10)
+    assert (report.bounds, report.fixes, report.window_fixes) == (bounds, 20, 20)
+    assert re.search(r"around 58\.3\d+ W 34\.5\d+ S", str(report))
+    with pytest.raises(UserError, match=r"no row of .* lies in town \(115.4 to 117.6 E.*: 20 out_of_town$"):
+        prepare(tmp_path / "source", tmp_path / "out.npz", min_slots=10)
+
+
 def test_an_output_that_cannot_be_written(folder, crossing, tmp_path, monkeypatch):
     source = folder({"1.txt": crossing})
     with pytest.raises(UserError, match=r"cannot write .*: the folder .*nowhere does not exist"):
         prepare(source, tmp_path / "nowhere" / "out.npz")
-    with pytest.raises(UserError, match=r"cannot write .*: it is a folder"):
+    with pytest.raises(UserError, match=r"is a folder; a file is to be written there"):
         prepare(source, tmp_path)
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(UserError, match=r"cannot write .*: no permission"):
@@ -248,45 +288,3 @@ def test_a_full_disk_leaves_the_old_file_whole(folder, crossing, tmp_path, monke
         with pytest.raises(UserError, match=r"cannot write .*out.npz: No space left on device"):
             prepare(source, out)
     assert [file.read_bytes() for file in out.parent.iterdir()] == [old]
-
-
-@pytest.mark.parametrize("kind", ["missing", "text", "zip", "array", "cut", "scribbled", "folder"])
-def test_load_refuses_other_files(folder, crossing, tmp_path, kind):
-    path = tmp_path / "x.npz"
-    prepare(folder({"1.txt": crossing}), path)
-    good = path.read_bytes()
-    path.unlink()
-    if kind == "text":
-        path.write_text("1,2,3\n")
-    elif kind == "zip":
-        np.savez(path, a=np.zeros(3))
-    elif kind == "array":
-        with path.open("wb") as stream:
-            np.save(stream, np.zeros(3))
-    elif kind == "cut":
-        path.write_bytes(good[:-100])
-    elif kind == "scribbled":
-        path.write_bytes(good[:500] + bytes([good[500] ^ 1]) + good[501:])
-    elif kind == "folder":
-        path.mkdir()
-    with pytest.raises(UserError, match=r"x\.npz (does not exist|holds no prepared traces, or is damaged)"):
-        load(path)
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "problem"),
-    [
-        ("format_version", np.array(2), "format_version is 2, expected 1"),
-        ("position", np.zeros((1, 119, 2), np.float32), r"position is f4 of shape \(1, 119, 2\), expected"),
-        ("position", np.zeros((1, 120, 2)), "position is f8 of shape"),
-        ("last_age", np.full((1, 120), np.nan, np.float32), "last_age holds a number that is not finite"),
-        ("length", np.array([119], np.int32), "length disagrees"),
-        ("report", np.array(1.0), "report is f8"),
-    ],
-)
-def test_load_checks_what_it_reads(folder, crossing, tmp_path, name, value, problem):
-    path = tmp_path / "out.npz"
-    prepare(folder({"1.txt": crossing}), path)
-    save(path, load(path)._replace(**{name: value}))
-    with pytest.raises(UserError, match=problem):
-        load(path)

@@ -1,5 +1,6 @@
 """Replay of a prepared trace: positions interpolated between fixes, prediction from raw fixes only."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -15,6 +16,17 @@ from eco_jax.env.state import Fixes
 from eco_jax.errors import UserError
 
 DRAWS = 1
+
+SHAPES: dict[str, tuple[int | str, ...]] = {
+    "length": ("segments",), "fixes": ("segments", "slots"), "position": ("segments", "slots", 2),
+    "last_fix": ("segments", "slots", 2), "previous_fix": ("segments", "slots", 2),
+    "last_age": ("segments", "slots"), "previous_age": ("segments", "slots"), "slot_s": (), "side_m": (),
+}  # fmt: skip
+"""Arrays of a prepared trace that a replay needs. All are numbers, `length` and `fixes` whole ones."""
+FARTHEST_M = 1e6
+"""Raw fixes may lie outside of the area, but no farther than this."""
+OLDEST_S = 86_400.0
+"""Two fixes farther apart are not joined, so that the last is no older, and the one before no older than twice that."""
 
 
 class Trace(NamedTuple):
@@ -46,24 +58,82 @@ class Motion(NamedTuple):
     time: Int[Array, " users"]
 
 
+def check(arrays: Mapping[str, Any], where: str = "trace") -> dict[str, np.ndarray]:
+    """The arrays of `SHAPES` as NumPy's, in single precision, if they can be a trace.
+
+    Args:
+        arrays: of a prepared file, or made by oneself.
+        where: begins the message of an error.
+
+    Raises:
+        UserError: one is missing, of another type or shape, not finite or out of range; the message names it.
+    """
+    for name in SHAPES:
+        if name not in arrays:
+            raise UserError(f"{where}: {name} is missing; needed are {', '.join(SHAPES)}")
+    found = {name: _numbers(arrays[name], name, where) for name in SHAPES}
+    # What most of them agree on, so that the odd one is named.
+    common = Counter(found[name].shape[:2] for name, shape in SHAPES.items() if len(shape) > 1).most_common(1)[0][0]
+    size: dict[int | str, int] = dict(zip(("segments", "slots"), common, strict=False))
+    for name, expected in SHAPES.items():
+        shape = tuple(size.get(n, n) for n in expected)
+        if found[name].shape != shape:
+            raise UserError(f"{where}: {name} is of shape {found[name].shape}, expected {shape}")
+    length, side = found["length"], found["side_m"]
+    segments, slots = found["fixes"].shape
+    if not segments:
+        raise UserError(f"{where}: position holds no segment")
+    valid = np.arange(slots) < length[:, None]
+    for name, low, high in (
+        ("slot_s", 1e-3, 3600), ("side_m", 1, 1e6), ("length", 1, slots), ("fixes", 1, 2), ("position", 0, side),
+        ("last_fix", -FARTHEST_M, FARTHEST_M), ("previous_fix", -FARTHEST_M, FARTHEST_M),
+        ("last_age", 0, OLDEST_S), ("previous_age", 0, 2 * OLDEST_S),
+    ):  # fmt: skip
+        values = found[name][valid] if found[name].ndim > 1 else found[name]
+        wrong = values[(values < low) | (values > high)]
+        if wrong.size:
+            raise UserError(f"{where}: {name} holds {wrong.flat[0]:g}: allowed are {low:g} to {high:,g}")
+    late = valid & (found["fixes"] == 2) & (found["previous_age"] <= found["last_age"])
+    if late.any():
+        raise UserError(f"{where}: previous_age holds {found['previous_age'][late][0]:g}: must be over last_age there")
+    return found
+
+
+def _numbers(values: Any, name: str, where: str) -> np.ndarray:
+    whole = name in ("length", "fixes")
+    try:
+        array = np.asarray(values)
+    except (ValueError, TypeError):  # rows of different lengths
+        array = np.asarray(None)
+    if array.dtype.kind not in ("iu" if whole else "iuf"):
+        raise UserError(f"{where}: {name} must be {'whole ' if whole else ''}numbers, not {array.dtype}")
+    if whole:
+        return np.clip(array.astype(np.int64), -1, 2**31 - 1).astype(np.int32)
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float32)
+    if not np.isfinite(array).all():
+        raise UserError(f"{where}: {name} holds a number that is not finite")
+    return array
+
+
 def as_trace(arrays: Mapping[str, Any], slots: int) -> Trace:
     """The trace of a prepared file for episodes of `slots`; segments too short for one are left out.
 
     Args:
-        arrays: `position`, `length`, `last_fix`, `previous_fix`, `last_age`, `previous_age`, `fixes`.
+        arrays: those of `SHAPES`; see `check`.
         slots: T_max.
 
     Raises:
-        UserError: no segment is long enough.
+        UserError: no segment is long enough, or an array is not what it must be.
     """
-    starts = np.asarray(arrays["length"]) - slots  # a segment shows slots + 1 positions, the last after the last slot
+    arrays = check(arrays)
+    starts = arrays["length"] - slots  # a segment shows slots + 1 positions, the last after the last slot
     keep = starts > 0
     if not keep.any():
         longest = int(np.max(arrays["length"], initial=0))
         raise UserError(f"trace: its longest segment has {longest} slots, an episode needs {slots + 1} (env.slots + 1)")
     leaf = {name: jnp.asarray(arrays[name][keep]) for name in Trace._fields if name != "starts"}
-    leaf["fixes"] = leaf["fixes"].astype(jnp.int32)
-    return Trace(**leaf, starts=jnp.cumsum(jnp.asarray(starts[keep], jnp.int32)))
+    return Trace(**leaf, starts=jnp.asarray(np.cumsum(starts[keep], dtype=np.int32)))
 
 
 def _at(trace: Trace, segment: Int[Array, " users"], time: Int[Array, " users"]) -> Motion:
