@@ -13,7 +13,7 @@ from jaxtyping import Float, Int, PRNGKeyArray
 
 from eco_jax.env import core
 from eco_jax.env.config import EnvConfig
-from eco_jax.env.mobility.trace import as_trace
+from eco_jax.env.mobility.trace import as_trace, check
 from eco_jax.env.observe import view
 from eco_jax.env.params import EnvParams, Knowledge, similar
 from eco_jax.env.state import Observation, State, View
@@ -112,7 +112,8 @@ def make(
         trace = _trace_arrays(trace)
         decided = {"mobility": "trace", "slot": float(trace["slot_s"]), "side": float(trace["side_m"])}
         for name, value in decided.items():
-            if overrides.get(name, value) != value:
+            given = overrides.get(name, value)
+            if given != value and not (isinstance(given, int | float) and np.float32(given) == np.float32(value)):
                 raise UserError(f"{name} = {overrides[name]!r}: the trace decides it, and has {value!r}; leave it out")
         chosen |= decided
     static = {f.name for f in dataclasses.fields(EnvConfig)}
@@ -145,7 +146,4 @@ def _trace_arrays(trace: Any) -> Mapping[str, Any]:
             f"trace: must be a prepared file, what `eco_jax.data.load` gives, or its arrays by name, "
             f"not {type(trace).__name__}"
         )
-    missing = [name for name in ("slot_s", "side_m") if name not in trace]
-    if missing:
-        raise UserError(f"trace: has no {missing[0]}; `eco-jax data prepare` makes one")
-    return trace
+    return check(trace)

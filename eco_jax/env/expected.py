@@ -52,7 +52,8 @@ def outcomes_at(
         )  # fmt: skip
 
     levels = jnp.asarray(config.beta_levels, jnp.float32)
-    at_home = jax.tree.map(lambda leaf: leaf[:, :1] if leaf.ndim == 3 else leaf, expect(False, jnp.zeros(1, jnp.float32)))
+    home = expect(False, jnp.zeros(1, jnp.float32))
+    at_home = jax.tree.map(lambda leaf: leaf[:, :1] if leaf.ndim == 3 else leaf, home)
     return at_home, expect(True, levels), h
 
 
