@@ -110,10 +110,12 @@ def make(
         chosen["servers"] = len(sites)
     if trace is not None:
         trace = _trace_arrays(trace)
-        decided = {"mobility": "trace", "slot": float(trace["slot_s"]), "side": float(trace["side_m"])}
+        decided: dict[str, Any] = {"mobility": "trace", "slot": float(trace["slot_s"]), "side": float(trace["side_m"])}
         for name, value in decided.items():
             given = overrides.get(name, value)
-            if given != value and not (isinstance(given, int | float) and np.float32(given) == np.float32(value)):
+            if isinstance(given, int | float):
+                given = float(np.float32(given))  # as the trace's own numbers are
+            if given != value:
                 raise UserError(f"{name} = {overrides[name]!r}: the trace decides it, and has {value!r}; leave it out")
         chosen |= decided
     static = {f.name for f in dataclasses.fields(EnvConfig)}
