@@ -6,3 +6,10 @@ class UserError(ValueError):
 
     The command line prints it without a traceback and exits with code 2.
     """
+
+
+class FailedSeedsError(RuntimeError):
+    """Agents whose numbers were no longer finite. Its message is one line: which, at which update, and what.
+
+    What they were before is on disk, and the results of the others. The command line exits with code 3.
+    """
