@@ -64,7 +64,7 @@ class Keeper:
             UserError: something cannot be read, is not as it was written, or was there once and is missing.
         """
         from eco_jax.train.checkpoint import Checkpoints, note_of, restore
-        from eco_jax.train.sinks import MetricsFile, updates_begun
+        from eco_jax.train.sinks import MetricsFile, updates_told
 
         folder, metrics = self.out / "checkpoint", self.out / "metrics.jsonl"
         found = restore(folder, like, setup.warn, self.run)
@@ -72,10 +72,10 @@ class Keeper:
         self.saved_update = found[0] if found else 0
         if not self.writes:
             return found
-        begun = updates_begun(metrics, len(self.labels))
-        if found is None and begun > self.updates_of_chunk:
+        told = updates_told(metrics, len(self.labels))
+        if found is None and told > self.updates_of_chunk:
             raise UserError(
-                f"{folder}: holds no checkpoint, though {metrics} tells of {begun} updates and the first were kept: "
+                f"{folder}: holds no checkpoint, though {metrics} tells of {told} updates and the first were kept: "
                 "put the folder back, or begin anew with --force in place of --resume"
             )
         note = (note_of(folder, self.saved_update) if found else None) or {}

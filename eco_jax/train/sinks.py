@@ -141,28 +141,33 @@ def _number(value: np.floating) -> float | None:
     return float(f"{float(value):.6g}") if np.isfinite(value) else None
 
 
-def _lines(path: Path) -> list[bytes]:
-    """The lines of a file, the last one perhaps cut short; none where there is no file.
+def _bytes(path: Path) -> bytes:
+    """What a file holds; nothing where there is no file.
 
     Raises:
         UserError: it cannot be read.
     """
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
-        return []
+        return b""
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _lines(path: Path) -> list[bytes]:
+    """Its lines, the last one perhaps cut short."""
+    data = _bytes(path)
     return data.removesuffix(b"\n").split(b"\n") if data else []
 
 
-def updates_begun(path: Path, members: int) -> int:
-    """Updates of which `metrics.jsonl` has a line; 0 where there is no file.
+def updates_told(path: Path, members: int) -> int:
+    """Updates of which `metrics.jsonl` has all whole lines, whatever they say; 0 where there is no file.
 
     Raises:
         UserError: it cannot be read.
     """
-    return -(-len(_lines(path)) // members)
+    return _bytes(path).count(b"\n") // members
 
 
 def _check(
