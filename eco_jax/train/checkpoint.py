@@ -10,9 +10,11 @@ import logging
 import math
 import os
 import shutil
+import sys
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -204,13 +206,29 @@ def _orbax() -> Any:
     """Orbax for this process alone: the others have other things to do."""
     import orbax.checkpoint as ocp
 
-    for name in ("absl", "asyncio"):
-        logging.getLogger(name).addFilter(_not_of_orbax)  # added once, however often this is called
+    _quiet()
     mine = jax.process_index()
     alone = ocp.options.MultiprocessingOptions(
         primary_host=mine, active_processes={mine}, barrier_sync_key_prefix=f"process{mine}"
     )
     return ocp.StandardCheckpointer(multiprocessing_options=alone)
+
+
+def _quiet() -> None:
+    """What fails in Orbax's threads is raised here, so it is not to be shown, too: a full disk is not fifty tracebacks.
+
+    May be called again and again.
+    """
+    for name in ("absl", "asyncio"):
+        logging.getLogger(name).addFilter(_not_of_orbax)
+    if getattr(sys.unraisablehook, "func", None) is not _unraisable:
+        sys.unraisablehook = partial(_unraisable, sys.unraisablehook)
+
+
+def _unraisable(before: Callable[[Any], object], error: Any) -> None:
+    """Show an error that nobody can catch, but for one: a write that ends after Orbax gave up the others' wait."""
+    if not (isinstance(error.exc_value, RuntimeError) and str(error.exc_value) == "Event loop is closed"):
+        before(error)
 
 
 def _not_of_orbax(record: logging.LogRecord) -> bool:
