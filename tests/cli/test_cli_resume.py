@@ -9,12 +9,12 @@ import subprocess
 import sys
 import time
 
-import jax
 import pytest
+from share_programs import shared_programs
 
 from eco_jax.cli.main import main
 from eco_jax.run import keeper
-from eco_jax.train import checkpoint, fit
+from eco_jax.train import checkpoint
 from eco_jax.train.checkpoint import steps
 
 FLAGS = [
@@ -26,25 +26,7 @@ KILLS = int(os.environ.get("ECO_JAX_KILLS", "1"))
 
 @pytest.fixture(scope="module", autouse=True)
 def _compiled_once():
-    """Runs of the same program in this process share it; `train` in a process of its own does not."""
-    programs, states = {}, {}
-    compile_program, begin = fit.compile_program, fit.begin
-
-    def compiled(learner, axes, part, length, mesh):
-        key = (learner, length)
-        if key not in programs:
-            programs[key] = compile_program(learner, axes, part, length, mesh)
-        return programs[key]
-
-    def begun(learner, axes, keys, env_params, mesh):
-        key = (learner, jax.random.key_data(keys).tobytes())
-        if key not in states:
-            states[key] = begin(learner, axes, keys, env_params, mesh)
-        return states[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "compile_program", compiled)
-        patch.setattr(fit, "begin", begun)
+    with shared_programs():
         yield
 
 

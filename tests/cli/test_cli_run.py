@@ -2,20 +2,30 @@
 
 import json
 
+import numpy as np
 import pytest
+from share_programs import shared_programs
 
 from eco_jax.cli.main import main
 from eco_jax.run import settings
+from eco_jax.train import fit
 
-pytestmark = pytest.mark.slow
+SMALL = [
+    "--preset", "tiny", "--knowledge", "telemetry", "--train.updates", "4", "--train.rollout", "6", "--train.envs", "4",
+    "--train.hidden", "8", "--train.layers", "1",
+]  # fmt: skip
 
-SMALL = ["--preset", "tiny", "--train.updates", "4", "--train.rollout", "6", "--train.envs", "4", "--train.hidden", "8"]
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled_once():
+    with shared_programs():
+        yield
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "run"
-    assert main(["train", "--out", str(out), "--seeds", "2", "--knowledge", "telemetry", *SMALL]) == 0
+    assert main(["train", "--out", str(out), "--seeds", "2", *SMALL]) == 0
     return out
 
 
@@ -49,7 +59,7 @@ def test_the_resolved_config_repeats_the_run(run, tmp_path):
 def test_force_replaces_a_run(run, tmp_path, capsys):
     out = tmp_path / "again"
     for flags in ([], ["--force"]):
-        assert main(["train", "--out", str(out), *SMALL, *flags]) == 0
+        assert main(["train", "--out", str(out), *SMALL, "--seeds", "2", *flags]) == 0
     assert main(["train", "--out", str(out), *SMALL]) == 2
     assert "holds a run already" in capsys.readouterr().err
 
@@ -74,44 +84,26 @@ def test_a_trace_from_rows_to_a_run(tmp_path, capsys):
     assert main(["data", "prepare", "--source", str(rows), "--out", str(trace), "--densest"]) == 0
     assert "segments" in capsys.readouterr().out
     flags = [
-        "--trace",
-        str(trace),
-        "--train.updates",
-        "2",
-        "--train.envs",
-        "2",
-        "--env.users",
-        "4",
-        "--train.hidden",
-        "8",
-    ]
+        "--trace", str(trace), "--train.updates", "1", "--train.envs", "2", "--train.rollout", "6", "--env.users", "4",
+        "--env.servers", "4", "--env.candidates", "2", "--train.hidden", "8", "--train.layers", "1",
+    ]  # fmt: skip
     assert main(["train", "--out", str(tmp_path / "run"), *flags]) == 0
     assert (tmp_path / "run" / "summary.json").exists()
 
 
-def test_nan_stops_with_its_cause_and_a_code_of_its_own(tmp_path, capsys, monkeypatch):
-    from eco_jax.run.folder import run
+def test_nan_stops_with_its_cause_and_a_code_of_its_own(run, tmp_path, capsys, monkeypatch):
+    def not_finite(metrics, start):
+        return dict.fromkeys(range(2), f"update {start}: loss not finite")
 
-    config = settings.from_preset("tiny")
-    monkeypatch.setattr(type(config), "make", lambda self: _with_nan(original(self)))
-    with pytest.raises(SystemExit) as stop:
-        run(
-            settings.from_mapping({"preset": "tiny", "train": {"updates": 2, "rollout": 6, "envs": 2}}, "test"),
-            tmp_path / "x",
-            [0],
-        )
-    assert stop.value.code == 3
-    assert "member 0, update 0: " in capsys.readouterr().err
-    assert (tmp_path / "x" / "last-finite" / "0" / "manifest.json").exists()
+    monkeypatch.setattr(fit, "not_finite", not_finite)
+    out = tmp_path / "run"
+    assert main(["train", "--out", str(out), "--seeds", "2", *SMALL]) == 3
+    said = capsys.readouterr().err.splitlines()
+    assert "eco-jax train: stopped: member 0, update 0: loss not finite; the parameters before it are kept" in said
+    assert (out / "last-finite" / "0" / "manifest.json").exists()
+    assert not (out / "summary.json").exists()
 
 
-original = settings.RunConfig.make
-
-
-def _with_nan(made):
-    import dataclasses
-
-    import jax.numpy as jnp
-
-    env, params = made
-    return env, dataclasses.replace(params, w1=jnp.float32(jnp.nan))
+def test_what_is_not_finite_is_found_with_its_term():
+    metrics = {"loss": np.array([[0.0, 1.0], [np.nan, 1.0]]), "finite": np.array([[1.0, 1.0], [0.0, 1.0]])}
+    assert fit.not_finite(metrics, 10) == {0: "update 11: loss not finite"}
