@@ -6,7 +6,8 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -125,16 +126,27 @@ def check_same(config: RunConfig, seeds: Sequence[int], path: Path) -> dict[str,
         same_file = name in settings.INPUTS and value is not None and f"{name}_sha256" in note  # wherever it lies now
         if there[name] != value and not same_file:
             raise UserError(f"{path}: {name} = {there[name]} there, {value} here: a run goes on as it began")
+    if "id" in note and note["id"] != name_of(settings.read_toml(path), note):
+        raise UserError(f"{path}: was changed since the run began, and a run goes on as it began")
     return note
 
 
-def about(config: RunConfig, seeds: Sequence[int]) -> dict[str, Any]:
-    """What a new run's `config.toml` records beside the settings.
+def name_of(config: Mapping[str, Any], note: Mapping[str, Any]) -> str:
+    """A run's own name: the hash of all that decides its numbers, wherever its inputs lie.
 
-    `id` names the run: the hash of all that decides its numbers, so that a checkpoint is known for this run's.
+    Args:
+        config: its settings as TOML says them, so that settings which are added later do not count.
+        note: its seeds and the hashes of its inputs, among other things.
     """
+    tables = {name: value for name, value in config.items() if name not in ("run", *settings.INPUTS)}
+    what = {name: note.get(name) for name in ("seed", "seeds", *(f"{name}_sha256" for name in settings.INPUTS))}
+    return hashlib.sha256(json.dumps([tables, what], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def about(config: RunConfig, seeds: Sequence[int]) -> dict[str, Any]:
+    """What a new run's `config.toml` records beside the settings. `id` is its name, which its checkpoints bear, too."""
     what = {"seed": seeds[0], "seeds": len(seeds), **settings.input_hashes(config)}
-    name = hashlib.sha256(settings.to_toml(config, what).encode()).hexdigest()[:16]
+    name = name_of(tomllib.loads(settings.to_toml(config, what)), what)
     return {"id": name, **what, "device": setup.device(), "versions": setup.versions()}
 
 

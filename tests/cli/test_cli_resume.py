@@ -18,8 +18,8 @@ from eco_jax.train import checkpoint
 from eco_jax.train.checkpoint import steps
 
 FLAGS = [
-    "--preset", "tiny", "--seeds", "2", "--train.updates", "600", "--train.rollout", "6", "--train.envs", "4",
-    "--train.hidden", "8", "--train.layers", "1", "--train.chunk", "20", "--save-updates", "60",
+    "--preset", "tiny", "--knowledge", "telemetry", "--seeds", "2", "--train.updates", "600", "--train.rollout", "6",
+    "--train.envs", "4", "--train.hidden", "8", "--train.layers", "1", "--train.chunk", "20", "--save-updates", "60",
 ]  # fmt: skip
 KILLS = int(os.environ.get("ECO_JAX_KILLS", "1"))
 

@@ -7,12 +7,14 @@ import pytest
 from share_programs import shared_programs
 
 from eco_jax.cli.main import main
+from eco_jax.env import policies
 from eco_jax.run import settings
 from eco_jax.train import fit
 
-SMALL = [
-    "--preset", "tiny", "--knowledge", "telemetry", "--train.updates", "4", "--train.rollout", "6", "--train.envs", "4",
-    "--train.hidden", "8", "--train.layers", "1",
+UPDATES = 20
+SMALL = [  # the same program as in `test_cli_resume`, so that it is compiled once
+    "--preset", "tiny", "--knowledge", "telemetry", "--train.updates", str(UPDATES), "--train.rollout", "6",
+    "--train.envs", "4", "--train.hidden", "8", "--train.layers", "1", "--train.chunk", "20",
 ]  # fmt: skip
 
 
@@ -31,15 +33,15 @@ def run(tmp_path_factory):
 
 def test_a_run_leaves_what_a_program_can_read(run):
     summary = json.loads((run / "summary.json").read_text())
-    assert summary["updates"] == 4
-    assert summary["env_steps"] == 4 * 6 * 4 * 2
+    assert summary["updates"] == UPDATES
+    assert summary["env_steps"] == UPDATES * 6 * 4 * 2
     assert all(
         isinstance(summary[name], float) for name in ("reward", "energy_j", "latency_s", "qoe", "wall_s", "compile_s")
     )
     assert [m["seed"] for m in summary["members"]] == [0, 1]
     assert len({m["params_sha256"] for m in summary["members"]} | {summary["params_sha256"]}) == 3
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    assert [(row["update"], row["seed"]) for row in rows] == [(u, s) for u in range(4) for s in (0, 1)]
+    assert [(row["update"], row["seed"]) for row in rows] == [(u, s) for u in range(UPDATES) for s in (0, 1)]
     assert sum(value for name, value in rows[0].items() if name.startswith("energy/")) == pytest.approx(
         rows[0]["energy"], rel=1e-4
     )
@@ -64,7 +66,11 @@ def test_force_replaces_a_run(run, tmp_path, capsys):
     assert "holds a run already" in capsys.readouterr().err
 
 
-def test_evaluate_agents_and_rules_on_the_same_episodes(run, tmp_path, capsys):
+def test_evaluate_agents_and_rules_on_the_same_episodes(run, tmp_path, capsys, monkeypatch):
+    named = policies.named  # three of the rules do here: compiling all takes long
+    monkeypatch.setattr(
+        policies, "named", lambda config: {name: named(config)[name] for name in ("greedy", "local", "random")}
+    )
     result = tmp_path / "result.json"
     assert main(["evaluate", "--checkpoint", str(run), "--episodes", "4", "--json", str(result)]) == 0
     assert "greedy" in capsys.readouterr().out

@@ -63,6 +63,7 @@ def test_failed_seeds_are_an_error_of_their_own(there):
         ("[run]", "[run", "config.toml: not a TOML file"),
         ("users = 3", "users = 4", "config.toml: env.users = 4 there, 3 here"),
         ("knowledge", "\xff", "config.toml: not a TOML file"),
+        ("seed = 3\n", "seed = 5\n", "config.toml: seed = 5 there, 3 here"),
     ],
 )
 def test_a_damaged_config_is_one_line(there, capsys, old, new, said):
@@ -72,11 +73,10 @@ def test_a_damaged_config_is_one_line(there, capsys, old, new, said):
     path.write_bytes(text.replace(old, new, 1).encode("latin-1"))
     refused(there, said, resume=True)
     capsys.readouterr()
-    if "users" not in old:  # without flags these settings are the run's
-        assert main(["train", "--out", str(there), "--resume"]) == 2
-        line = capsys.readouterr().err
-        assert line.count("\n") == 1
-        assert str(path) in line
+    assert main(["train", "--out", str(there), "--resume"]) == 2  # without flags what it says is the run's
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert str(path) in line
 
 
 @pytest.mark.parametrize(
