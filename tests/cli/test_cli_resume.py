@@ -153,7 +153,7 @@ def test_a_broken_checkpoint_costs_a_few_updates(whole, moments, tmp_path, capsy
 def test_asked_to_end(whole, tmp_path, capsys):
     """A real process and a real SIGTERM."""
     out = tmp_path / "run"
-    process = start(out, "--train.updates", "60000")
+    process = start(out)
     for line in process.stdout:
         if "compiled in" in line:
             break
@@ -164,7 +164,9 @@ def test_asked_to_end(whole, tmp_path, capsys):
     assert process.returncode == 128 + signal.SIGTERM
     assert "SIGTERM: saving, then ending" in said
     assert "SIGTERM: saved; --resume goes on from there" in said
-    assert steps(out / "checkpoint")
+    assert train(out, "--resume") == 0
+    assert "going on after update" in capsys.readouterr().err
+    same(out, whole)
 
 
 def test_a_checkpoint_under_another_name_is_not_taken(whole, moments, tmp_path, capsys):
@@ -191,6 +193,29 @@ def test_a_lost_checkpoint_folder_is_said_and_nothing_is_touched(moments, tmp_pa
     assert f"{out / 'checkpoint'}: holds no checkpoint, though {out / 'metrics.jsonl'} tells of 100 updates" in line
     assert "begin anew with --force" in line
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("size", ["4k", "500k"], ids=["at the start", "at a checkpoint"])
+def test_a_full_disk_costs_nothing_that_was_kept(whole, tmp_path, capfd, size):
+    disk, out = tmp_path / "disk", tmp_path / "run"
+    disk.mkdir()
+    small = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)]
+    if subprocess.run(small, check=False, capture_output=True).returncode:
+        pytest.skip("may not mount a small disk (needs root)")
+    try:
+        if size == "4k":
+            (disk / "other").write_bytes(bytes(4096))
+        assert train(disk / "run", "--save-updates", "20", "--keep", "99") == 2
+        time.sleep(0.1)  # Orbax's threads have their say
+        said = capfd.readouterr().err.splitlines()
+        assert not [line for line in said if "Traceback" in line or line.startswith("  ")]
+        assert "no space left on" in said[-1].lower()
+        assert str(disk / "run") in said[-1]
+        shutil.copytree(disk / "run", out, ignore=shutil.ignore_patterns("*.part"))
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+    assert train(out, *(["--resume"] if size == "500k" else [])) == 0
+    same(out, whole)
 
 
 def test_what_resume_refuses(whole, capsys):
