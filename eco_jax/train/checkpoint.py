@@ -98,7 +98,7 @@ class Checkpoints:
             pending.result()
         except (OSError, ValueError, RuntimeError) as error:  # Orbax wraps what the disk says in errors of its own
             full = "no space left on device" in str(error).lower()
-            said = "no space left on the device" if full else (str(error).splitlines() or [repr(error)])[0][:200]
+            said = "No space left on device" if full else (str(error).splitlines() or [repr(error)])[0][:200]
             reason = f"could not be written: {said}; what was kept before is intact"
             raise OSError(0, reason, str(self.folder)) from error
 
@@ -256,10 +256,11 @@ def _as(stored: Any, like: Any, step: Path) -> Any:
     Raises:
         UserError: its shape or dtype is not that of `like`.
     """
+    value: Any = jnp.asarray(stored)
     if jnp.issubdtype(like.dtype, jax.dtypes.prng_key):
-        value: Any = jax.random.wrap_key_data(jnp.asarray(stored), impl=jax.random.key_impl(jax.random.key(0)))
-    else:
-        value = jnp.asarray(stored)
+        raw = jax.eval_shape(jax.random.key_data, like)
+        if (value.shape, value.dtype) == (raw.shape, raw.dtype):
+            value = jax.random.wrap_key_data(value, impl=jax.random.key_impl(jax.random.key(0)))
     if value.shape != like.shape or value.dtype != like.dtype:
         raise UserError(f"{step}: of another configuration: {value.dtype}{value.shape}, not {like.dtype}{like.shape}")
     return value

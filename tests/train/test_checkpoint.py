@@ -143,6 +143,8 @@ def test_another_configuration_is_no_match(tmp_path):
         restore(tmp_path, other._replace(optimizer=()), never)
     with pytest.raises(UserError, match="of another network"):
         restore(tmp_path, other._replace(params={"actor": {}}), never)
+    with pytest.raises(UserError, match="of another configuration: .*, not key<"):
+        restore(tmp_path, other._replace(observation=other.observation._replace(mask=other.key)), never)
 
 
 def test_a_write_that_fails_is_said_and_the_step_before_stays(tmp_path, monkeypatch):
@@ -154,7 +156,7 @@ def test_a_write_that_fails_is_said_and_the_step_before_stays(tmp_path, monkeypa
     kept = Checkpoints(folder)
     monkeypatch.setattr("eco_jax.train.manifest.digests", full)
     kept.save(20, state())
-    with pytest.raises(OSError, match=r"could not be written: no space left"):
+    with pytest.raises(OSError, match=r"could not be written: No space left"):
         kept.wait()
     monkeypatch.undo()
     assert restore(folder, state(), never)[0] == 10
@@ -173,7 +175,7 @@ def test_a_full_disk_is_one_error_and_no_tracebacks(tmp_path, caplog, capfd, mon
         folder = written(disk / "checkpoint", 1)
         kept = Checkpoints(folder)
         kept.save(20, state(width=100_000))
-        with pytest.raises(OSError, match="no space left on the device; what was kept before is intact"):
+        with pytest.raises(OSError, match="No space left on device; what was kept before is intact"):
             kept.wait()
         assert restore(folder, state(), never)[0] == 10
         assert steps(folder) == [10]
