@@ -1,6 +1,7 @@
 """What a run finds on the disk when it goes on: read and checked before anything is changed."""
 
 import os
+import random
 import shutil
 
 import pytest
@@ -111,3 +112,56 @@ def test_a_step_of_another_run_is_not_gone_on_with(tmp_path, capsys):
     shutil.copytree(tmp_path / "other" / "checkpoint" / "4", tmp_path / "run" / "checkpoint" / "4")
     assert go_on(tmp_path / "run") == 2
     assert "checkpoint/4: is a step of another run; going back" in capsys.readouterr().err
+
+
+def cut(path, draw):
+    path.write_bytes(path.read_bytes()[: draw.randrange(path.stat().st_size + 1)])
+
+
+def flipped(path, draw):
+    data = bytearray(path.read_bytes() or b"x")
+    data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+    path.write_bytes(data)
+
+
+def turned_into_a_folder(path, draw):
+    path.unlink()
+    path.mkdir()
+
+
+def mixed_up(path, draw):
+    other = draw.choice([file for file in sorted(path.parent.rglob("*")) if file.is_file()])
+    mine, others = path.read_bytes(), other.read_bytes()
+    path.write_bytes(others)
+    other.write_bytes(mine)
+
+
+def renamed(path, draw):
+    path.rename(path.with_name(draw.choice(["5", "x", "\u00b2", path.name + ".part"])))
+
+
+HARMS = [cut, flipped, turned_into_a_folder, mixed_up, renamed, lambda path, draw: path.unlink()]
+DAMAGES = int(os.environ.get("ECO_JAX_DAMAGES", "30"))
+
+
+def test_whatever_is_damaged_it_is_said_or_comes_to_the_same(tmp_path):
+    go_on(tmp_path / "whole")
+    expected = (tmp_path / "whole" / "metrics.jsonl").read_bytes()
+    go_on(tmp_path / "kept", 2, every_updates=2)
+    outcomes = set()
+    for seed in range(DAMAGES):
+        draw, out = random.Random(seed), tmp_path / str(seed)
+        shutil.copytree(tmp_path / "kept", out)
+        harm = draw.choice(HARMS)
+        files = sorted(path for path in out.rglob("*") if path.is_file())
+        harm(draw.choice([*files, out / "metrics.jsonl"]), draw)
+        before = contents(out)
+        try:
+            go_on(out)
+        except UserError as error:
+            outcomes.add("said" if "\n" not in str(error) else str(error))
+            assert contents(out) == before
+        else:
+            outcomes.add("went on")
+            assert (out / "metrics.jsonl").read_bytes() == expected
+    assert outcomes == {"said", "went on"}
