@@ -26,7 +26,7 @@ def whole(path: Path) -> Iterator[Path]:
     """A path beside `path` to write to; it takes the place of `path` when the block ends well, and is gone otherwise.
 
     Raises:
-        OSError: it could not be written. `path` is as it was.
+        OSError: it could not be written; `path` is named, and as it was.
     """
     path = Path(os.path.realpath(path))  # through a link, which stays
     if path.exists() and not path.is_file():  # root could replace a device
@@ -37,7 +37,9 @@ def whole(path: Path) -> Iterator[Path]:
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(part, path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename in (None, str(part)):  # a write that fails names no file
+            error.strerror, error.filename = error.strerror or str(error), str(path)
         part.unlink(missing_ok=True)
         raise
 

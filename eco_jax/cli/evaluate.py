@@ -85,7 +85,8 @@ def evaluate_run(config: RunConfig, folder: Path, episodes: int, seed: int, rule
 
     env, params = config.make()
     learner = Learner(env, dataclasses.replace(config.train, rollout=1))  # the rollout plays no part here
-    _, agents = restore_params(folder / "checkpoint", setup.warn)
+    run = settings.recorded(folder / "config.toml").get("id", "")
+    _, agents = restore_params(folder / "checkpoint", setup.warn, run)
     expected = jax.eval_shape(env.reset, jax.random.key(0), params)[0].features.shape[-1]
     trained = agents["actor"]["dense_0"]["kernel"].shape[1]
     if trained != expected:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from eco_jax.errors import UserError
+from eco_jax.errors import FailedSeedsError, UserError
 
 COMMANDS = {
     "train": "train agents and keep the run in a folder",
@@ -44,6 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"eco-jax {name}: {error}", file=sys.stderr)
         return 2
+    except FailedSeedsError as error:
+        print(f"eco-jax {name}: {error}", file=sys.stderr)
+        return 3
     except OSError as error:
         print(f"eco-jax {name}: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
         return 2

@@ -2,43 +2,98 @@
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import shutil
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from eco_jax.errors import UserError
-from eco_jax.files import write_whole
-from eco_jax.run import processes, settings, setup
+from eco_jax.errors import FailedSeedsError, UserError
+from eco_jax.files import PART, leftover, write_whole
+from eco_jax.run import processes, settings, setup, summary
+from eco_jax.run.keeper import Keeper, Saving
 from eco_jax.run.settings import RunConfig
 from eco_jax.train.interrupt import Stop
 
 LOCK = ".lock"
-MEANS = {"reward": "reward", "energy_j": "energy", "latency_s": "latency", "qoe": "qoe"}
-"""Name in the summary -> metric."""
+FILES = ("summary.json", "metrics.jsonl", "config.toml")
+FOLDERS = ("checkpoint", "last-finite")
+"""What a run puts into its folder beside `LOCK`."""
+
+
+def check_folder(out: Path, force: bool) -> None:
+    """Whether a run may begin in a folder: it is missing or empty, or `force` may replace the run that it holds.
+
+    Raises:
+        UserError: it may not. Nothing is changed.
+    """
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out}: is a file; --out needs a folder")
+    if not out.is_dir() or all(path.name == LOCK or leftover(path) for path in out.iterdir()):
+        return
+    config = out / "config.toml"
+    if not config.exists():
+        raise UserError(f"{out}: is not empty and holds no run; choose another folder")
+    if not force:
+        raise UserError(f"{out}: holds a run already; --resume to go on with it, --force to replace it")
+    if out.is_symlink():
+        raise UserError(f"{out}: is a link to {out.resolve()}; --force needs the folder itself")
+    if not isinstance(settings.read_toml(config).get("run"), dict):
+        raise UserError(f"{config}: was not written by a run; --force replaces runs alone")
+    other = foreign(out)
+    if other is not None:
+        raise UserError(f"{other}: is no part of the run in {out}; --force would remove it, so move it away before")
+
+
+def foreign(out: Path) -> Path | None:
+    """The first thing in a run's folder that no run put there, a link for instance; None where all is the run's."""
+    for path in sorted(out.iterdir()):
+        if path.name == LOCK or leftover(path):
+            continue
+        if path.is_symlink() or not (path.is_dir() if path.name in FOLDERS else path.is_file()):
+            return path
+        if path.name not in (*FILES, *FOLDERS):
+            return path
+        for step in sorted(path.iterdir()) if path.is_dir() else ():
+            if step.is_symlink() or not step.is_dir() or not step.name.removesuffix(PART).isdigit():
+                return step
+            for inner in sorted(step.iterdir()):
+                if inner.name not in ("state", "manifest.json") and not leftover(inner):
+                    return inner
+    return None
+
+
+def check_inputs_outside(config: RunConfig, out: Path) -> None:
+    """Whether the files that a run reads lie outside the folder that it replaces.
+
+    Raises:
+        UserError: one does not, and would be lost.
+    """
+    for name in settings.INPUTS:
+        path = getattr(config, name)
+        if path is not None and path.resolve().is_relative_to(out.resolve()):
+            raise UserError(f"{path}: --{name} lies in {out}, which --force replaces; move it away before")
 
 
 def prepare_folder(out: Path, force: bool) -> None:
-    """An empty folder for a run, or an error if one lies there."""
-    if out.exists() and not out.is_dir():
-        raise UserError(f"{out}: is a file; --out needs a folder")
-    if out.is_dir() and any(path.name != LOCK for path in out.iterdir()):
-        if not (out / "config.toml").exists():
-            raise UserError(f"{out}: is not empty and holds no run; choose another folder")
-        if not force:
-            raise UserError(f"{out}: holds a run already; --resume to go on with it, --force to replace it")
-        for path in out.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path.name != LOCK:
-                path.unlink()
+    """An empty folder for a run, but for the settings of the run that was there: they stay until they are replaced.
+
+    Raises:
+        UserError: see `check_folder`.
+    """
+    check_folder(out, force)
     out.mkdir(parents=True, exist_ok=True)
+    for name in FILES:  # the summary first: a run that has one counts as finished
+        if name != "config.toml":
+            (out / name).unlink(missing_ok=True)
+        for left in filter(leftover, out.glob(f"{name}.*")):
+            left.unlink()
+    for name in FOLDERS:
+        if (out / name).exists():
+            shutil.rmtree(out / name)
 
 
 @contextlib.contextmanager
@@ -47,7 +102,7 @@ def locked(out: Path) -> Iterator[None]:
     if out.exists() and not out.is_dir():
         raise UserError(f"{out}: is a file; --out needs a folder")
     out.mkdir(parents=True, exist_ok=True)
-    with (out / LOCK).open("w") as file:
+    with (out / LOCK).open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -55,83 +110,44 @@ def locked(out: Path) -> Iterator[None]:
         yield
 
 
-@dataclass(frozen=True)
-class Saving:
-    """When to keep a checkpoint, and how many."""
-
-    every_s: float = 30.0
-    every_updates: int = 0
-    keep: int = 2
-
-
-def check_same(config: RunConfig, seeds: Sequence[int], path: Path) -> None:
-    """A run goes on as it began.
+def check_same(config: RunConfig, seeds: Sequence[int], path: Path) -> dict[str, Any]:
+    """A run goes on as it began. Returns what its `config.toml` records beside the settings.
 
     Raises:
-        UserError: the run that is there has another setting, which it names.
+        UserError: the run that is there has another setting, which is named, or the file is damaged.
     """
-    note = settings.recorded(path)
-    there = settings.flat(settings.from_toml(path)) | {"seed": note.get("seed"), "seeds": note.get("seeds")}
-    here = settings.flat(config) | {"seed": seeds[0], "seeds": len(seeds)}
-    for name, value in here.items():
-        if there.get(name) != value:
-            raise UserError(f"{path}: {name} = {there.get(name)} there, {value} here: a run goes on as it began")
+    there, note = settings.flat(settings.from_toml(path)), settings.recorded(path)
+    for name in ("seed", "seeds"):
+        if name not in note:
+            raise UserError(f"{path}: [run] {name}: is missing")
+        there[name] = note[name]
+    settings.check_inputs(config, note, path)
+    for name, value in (settings.flat(config) | {"seed": seeds[0], "seeds": len(seeds)}).items():
+        same_file = name in settings.INPUTS and value is not None and f"{name}_sha256" in note  # wherever it lies now
+        if there[name] != value and not same_file:
+            raise UserError(f"{path}: {name} = {there[name]} there, {value} here: a run goes on as it began")
+    if "id" in note and note["id"] != name_of(settings.read_toml(path), note):
+        raise UserError(f"{path}: was changed since the run began, and a run goes on as it began")
+    return note
 
 
-class Keeper:
-    """What is done with each chunk of a run: its metrics written, the state kept when it is time.
+def name_of(config: Mapping[str, Any], note: Mapping[str, Any]) -> str:
+    """A run's own name: the hash of all that decides its numbers, wherever its inputs lie.
 
-    Of several processes the first one writes, and all end together.
+    Args:
+        config: its settings as TOML says them, so that settings which are added later do not count.
+        note: its seeds and the hashes of its inputs, among other things.
     """
+    tables = {name: value for name, value in config.items() if name not in ("run", *settings.INPUTS)}
+    what = {name: note.get(name) for name in ("seed", "seeds", *(f"{name}_sha256" for name in settings.INPUTS))}
+    return hashlib.sha256(json.dumps([tables, what], sort_keys=True).encode()).hexdigest()[:16]
 
-    def __init__(
-        self, out: Path, seeds: Sequence[int], saving: Saving, stop: Stop, opened: contextlib.ExitStack
-    ) -> None:
-        """`opened`: closes what this opens."""
-        from eco_jax.train.checkpoint import Checkpoints
 
-        self.out, self.saving, self.stop, self.opened = out, saving, stop, opened
-        self.labels = [{"seed": seed} for seed in seeds]
-        self.writes = processes.first()
-        self.checkpoints: Any = None
-        if self.writes:
-            self.checkpoints = opened.enter_context(Checkpoints(out / "checkpoint", saving.keep))
-        self.saved_s, self.saved_update = time.monotonic(), 0
-        self.sink: Any = None
-
-    def begin(self, like: Any) -> Any:
-        """(updates done, state after them) of the newest intact checkpoint; None to start from nothing."""
-        from eco_jax.train.checkpoint import restore
-        from eco_jax.train.sinks import MetricsFile
-
-        found = restore(self.out / "checkpoint", like, setup.warn)
-        processes.wait("restored")  # before the first one writes anew
-        self.saved_update = found[0] if found else 0
-        if self.writes:
-            if self.saved_update:
-                print(f"{self.out}: going on after update {self.saved_update}", file=sys.stderr)
-            self.sink = MetricsFile(self.out / "metrics.jsonl", self.labels, self.saved_update)
-            self.opened.callback(self.sink.close)
-        return found
-
-    def chunk(self, chunk: Any) -> None:
-        """Take in the newest chunk.
-
-        Raises:
-            Interrupted: a signal asked to end; the state is kept first.
-        """
-        if self.writes:
-            self.sink.chunk(chunk)
-        by_updates = 0 < self.saving.every_updates <= chunk.done - self.saved_update
-        by_time = time.monotonic() - self.saved_s >= self.saving.every_s
-        numbers = processes.told([self.stop.number, by_updates or by_time or chunk.done == chunk.total])
-        self.stop.number = int(numbers[:, 0].max())
-        if numbers[0, 1] or self.stop.number:
-            state = processes.gathered(chunk.state)
-            if self.writes:
-                self.checkpoints.save(chunk.done, state, float(np.nanmean(chunk.metrics["reward"])))
-            self.saved_s, self.saved_update = time.monotonic(), chunk.done
-        self.stop.check()
+def about(config: RunConfig, seeds: Sequence[int]) -> dict[str, Any]:
+    """What a new run's `config.toml` records beside the settings. `id` is its name, which its checkpoints bear, too."""
+    what = {"seed": seeds[0], "seeds": len(seeds), **settings.input_hashes(config)}
+    name = name_of(tomllib.loads(settings.to_toml(config, what)), what)
+    return {"id": name, **what, "device": setup.device(), "versions": setup.versions()}
 
 
 def run(
@@ -140,7 +156,7 @@ def run(
     seeds: Sequence[int],
     force: bool = False,
     resume: bool = False,
-    saving: Saving = Saving(),
+    saving: Saving | None = None,
     stop: Stop | None = None,
     devices: int = 1,
 ) -> dict[str, Any]:
@@ -152,47 +168,60 @@ def run(
         seeds: one agent each.
         force: replace the run that is there.
         resume: go on with the run that is there, if one is.
-        saving: when to keep checkpoints.
+        saving: when to keep checkpoints; None for every 30 s.
         stop: asked after each chunk whether to end.
         devices: share the environments, each as many; 0 for all there are, of all processes.
 
     Raises:
         Interrupted: `stop` said so; what was learnt is kept.
+        FailedSeedsError: numbers of some agents were not finite; the results of the others are written.
+        UserError: what is there cannot be gone on with, or not be replaced. Nothing is changed then.
+        OSError: something could not be written.
     """
     import jax
 
     from eco_jax.train.checkpoint import Checkpoints
-    from eco_jax.train.fit import NotFiniteError, fit
+    from eco_jax.train.fit import NotFiniteError, chunk_length, fit
     from eco_jax.train.loop import Learner
     from eco_jax.train.program import mesh_of
     from eco_jax.train.sinks import Progress
 
     started = time.perf_counter()
+    settings.check_seeds(seeds[0], len(seeds))
     env, params = config.make()
     learner = Learner(env, config.train)
     there = jax.devices()
     if not 0 <= devices <= len(there):
         raise UserError(f"--devices {devices}: must lie in [0, {len(there)}], the devices that there are")
     mesh = mesh_of(there[: devices or len(there)], config.train.envs)
+    path = out / "config.toml"
     with contextlib.ExitStack() as opened:
         if processes.first():
+            if not (resume and path.exists()):
+                if force:
+                    check_inputs_outside(config, out)
+                check_folder(out, force)
             opened.enter_context(locked(out))
-        going_on = resume and (out / "config.toml").exists()
+        going_on = resume and path.exists()
         processes.wait("looked")
         if going_on:
-            check_same(config, seeds, out / "config.toml")
+            note = check_same(config, seeds, path)
             if (out / "summary.json").exists():
+                done = summary.read(out / "summary.json", config, seeds)
                 print(f"{out}: finished already")
-                return told(json.loads((out / "summary.json").read_text()))
-        elif processes.first():
-            prepare_folder(out, force)
-            about = {"seed": seeds[0], "seeds": len(seeds), "device": setup.device(), "versions": setup.versions()}
-            write_whole(out / "config.toml", settings.to_toml(config, about))
+                summary.check_failed(done)
+                return done
+        else:
+            note = about(config, seeds)
+            if processes.first():
+                prepare_folder(out, force)
+                write_whole(path, settings.to_toml(config, note))
         steps = config.train.envs * config.train.rollout * len(seeds)
         title = f"{config.knowledge} x {len(seeds)}" if len(seeds) > 1 else config.knowledge
         progress = opened.enter_context(Progress(steps, title)) if processes.first() else None
         processes.wait("begun")
-        keeper = Keeper(out, seeds, saving, stop or Stop(), opened)
+        chunk = chunk_length(config.train.updates, config.train.chunk)
+        keeper = Keeper(out, note.get("id", ""), seeds, chunk, saving or Saving(), stop or Stop(), opened)
 
         def on_chunk(chunk: Any) -> None:
             if progress:
@@ -210,54 +239,14 @@ def run(
             if processes.first():
                 with Checkpoints(out / "last-finite", 1) as last:  # not to go on from: it would meet the same again
                     last.save(0, state)
-                print(f"eco-jax train: stopped: {error}", file=sys.stderr)
-            raise SystemExit(3) from None
+            raise FailedSeedsError(f"stopped: {error}") from None
     if not processes.first():
         processes.wait("written")
         return {}
-    summary = summarise(out, config, seeds, fitted) | {"wall_s": round(time.perf_counter() - started, 3)}
-    write_whole(out / "summary.json", json.dumps(summary, indent=2) + "\n")
+    made = summary.summarise(out, config, seeds, fitted) | {"wall_s": round(time.perf_counter() - started, 3)}
+    write_whole(out / "summary.json", json.dumps(made, indent=2) + "\n")
     processes.wait("written")
-    shown = ", ".join(f"{name} {summary[name]:.3f}" for name in MEANS)
-    print(f"{out}: {summary['env_steps']:,} environment steps in {fitted.wall_s:.1f} s; last tenth: {shown}")
-    return told(summary)
-
-
-def told(summary: dict[str, Any]) -> dict[str, Any]:
-    """The summary, if no seed failed.
-
-    Raises:
-        SystemExit: some did (code 3), which and why is said; the others' results stand.
-    """
-    failed = [f"seed {m['seed']}, {m['failed']}" for m in summary["members"] if "failed" in m]
-    if failed:
-        print(f"eco-jax train: {len(failed)} of {len(summary['members'])} failed: {'; '.join(failed)}", file=sys.stderr)
-        raise SystemExit(3)
-    return summary
-
-
-def summarise(out: Path, config: RunConfig, seeds: Sequence[int], fitted: Any) -> dict[str, Any]:
-    """What `summary.json` says of a finished run: the same, in one go or with interruptions."""
-    from eco_jax.train.checkpoint import params_sha256
-    from eco_jax.train.fit import member
-    from eco_jax.train.sinks import first_failures, last_means
-
-    final = last_means(out / "metrics.jsonl", len(seeds), list(MEANS.values()))
-    failures = first_failures(out / "metrics.jsonl", len(seeds))
-    members: list[dict[str, Any]] = []
-    for i, seed in enumerate(seeds):
-        known = {"seed": seed, "params_sha256": params_sha256(member(fitted.state.params, i))}
-        if i in failures:
-            members.append(known | {"failed": failures[i]})
-        else:
-            members.append(known | {name: final[metric][i] for name, metric in MEANS.items()})
-    sound = [m for m in members if "failed" not in m]
-    return {
-        "params_sha256": members[0]["params_sha256"] if len(seeds) == 1 else params_sha256(fitted.state.params),
-        "updates": config.train.updates,
-        "env_steps": config.train.updates * config.train.envs * config.train.rollout * len(seeds),
-        "train_s": round(fitted.wall_s, 3),
-        "compile_s": round(fitted.compile_s, 3),
-        **{name: sum(m[name] for m in sound) / len(sound) for name in MEANS},
-        "members": members,
-    }
+    shown = ", ".join(f"{name} {made[name]:.3f}" for name in summary.MEANS)
+    print(f"{out}: {made['env_steps']:,} environment steps in {fitted.wall_s:.1f} s; last tenth: {shown}")
+    summary.check_failed(made)
+    return made

@@ -226,12 +226,25 @@ def to_toml(config: RunConfig, run: Mapping[str, Any]) -> str:
 
 
 def recorded(path: Path) -> dict[str, Any]:
-    """What a run's `config.toml` records beside the settings (`[run]`); nothing where there is none."""
+    """What a run's `config.toml` records beside the settings (`[run]`); nothing where it has no such table.
+
+    Raises:
+        UserError: it cannot be read, or what it records is not as a run writes it.
+    """
+    found = read_toml(path).get("run", {})
+    if not isinstance(found, dict):
+        raise UserError(f"{path}: run = {found!r}: must be a table")
+    for name in ("seed", "seeds"):
+        if name in found and type(found[name]) is not int:
+            raise UserError(f"{path}: [run] {name} = {found[name]!r}: must be an integer")
+    for name in ("id", *(f"{name}_sha256" for name in INPUTS)):
+        if not isinstance(found.get(name, ""), str):
+            raise UserError(f"{path}: [run] {name} = {found[name]!r}: must be a text")
     try:
-        found = tomllib.loads(path.read_text()).get("run", {})
-    except (OSError, tomllib.TOMLDecodeError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        check_seeds(found.get("seed", 0), found.get("seeds", 1))
+    except UserError as error:
+        raise UserError(f"{path}: [run]: {str(error).replace('--', '')}") from None
+    return found
 
 
 def input_hashes(config: RunConfig) -> dict[str, str]:

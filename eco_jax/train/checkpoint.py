@@ -1,17 +1,20 @@
 """Checkpoints of a run: whole or not at all, and verified before they are read. The only file that knows Orbax.
 
-`<folder>/<update>/` holds `state/`, which Orbax writes, and `manifest.json`: the SHA-256 of every file there, written
-last. Orbax restores a flipped byte without a word, and a step without a manifest was never finished. Orbax is imported
-when first needed (it costs over a second).
+`<folder>/<update>/` holds `state/`, which Orbax writes, and `manifest.json`, written last: the SHA-256 of every file
+there, the update and the run that it belongs to. Orbax restores a flipped byte without a word, and a step without a
+manifest was never finished. Orbax is imported when first needed (it costs over a second).
 """
 
 import hashlib
-import json
+import logging
 import math
 import os
 import shutil
+import sys
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from eco_jax.errors import UserError
+from eco_jax.files import PART, leftover
+from eco_jax.train import manifest
+from eco_jax.train.manifest import fault, steps
 
 Warn = Callable[[str], None]
 """Told what was found unusable, in one line."""
@@ -38,14 +44,21 @@ def params_sha256(params: Any) -> str:
 class Checkpoints:
     """Writes checkpoints beside the training, and keeps the newest and the best. Use as a context."""
 
-    def __init__(self, folder: Path, keep: int = 2) -> None:
-        """`keep`: newest steps to keep, - (at least 1); two survive the loss of one."""
-        self.folder, self.keep = folder, keep
+    def __init__(self, folder: Path, keep: int = 2, run: str = "") -> None:
+        """Clears away what a sudden end left half written, so restore before this.
+
+        Args:
+            folder: made here.
+            keep: newest steps to keep, - (at least 1); two survive the loss of one.
+            run: the run's own name, noted with each step; none is noted where it is empty.
+        """
+        self.folder, self.keep, self.run = folder, keep, run
         self.writer = ThreadPoolExecutor(1)
         self.pending: Future[None] | None = None
         folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.glob("*.part"):
-            shutil.rmtree(left, ignore_errors=True)
+        for left in folder.iterdir():
+            if leftover(left) and left.name.removesuffix(PART).isdigit():
+                shutil.rmtree(left, ignore_errors=True)
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -83,75 +96,57 @@ class Checkpoints:
             return
         try:
             pending.result()
-        except OSError:
-            raise
-        except Exception as error:  # Orbax wraps what the disk says in errors of its own
-            free = shutil.disk_usage(self.folder).free
-            full = "No space left on device" in str(error)
-            said = "no space left on the device" if full else str(error).splitlines()[0][:200]
-            reason = f"could not be written ({free:,} bytes free): {said}; what was kept before is intact"
+        except (OSError, ValueError, RuntimeError) as error:  # Orbax wraps what the disk says in errors of its own
+            full = "no space left on device" in str(error).lower()
+            said = "No space left on device" if full else (str(error).splitlines() or [repr(error)])[0][:200]
+            reason = f"could not be written: {said}; what was kept before is intact"
             raise OSError(0, reason, str(self.folder)) from error
 
     def _write(self, update: int, data: Any, score: float, about: Any) -> None:
-        part, whole = self.folder / f"{update}.part", self.folder / str(update)
-        if whole.exists():  # a step that was found broken, or this very one
-            shutil.rmtree(whole)
-        part.mkdir()
-        with _orbax() as writer:
-            writer.save((part / "state").absolute(), data)
-        note = {
-            "update": update,
-            "score": score if math.isfinite(score) else None,
-            "note": about,
-            "files": _digests(part / "state"),
-        }
-        with (part / "manifest.json").open("w") as file:
-            json.dump(note | {"sha256": _sha256(json.dumps(note, sort_keys=True).encode())}, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, whole)
+        part, whole = self.folder / f"{update}{PART}", self.folder / str(update)
+        try:
+            part.mkdir()
+            with _orbax() as writer:
+                writer.save((part / manifest.STATE).absolute(), data)
+            kept = score if math.isfinite(score) else None
+            manifest.write(part, {"update": update, "run": self.run, "score": kept, "note": about})
+            if whole.exists():  # a step that was found broken, or this very one
+                shutil.rmtree(whole)
+            os.replace(part, whole)
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
         self._prune()
 
     def _prune(self) -> None:
-        kept = steps(self.folder)
-        scores = {step: _manifest(self.folder / str(step)).get("score") for step in kept}
+        """Remove the steps that are older than the newest to keep, but for the best. Newer broken ones stay."""
+        notes = {step: manifest.read(self.folder / str(step)) for step in steps(self.folder)}
+        own = {
+            step: note
+            for step, note in notes.items()
+            if manifest.misplaced(self.folder / str(step), note, self.run) is None
+        }
+        scores = {step: note.get("score") for step, note in own.items()}
         best = max(((score, step) for step, score in scores.items() if score is not None), default=(None, None))[1]
-        for step in kept[: -self.keep]:
-            if step != best:
+        oldest = sorted(own)[-self.keep :][0]
+        for step in notes:
+            if step < oldest and step != best:
                 shutil.rmtree(self.folder / str(step), ignore_errors=True)
 
 
-def steps(folder: Path) -> list[int]:
-    """Updates of which there is a checkpoint, whole or not, oldest first."""
-    return sorted(int(path.name) for path in folder.glob("*") if path.is_dir() and path.name.isdigit())
-
-
-def fault(step: Path) -> str | None:
-    """What is wrong with a checkpoint, in words; None where every file is as it was written."""
-    written = _manifest(step).get("files")
-    if not isinstance(written, dict):
-        return f"{step / 'manifest.json'}: missing, or not as it was written"
-    found = _digests(step / "state")
-    for name in sorted(written.keys() | found.keys()):
-        if name not in found:
-            return f"{step / 'state' / name}: missing"
-        if found[name] != written.get(name):
-            return f"{step / 'state' / name}: not as it was written"
-    return None
-
-
-def restore(folder: Path, like: Any, warn: Warn) -> tuple[int, Any] | None:
+def restore(folder: Path, like: Any, warn: Warn, run: str = "") -> tuple[int, Any] | None:
     """The newest intact checkpoint's (update, state of all members); None where there is none at all.
 
     Args:
         folder: of the checkpoints.
         like: a state of the same run, or its `jax.eval_shape`: a named tuple, its parameters first.
         warn: told of each newer step that is not intact.
+        run: see `fault`.
 
     Raises:
-        UserError: all are broken, or it is a checkpoint of another configuration.
+        UserError: all are broken, one may not be read, or it is a checkpoint of another configuration.
     """
-    found = _newest(folder, warn)
+    found = _newest(folder, warn, run)
     if found is None:
         return None
     update, data = found
@@ -168,29 +163,28 @@ def restore(folder: Path, like: Any, warn: Warn) -> tuple[int, Any] | None:
 
 def note_of(folder: Path, update: int) -> Any:
     """What was noted with a checkpoint."""
-    return _manifest(folder / str(update)).get("note")
+    return manifest.read(folder / str(update)).get("note")
 
 
-def restore_params(folder: Path, warn: Warn) -> tuple[int, Any]:
-    """The newest intact checkpoint's (update, params of all members).
+def restore_params(folder: Path, warn: Warn, run: str = "") -> tuple[int, Any]:
+    """The newest intact checkpoint's (update, params of all members). Arguments as of `restore`.
 
     Raises:
         UserError: there is none.
     """
-    found = _newest(folder, warn)
+    found = _newest(folder, warn, run)
     if found is None:
         raise UserError(f"{folder}: no complete checkpoint there")
     return found[0], found[1]["params"]
 
 
-def _newest(folder: Path, warn: Warn) -> tuple[int, dict[str, Any]] | None:
+def _newest(folder: Path, warn: Warn, run: str) -> tuple[int, dict[str, Any]] | None:
     faults = []
     for update in reversed(steps(folder)):
         step = folder / str(update)
-        wrong = fault(step)
+        wrong = fault(step, run)
         if wrong is None:
-            with _orbax() as reader:
-                return update, reader.restore((step / "state").absolute())
+            return update, _read(step)
         faults.append(wrong)
         warn(f"{wrong}; going back to the checkpoint before")
     if faults:
@@ -198,10 +192,21 @@ def _newest(folder: Path, warn: Warn) -> tuple[int, dict[str, Any]] | None:
     return None
 
 
+def _read(step: Path) -> dict[str, Any]:
+    """What Orbax makes of an intact step."""
+    try:
+        with _orbax() as reader:
+            return dict(reader.restore((step / manifest.STATE).absolute()))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        said = (str(error).splitlines() or [repr(error)])[0][:200]
+        raise UserError(f"{step}: is as it was written, but cannot be restored: {said}") from error
+
+
 def _orbax() -> Any:
     """Orbax for this process alone: the others have other things to do."""
     import orbax.checkpoint as ocp
 
+    _quiet()
     mine = jax.process_index()
     alone = ocp.options.MultiprocessingOptions(
         primary_host=mine, active_processes={mine}, barrier_sync_key_prefix=f"process{mine}"
@@ -209,27 +214,32 @@ def _orbax() -> Any:
     return ocp.StandardCheckpointer(multiprocessing_options=alone)
 
 
-def _manifest(step: Path) -> dict[str, Any]:
-    """What a step's manifest says; nothing where it is missing or not as it was written."""
-    try:
-        note = json.loads((step / "manifest.json").read_text())
-        own = note.pop("sha256")
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
-        return {}
-    return note if own == _sha256(json.dumps(note, sort_keys=True).encode()) else {}
+def _quiet() -> None:
+    """What fails in Orbax's threads is raised here, so it is not to be shown, too: a full disk is not fifty tracebacks.
+
+    May be called again and again.
+    """
+    for name in ("absl", "asyncio"):
+        logging.getLogger(name).addFilter(_not_of_orbax)
+    if getattr(sys.unraisablehook, "func", None) is not _unraisable:
+        sys.unraisablehook = partial(_unraisable, sys.unraisablehook)
 
 
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _unraisable(before: Callable[[Any], object], error: Any) -> None:
+    """Show an error that nobody can catch, but for one: a write that ends after Orbax gave up the others' wait."""
+    if not (isinstance(error.exc_value, RuntimeError) and str(error.exc_value) == "Event loop is closed"):
+        before(error)
 
 
-def _digests(folder: Path) -> dict[str, str]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): _sha256(path.read_bytes()) for path in sorted(files)}
+def _not_of_orbax(record: logging.LogRecord) -> bool:
+    """Whether a log record is to be shown: not what fails in Orbax's threads, as it is raised here, too."""
+    trace = record.exc_info[2] if record.exc_info else None
+    files = [record.pathname, *(frame.f_code.co_filename for frame, _ in traceback.walk_tb(trace))]
+    return record.levelno < logging.ERROR or not any("orbax" in file for file in files)
 
 
 def _on_host(leaf: Any) -> np.ndarray:
-    """On the host and of its own: what is saved is what was there at the call."""
+    """A copy of an array in the host's memory, of a key's raw data: later changes of the array do not reach it."""
     if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         leaf = jax.random.key_data(leaf)
     return np.array(leaf)
@@ -241,11 +251,16 @@ def _rest(state: Any) -> dict[str, np.ndarray]:
 
 
 def _as(stored: Any, like: Any, step: Path) -> Any:
-    """A stored leaf as what it was, or an error where this is not what it was."""
+    """A restored array with the type of `like`, a leaf of the state that it was saved from.
+
+    Raises:
+        UserError: its shape or dtype is not that of `like`.
+    """
+    value: Any = jnp.asarray(stored)
     if jnp.issubdtype(like.dtype, jax.dtypes.prng_key):
-        value: Any = jax.random.wrap_key_data(jnp.asarray(stored), impl=jax.random.key_impl(jax.random.key(0)))
-    else:
-        value = jnp.asarray(stored)
+        raw = jax.eval_shape(jax.random.key_data, like)
+        if (value.shape, value.dtype) == (raw.shape, raw.dtype):
+            value = jax.random.wrap_key_data(value, impl=jax.random.key_impl(jax.random.key(0)))
     if value.shape != like.shape or value.dtype != like.dtype:
         raise UserError(f"{step}: of another configuration: {value.dtype}{value.shape}, not {like.dtype}{like.shape}")
     return value

@@ -130,6 +130,7 @@ def fit(
 
     Raises:
         NotFiniteError: all members have failed.
+        UserError: what `resume` gives is no state that this run comes to.
     """
     total = learner.config.updates
     length = chunk_length(total, learner.config.chunk)
@@ -142,6 +143,8 @@ def fit(
     first, state = resume(state) or (0, state)
     if mesh is not None and first:
         state = place(state, mesh)
+    if first > total:
+        raise UserError(f"{first} updates done: more than the {total} of this run")
     if first % length and first < total:
         raise UserError(f"{first} updates done: not a multiple of {length}, the updates between two looks")
     members = len(hyper)

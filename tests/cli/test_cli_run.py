@@ -2,34 +2,46 @@
 
 import json
 
+import numpy as np
 import pytest
+from share_programs import shared_programs
 
 from eco_jax.cli.main import main
+from eco_jax.env import policies
 from eco_jax.run import settings
+from eco_jax.train import fit
 
-pytestmark = pytest.mark.slow
+UPDATES = 20
+SMALL = [  # the same program as in `test_cli_resume`, so that it is compiled once
+    "--preset", "tiny", "--knowledge", "telemetry", "--train.updates", str(UPDATES), "--train.rollout", "6",
+    "--train.envs", "4", "--train.hidden", "8", "--train.layers", "1", "--train.chunk", "20",
+]  # fmt: skip
 
-SMALL = ["--preset", "tiny", "--train.updates", "4", "--train.rollout", "6", "--train.envs", "4", "--train.hidden", "8"]
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled_once():
+    with shared_programs():
+        yield
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "run"
-    assert main(["train", "--out", str(out), "--seeds", "2", "--knowledge", "telemetry", *SMALL]) == 0
+    assert main(["train", "--out", str(out), "--seeds", "2", *SMALL]) == 0
     return out
 
 
 def test_a_run_leaves_what_a_program_can_read(run):
     summary = json.loads((run / "summary.json").read_text())
-    assert summary["updates"] == 4
-    assert summary["env_steps"] == 4 * 6 * 4 * 2
+    assert summary["updates"] == UPDATES
+    assert summary["env_steps"] == UPDATES * 6 * 4 * 2
     assert all(
         isinstance(summary[name], float) for name in ("reward", "energy_j", "latency_s", "qoe", "wall_s", "compile_s")
     )
     assert [m["seed"] for m in summary["members"]] == [0, 1]
     assert len({m["params_sha256"] for m in summary["members"]} | {summary["params_sha256"]}) == 3
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    assert [(row["update"], row["seed"]) for row in rows] == [(u, s) for u in range(4) for s in (0, 1)]
+    assert [(row["update"], row["seed"]) for row in rows] == [(u, s) for u in range(UPDATES) for s in (0, 1)]
     assert sum(value for name, value in rows[0].items() if name.startswith("energy/")) == pytest.approx(
         rows[0]["energy"], rel=1e-4
     )
@@ -49,12 +61,16 @@ def test_the_resolved_config_repeats_the_run(run, tmp_path):
 def test_force_replaces_a_run(run, tmp_path, capsys):
     out = tmp_path / "again"
     for flags in ([], ["--force"]):
-        assert main(["train", "--out", str(out), *SMALL, *flags]) == 0
+        assert main(["train", "--out", str(out), *SMALL, "--seeds", "2", *flags]) == 0
     assert main(["train", "--out", str(out), *SMALL]) == 2
     assert "holds a run already" in capsys.readouterr().err
 
 
-def test_evaluate_agents_and_rules_on_the_same_episodes(run, tmp_path, capsys):
+def test_evaluate_agents_and_rules_on_the_same_episodes(run, tmp_path, capsys, monkeypatch):
+    named = policies.named  # three of the rules do here: compiling all takes long
+    monkeypatch.setattr(
+        policies, "named", lambda config: {name: named(config)[name] for name in ("greedy", "local", "random")}
+    )
     result = tmp_path / "result.json"
     assert main(["evaluate", "--checkpoint", str(run), "--episodes", "4", "--json", str(result)]) == 0
     assert "greedy" in capsys.readouterr().out
@@ -74,44 +90,26 @@ def test_a_trace_from_rows_to_a_run(tmp_path, capsys):
     assert main(["data", "prepare", "--source", str(rows), "--out", str(trace), "--densest"]) == 0
     assert "segments" in capsys.readouterr().out
     flags = [
-        "--trace",
-        str(trace),
-        "--train.updates",
-        "2",
-        "--train.envs",
-        "2",
-        "--env.users",
-        "4",
-        "--train.hidden",
-        "8",
-    ]
+        "--trace", str(trace), "--train.updates", "1", "--train.envs", "2", "--train.rollout", "6", "--env.users", "4",
+        "--env.servers", "4", "--env.candidates", "2", "--train.hidden", "8", "--train.layers", "1",
+    ]  # fmt: skip
     assert main(["train", "--out", str(tmp_path / "run"), *flags]) == 0
     assert (tmp_path / "run" / "summary.json").exists()
 
 
-def test_nan_stops_with_its_cause_and_a_code_of_its_own(tmp_path, capsys, monkeypatch):
-    from eco_jax.run.folder import run
+def test_nan_stops_with_its_cause_and_a_code_of_its_own(run, tmp_path, capsys, monkeypatch):
+    def not_finite(metrics, start):
+        return dict.fromkeys(range(2), f"update {start}: loss not finite")
 
-    config = settings.from_preset("tiny")
-    monkeypatch.setattr(type(config), "make", lambda self: _with_nan(original(self)))
-    with pytest.raises(SystemExit) as stop:
-        run(
-            settings.from_mapping({"preset": "tiny", "train": {"updates": 2, "rollout": 6, "envs": 2}}, "test"),
-            tmp_path / "x",
-            [0],
-        )
-    assert stop.value.code == 3
-    assert "member 0, update 0: " in capsys.readouterr().err
-    assert (tmp_path / "x" / "last-finite" / "0" / "manifest.json").exists()
+    monkeypatch.setattr(fit, "not_finite", not_finite)
+    out = tmp_path / "run"
+    assert main(["train", "--out", str(out), "--seeds", "2", *SMALL]) == 3
+    said = capsys.readouterr().err.splitlines()
+    assert "eco-jax train: stopped: member 0, update 0: loss not finite; the parameters before it are kept" in said
+    assert (out / "last-finite" / "0" / "manifest.json").exists()
+    assert not (out / "summary.json").exists()
 
 
-original = settings.RunConfig.make
-
-
-def _with_nan(made):
-    import dataclasses
-
-    import jax.numpy as jnp
-
-    env, params = made
-    return env, dataclasses.replace(params, w1=jnp.float32(jnp.nan))
+def test_what_is_not_finite_is_found_with_its_term():
+    metrics = {"loss": np.array([[0.0, 1.0], [np.nan, 1.0]]), "finite": np.array([[1.0, 1.0], [0.0, 1.0]])}
+    assert fit.not_finite(metrics, 10) == {0: "update 11: loss not finite"}

@@ -1,5 +1,11 @@
 """Checkpoints: what is restored is what was saved, bit for bit, or the run says what is wrong."""
 
+import os
+import shutil
+import subprocess
+import sys
+import time
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -137,6 +143,8 @@ def test_another_configuration_is_no_match(tmp_path):
         restore(tmp_path, other._replace(optimizer=()), never)
     with pytest.raises(UserError, match="of another network"):
         restore(tmp_path, other._replace(params={"actor": {}}), never)
+    with pytest.raises(UserError, match="of another configuration: .*, not key<"):
+        restore(tmp_path, other._replace(observation=other.observation._replace(mask=other.key)), never)
 
 
 def test_a_write_that_fails_is_said_and_the_step_before_stays(tmp_path, monkeypatch):
@@ -146,9 +154,109 @@ def test_a_write_that_fails_is_said_and_the_step_before_stays(tmp_path, monkeypa
         raise ValueError("RESOURCE_EXHAUSTED: no space left on device")
 
     kept = Checkpoints(folder)
-    monkeypatch.setattr("eco_jax.train.checkpoint._digests", full)
+    monkeypatch.setattr("eco_jax.train.manifest.digests", full)
     kept.save(20, state())
-    with pytest.raises(OSError, match=r"could not be written .*no space left"):
+    with pytest.raises(OSError, match=r"could not be written: No space left"):
         kept.wait()
     monkeypatch.undo()
     assert restore(folder, state(), never)[0] == 10
+    assert [path.name for path in folder.iterdir()] == ["10"]  # what was half written is gone
+
+
+def test_a_full_disk_is_one_error_and_no_tracebacks(tmp_path, caplog, capfd, monkeypatch):
+    unraisable = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda error: unraisable.append(str(error.exc_value)))
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], check=False, capture_output=True)
+    if mounted.returncode:
+        pytest.skip("may not mount a small disk (needs root)")
+    try:
+        folder = written(disk / "checkpoint", 1)
+        kept = Checkpoints(folder)
+        kept.save(20, state(width=100_000))
+        with pytest.raises(OSError, match="No space left on device; what was kept before is intact"):
+            kept.wait()
+        assert restore(folder, state(), never)[0] == 10
+        assert steps(folder) == [10]
+        time.sleep(0.1)  # Orbax's threads have their say
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+    assert (unraisable, capfd.readouterr().err) == ([], "")
+
+
+def test_a_step_under_another_name_is_none(tmp_path):
+    folder = written(tmp_path)
+    (folder / "20").rename(folder / "25")
+    said = []
+    update, found = restore(folder, state(), said.append)
+    assert (update, bits(found)) == (10, bits(state(1)))
+    assert said == [f"{folder / '25'}: holds update 20, not 25; going back to the checkpoint before"]
+    shutil.rmtree(folder / "10")
+    with pytest.raises(UserError, match="holds update 20, not 25"):
+        restore(folder, state(), said.append)
+
+
+def test_a_step_of_another_run_is_none(tmp_path):
+    mine, other = written(tmp_path / "mine", 1, run="mine"), written(tmp_path / "other", 2, run="other")
+    shutil.copytree(other / "20", mine / "20")
+    said = []
+    assert restore(mine, state(), said.append, "mine")[0] == 10
+    assert said == [f"{mine / '20'}: is a step of another run; going back to the checkpoint before"]
+    assert restore_params(mine, said.append, "mine")[0] == 10
+    unnamed = written(tmp_path / "unnamed")  # as before runs had names
+    assert restore(unnamed, state(), never, "mine")[0] == 20
+    assert restore(mine, state(), never)[0] == 20
+
+
+def test_what_is_not_this_runs_takes_no_place(tmp_path):
+    folder = written(tmp_path, 2)
+    (folder / "20").rename(folder / "999")
+    (folder / "010").mkdir()
+    (folder / "\u00b2").mkdir()  # a digit, and no number
+    with Checkpoints(folder, keep=2) as kept:
+        for update in (20, 30, 40):
+            kept.save(update, state())
+    assert steps(folder) == [10, 30, 40, 999]  # 10 is the best
+
+
+@pytest.mark.parametrize("what", ["", "20/manifest.json", "20/state", "20/state/d"])
+def test_what_may_not_be_read_is_not_passed_over(tmp_path, monkeypatch, what):
+    folder = written(tmp_path)
+    locked = folder / what if what else folder
+    scan, read = os.scandir, type(folder).read_bytes
+
+    def refused(path):
+        if os.fspath(path) == str(locked):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+
+    monkeypatch.setattr(os, "scandir", lambda path: refused(path) or scan(path))
+    monkeypatch.setattr(type(folder), "read_bytes", lambda path: refused(path) or read(path))
+    with pytest.raises(UserError, match="cannot be read: Permission denied") as caught:
+        restore(folder, state(), never)
+    assert str(locked) in str(caught.value)
+
+
+def test_a_file_in_the_folders_place_is_no_empty_folder(tmp_path):
+    (tmp_path / "checkpoint").write_text("")
+    with pytest.raises(UserError, match="checkpoint: cannot be read: Not a directory"):
+        restore(tmp_path / "checkpoint", state(), never)
+
+
+def test_what_orbax_cannot_read_is_one_line(tmp_path, monkeypatch):
+    folder = written(tmp_path, 1)
+
+    class Other:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def restore(self, path):
+            raise ValueError("written by a newer Orbax\nand more")
+
+    monkeypatch.setattr("eco_jax.train.checkpoint._orbax", Other)
+    with pytest.raises(UserError, match=r"10: is as it was written, but cannot be restored: written by a newer Orbax$"):
+        restore(folder, state(), never)
