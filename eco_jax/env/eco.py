@@ -117,6 +117,8 @@ def make(
     if config.mobility == "trace" and trace is None:
         raise UserError("env.mobility = 'trace': needs a prepared trace file")
     params = EnvParams.of(**{name: value for name, value in chosen.items() if name in numeric})
+    if sites is not None:
+        topology.check_sites(sites, float(params.side))
     return EcoEnv(config), dataclasses.replace(
         params,
         knowledge=Knowledge.level(knowledge),
