@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce bench peers test test-fast test-cluster test-bench lint format coverage clean
+.PHONY: help setup reproduce bench peers test test-fast test-cluster test-bench test-mangle lint format coverage clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,16 +39,19 @@ CHECKED := --jaxtyping-packages=eco_jax.model,eco_jax.env,eco_jax.agent,eco_jax.
 PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadscope --durations=5 $(TESTS)
 
 test: $(READY)  ## all tests, shapes and types checked, with coverage of the core
-	$(PYTEST) -m "not bench" $(CHECKED) --cov --cov-report=term
+	$(PYTEST) -m "not bench and not mangle" $(CHECKED) --cov --cov-report=term
 
 test-fast: $(READY)  ## the tests that take no more than seconds (TYPED=1 to check shapes and types, too)
-	$(PYTEST) -m "not slow and not bench" $(if $(TYPED),$(CHECKED))
+	$(PYTEST) -m "not slow and not bench and not mangle" $(if $(TYPED),$(CHECKED))
 
 test-cluster: $(READY)  ## sweeps as jobs of a real SLURM on this machine (root; Debian's slurm-wlm and munge)
 	$(BIN)/python -m pytest -rs --durations=3 tests/cluster $(FLAGS)
 
 test-bench: $(READY)  ## every benchmark suite at its smallest size
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m bench
+
+test-mangle: $(READY)  ## thousands of mangled inputs: a result, or one line
+	$(BIN)/python -m pytest -s -m mangle $(TESTS)
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -1,6 +1,4 @@
-"""The one error that a user can cause, and how what a user wrote stands in its message."""
-
-from typing import Any
+"""The one error that a user can cause, and how its message quotes what the user gave."""
 
 
 class UserError(ValueError):
@@ -18,15 +16,15 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
 
 
-def shortened(text: str, most: int = 80) -> str:
-    """The text, its middle left out where it has more than `most` characters."""
-    half = (most - 3) // 2
-    return text if len(text) <= most else f"{text[:half]}...{text[-half:]}"
+def shown(value: object, limit: int = 60) -> str:
+    """What somebody gave, fit for a one-line message: shortened to `limit` characters, unprintable ones escaped."""
+    text = printable(str(value)[: limit + 1])
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
-def shown(value: Any) -> str:
-    """A value that a user gave, as it stands in a message: its Python form, printable, 80 characters at most."""
+def quoted(value: object, limit: int = 60) -> str:
+    """The same of a value in its Python form: a text in quotes."""
     try:
-        return shortened(printable(repr(value)))
+        return shown(repr(value), limit)
     except (ValueError, RecursionError):  # an integer of too many digits to print, or lists in lists in lists
         return f"a huge {type(value).__name__}"

@@ -13,7 +13,7 @@ from eco_jax.cli.main import inputs, parse, peek
 from eco_jax.cli.screen import Steps, show_table
 from eco_jax.env import policies
 from eco_jax.env.params import similar
-from eco_jax.errors import UserError, shown
+from eco_jax.errors import UserError, quoted
 from eco_jax.files import check_output, write_whole
 from eco_jax.run import settings, setup
 from eco_jax.run.config import INPUTS, RunConfig
@@ -65,8 +65,8 @@ def main(argv: Sequence[str]) -> int:
     for word in argv:
         if word.startswith(("--train.", "--hyper.")):
             raise UserError(
-                f"{word.split('=')[0]}: the run's network and training are what they were; only env, physics, knowledge, "
-                "trace and sites may differ here"
+                f"{word.split('=')[0]}: the run's network and training are what they were; only env, physics, "
+                "knowledge, trace and sites may differ here"
             )
     default = Arguments(checkpoint=tyro.MISSING, run=World(**vars(begun)))
     a: Any = parse(Arguments, argv, "eco-jax evaluate", Arguments.__doc__ or "", default)
@@ -133,7 +133,7 @@ def chosen_rules(config: RunConfig, names: str) -> dict[str, policies.Rule]:
     chosen = [name.strip() for name in names.split(",")]
     for name in chosen:
         if name not in known:
-            raise UserError(f"--rules {shown(name)}: unknown rule{similar(name, ['all', 'none', *known])}")
+            raise UserError(f"--rules {quoted(name)}: unknown rule{similar(name, ['all', 'none', *known])}")
     return {name: known[name] for name in dict.fromkeys(chosen)}
 
 

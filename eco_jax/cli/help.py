@@ -15,6 +15,8 @@ def compact(boxed: str, width: int) -> str:
         boxed: tyro's help at `TYRO_COLUMNS`.
         width: columns of a line.
     """
+    if "╭" not in boxed:
+        return boxed  # another tyro
     lines: list[str] = []
     for entry, indent in _entries(boxed):
         lines += textwrap.wrap(

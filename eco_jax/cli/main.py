@@ -105,7 +105,7 @@ def parse(
     from eco_jax.cli import physics
 
     options: dict[str, Any] = {} if default is None else {"default": default}
-    arguments, numbers = list(argv), {}
+    arguments, numbers = list(argv), dict[str, float]()
     if physics.takes_physics(kind):
         if physics.HELP in arguments:
             print(physics.table())
@@ -132,7 +132,7 @@ def _show_help(tyro_help: Callable[[], Any]) -> NoReturn:
     """Tyro's help with less space; it ends the command."""
     from eco_jax.cli.help import TYRO_COLUMNS, compact
 
-    own, stdout = os.environ.get("COLUMNS"), io.StringIO()
+    own, stdout = os.environ.get("COLUMNS"), io.TextIOWrapper(io.BytesIO(), "utf-8")
     os.environ["COLUMNS"] = str(TYRO_COLUMNS)
     try:
         with contextlib.redirect_stdout(stdout), contextlib.suppress(SystemExit):
@@ -141,7 +141,8 @@ def _show_help(tyro_help: Callable[[], Any]) -> NoReturn:
         os.environ.pop("COLUMNS")
         os.environ |= {} if own is None else {"COLUMNS": own}
     columns = shutil.get_terminal_size((100, 24)).columns
-    print(compact(stdout.getvalue(), min(max(columns, 40), 120)))
+    stdout.seek(0)
+    print(compact(stdout.read(), min(max(columns, 40), 120)))
     raise SystemExit(0)
 
 

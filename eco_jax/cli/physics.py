@@ -6,7 +6,7 @@ from typing import Any
 
 from eco_jax.env import EnvParams
 from eco_jax.env.params import similar
-from eco_jax.errors import UserError, shortened, shown
+from eco_jax.errors import UserError, quoted, shown
 
 PREFIX = "--physics."
 HELP = "--help-physics"
@@ -38,15 +38,15 @@ def split(argv: Sequence[str]) -> tuple[list[str], dict[str, float]]:
         name = flag.removeprefix(PREFIX).replace("-", "_")
         if name not in specs:
             flags = [known.replace("_", "-") for known in specs]
-            hint = similar(shortened(name.replace("_", "-")), flags) if name else ""
+            hint = similar(shown(name.replace("_", "-")), flags) if name else ""
             hint = hint if "did you mean" in hint else f"; {HELP} lists them"
-            raise UserError(f"{shortened(flag)}: unknown setting{hint}")
+            raise UserError(f"{shown(flag)}: unknown setting{hint}")
         if not equals:
             value = next(words, "")
         try:
             found[name] = float(value)
         except ValueError:
-            raise UserError(f"{flag}: must be a number, not {shown(value)}") from None
+            raise UserError(f"{flag}: must be a number, not {quoted(value)}") from None
     return rest, found
 
 

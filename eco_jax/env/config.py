@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
-from eco_jax.errors import UserError, shown
+from eco_jax.errors import UserError, quoted
 
 Equations = Literal["repaired", "printed"]
 Mobility = Literal["waypoint", "gauss-markov", "trace"]
@@ -56,9 +56,9 @@ class EnvConfig:
         levels = self.beta_levels
         numbers = isinstance(levels, list | tuple) and all(isinstance(b, int | float) for b in levels)
         if not numbers or any(isinstance(b, bool) for b in levels):
-            raise UserError(f"env.beta_levels = {shown(levels)}: must be a list of numbers in (0, 1]")
+            raise UserError(f"env.beta_levels = {quoted(levels)}: must be a list of numbers in (0, 1]")
         if not levels or not all(0.0 < b <= 1.0 for b in levels):
-            raise UserError(f"env.beta_levels = {shown(levels)}: every level must lie in (0, 1], at least one")
+            raise UserError(f"env.beta_levels = {quoted(levels)}: every level must lie in (0, 1], at least one")
         object.__setattr__(self, "beta_levels", tuple(float(b) for b in levels))
         check_types(self)
         for name, printed in PRINTED.items() if self.printed else ():
@@ -92,7 +92,7 @@ def _default(name: str) -> Any:
 
 def _within(name: str, value: int, low: int, high: int) -> None:
     if not low <= value <= high:
-        raise UserError(f"{name} = {shown(value)}: must lie in [{low}, {high}]")
+        raise UserError(f"{name} = {quoted(value)}: must lie in [{low}, {high}]")
 
 
 def check_types(config: Any, prefix: str = "env") -> None:
@@ -105,6 +105,6 @@ def check_type(name: str, kind: Any, value: Any) -> None:
     """Raise `UserError` where `value` is not of `kind`: a choice of words, int, bool or str."""
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
-            raise UserError(f"{name} = {shown(value)}: must be one of {', '.join(map(str, get_args(kind)))}")
+            raise UserError(f"{name} = {quoted(value)}: must be one of {', '.join(map(str, get_args(kind)))}")
     elif kind in (int, bool, str) and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
-        raise UserError(f"{name} = {shown(value)}: must be {'an' if kind is int else 'a'} {kind.__name__}")
+        raise UserError(f"{name} = {quoted(value)}: must be {'an' if kind is int else 'a'} {kind.__name__}")

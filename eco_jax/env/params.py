@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from eco_jax.errors import UserError, shown
+from eco_jax.errors import UserError, quoted
 
 UNITS: dict[str, Callable[[float], float]] = {
     "-": lambda x: x, "m": lambda x: x, "s": lambda x: x, "W": lambda x: x, "rad": lambda x: x,
@@ -189,7 +189,7 @@ class EnvParams:
                 raise UserError(f"physics.{name}: unknown parameter{similar(name, specs)}")
             spec = specs[name]
             if not isinstance(value, int | float | np.number) or isinstance(value, bool):
-                raise UserError(f"physics.{name} = {shown(value)}: must be a number in {spec.unit}")
+                raise UserError(f"physics.{name} = {quoted(value)}: must be a number in {spec.unit}")
             if not spec.low <= value <= spec.high:
                 raise UserError(f"physics.{name} = {value:g} {spec.unit}: must lie in [{spec.low:g}, {spec.high:g}]")
             if spec.unit in ("slots", "replicas") and value != int(value):

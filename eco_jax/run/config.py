@@ -12,7 +12,7 @@ import tyro
 from eco_jax.env import EcoEnv, EnvConfig, EnvParams, make
 from eco_jax.env.config import Knowledge
 from eco_jax.env.topology import check_sites
-from eco_jax.errors import UserError, shown
+from eco_jax.errors import UserError, quoted
 from eco_jax.run.sites import read_sites
 from eco_jax.train.config import Hyper, TrainConfig
 
@@ -85,7 +85,7 @@ class RunConfig:
         now, default = flat(self), flat(RunConfig())
         for name, (value, path) in decided.items():
             if now[name] != value and (name in given or now[name] != default[name]):
-                raise UserError(f"{name} = {shown(now[name])}: {path} has {shown(value)}, and decides it")
+                raise UserError(f"{name} = {quoted(now[name])}: {path} has {quoted(value)}, and decides it")
         return with_settings(self, {name: value for name, (value, _) in decided.items()})
 
     def make(self) -> tuple[EcoEnv, EnvParams]:
@@ -110,7 +110,7 @@ def _absolute(name: str, path: Path) -> Path:
             raise ValueError("a path holds no NUL")
         return Path(path).expanduser().absolute()
     except (ValueError, RuntimeError) as error:  # RuntimeError: the home of a user whom there is not
-        raise UserError(f"{name} = {shown(text)}: is no path that can be recorded: {error}") from error
+        raise UserError(f"{name} = {quoted(text)}: is no path that can be recorded: {error}") from error
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from eco_jax.errors import UserError, shown
+from eco_jax.errors import UserError, quoted
 
 _WAYPOINT = ("env.mobility", ("waypoint",))
 _GAUSS_MARKOV = ("env.mobility", ("gauss-markov",))
@@ -77,6 +77,6 @@ def check_effect(settings: Mapping[str, Any], default: Mapping[str, Any], given:
         if name in given and settings[name] != default[name]:
             needed = " or ".join(map(repr, values))
             raise UserError(
-                f"{where}{name} = {shown(settings[name])}: has no effect with {other} = {settings[other]!r}; "
+                f"{where}{name} = {quoted(settings[name])}: has no effect with {other} = {settings[other]!r}; "
                 f"it needs {needed}"
             )

@@ -168,6 +168,7 @@ def run(
     from eco_jax.train.sinks import Progress
 
     started = time.perf_counter()
+    config = config.resolved()
     env, params = config.make()
     learner = Learner(env, config.train)
     there = jax.devices()

@@ -11,7 +11,7 @@ import tomli_w
 from eco_jax.env import PRESETS, EnvConfig
 from eco_jax.env.config import Knowledge
 from eco_jax.env.params import similar
-from eco_jax.errors import UserError, shortened, shown
+from eco_jax.errors import UserError, quoted, shown
 from eco_jax.files import sha256
 from eco_jax.run.config import DECIDES, INPUTS, Physics, RunConfig, flat, with_settings
 from eco_jax.run.effect import check_effect
@@ -64,7 +64,7 @@ def _preset(name: str) -> tuple[dict[str, Any], str]:
             return read_toml(path), str(path)
     if name in PRESETS:
         return {"preset": name}, f"preset {name}"
-    raise UserError(f"preset {shown(name)}: must be one of {', '.join(preset_names())}")
+    raise UserError(f"preset {quoted(name)}: must be one of {', '.join(preset_names())}")
 
 
 def from_toml(path: Path) -> RunConfig:
@@ -146,7 +146,7 @@ def from_mapping(data: Mapping[str, Any], where: str) -> RunConfig:
     data = dict(data)
     world = data.pop("preset", "repaired")
     if not isinstance(world, str) or world not in PRESETS:
-        raise UserError(f"{where}: preset = {shown(world)}: must be one of {', '.join(PRESETS)}")
+        raise UserError(f"{where}: preset = {quoted(world)}: must be one of {', '.join(PRESETS)}")
     static = {f.name for f in dataclasses.fields(EnvConfig)}
     sections: dict[str, dict[str, Any]] = {
         "env": {k: v for k, v in PRESETS[world].items() if k in static},
@@ -170,7 +170,7 @@ def from_mapping(data: Mapping[str, Any], where: str) -> RunConfig:
             chosen[name] = Path(typed(f"{where}: {name}", str, value))
         else:
             known = ["preset", "knowledge", "trace", "sites", *sections]
-            raise UserError(f"{where}: {shortened(name)}: unknown setting{similar(shortened(name), known)}")
+            raise UserError(f"{where}: {shown(name)}: unknown setting{similar(shown(name), known)}")
     for section, values in sections.items():
         if section == "train":
             values.setdefault("rollout", rollout_of(chosen["env"].slots))
@@ -182,7 +182,7 @@ def _section(kind: Any, values: Mapping[str, Any], where: str, section: str) -> 
     known = {f.name: f.type for f in dataclasses.fields(kind)}
     for name in values:
         if name not in known:
-            name = shortened(name)
+            name = shown(name)
             raise UserError(f"{where}: {section}.{name}: unknown setting{similar(name, known)}")
     values = {name: typed(f"{where}: {section}.{name}", known[name], value) for name, value in values.items()}
     try:

@@ -7,14 +7,16 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from eco_jax.errors import UserError, shortened
+from eco_jax.errors import UserError, shown
 
 PACKAGES = ("eco-jax", "jax", "jaxlib", "flax", "optax", "chex", "orbax-checkpoint", "jaxtyping", "numpy")
 
 
 def cache_folder() -> str | None:
-    """Where compiled programs are kept: `ECO_JAX_CACHE`, the user's own `JAX_COMPILATION_CACHE_DIR` (which may be a
-    URL), or in the user's cache folder; None for a user without a home."""
+    """Where compiled programs are kept, None for a user without a home.
+
+    `ECO_JAX_CACHE`, else the user's own `JAX_COMPILATION_CACHE_DIR` (which may be a URL), else in the cache folder.
+    """
     own = os.environ.get("ECO_JAX_CACHE") or os.environ.get("JAX_COMPILATION_CACHE_DIR")
     if own:
         return own
@@ -37,10 +39,11 @@ def configure(cache: bool = True, look: bool = True) -> None:
     """
     import jax
 
-    if jax.config.jax_enable_x64:
+    config: Any = jax.config
+    if config.jax_enable_x64:
         warn("JAX_ENABLE_X64: eco_jax computes in fp32; turned off")
-        jax.config.update("jax_enable_x64", False)
-    jax.config.update("jax_default_matmul_precision", "highest")
+        config.update("jax_enable_x64", False)
+    config.update("jax_default_matmul_precision", "highest")
     if cache:
         _keep_programs(cache_folder())
     if look:
@@ -50,7 +53,8 @@ def configure(cache: bool = True, look: bool = True) -> None:
 def _keep_programs(folder: str | None) -> None:
     import jax
 
-    if folder is None or folder == jax.config.jax_compilation_cache_dir:
+    config: Any = jax.config
+    if folder is None or folder == config.jax_compilation_cache_dir:
         return
     if "://" not in folder:
         try:
@@ -59,7 +63,7 @@ def _keep_programs(folder: str | None) -> None:
             return  # no cache, nothing else lost
         if not os.access(folder, os.W_OK):
             return
-    jax.config.update("jax_compilation_cache_dir", folder)
+    config.update("jax_compilation_cache_dir", folder)
 
 
 def devices() -> list[Any]:
@@ -76,7 +80,7 @@ def devices() -> list[Any]:
         # AssertionError: what jax 0.10 raises where a platform is known and its plugin is not there
         asked = os.environ.get("JAX_PLATFORMS", "")
         reason = str(error).strip().splitlines()[0] if str(error).strip() else "no such device here"
-        raise UserError(f"JAX_PLATFORMS = {asked!r}: JAX finds nothing to run on: {shortened(reason, 200)}") from None
+        raise UserError(f"JAX_PLATFORMS = {asked!r}: JAX finds nothing to run on: {shown(reason, 200)}") from None
 
 
 def versions() -> dict[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eco_jax.errors import UserError, shown
+from eco_jax.errors import UserError, quoted
 
 
 def read_sites(path: Path) -> np.ndarray:
@@ -37,7 +37,7 @@ def read_sites(path: Path) -> np.ndarray:
             continue
         header = False
         if len(values) != 2 or any(value is None or not math.isfinite(value) for value in values):
-            raise UserError(f"{path}: line {number}: {shown(line)}: must be x,y, two numbers in m")
+            raise UserError(f"{path}: line {number}: {quoted(line)}: must be x,y, two numbers in m")
         rows.append([value for value in values if value is not None])
     if not rows:
         raise UserError(f"{path}: holds no sites: rows of x,y in m are needed")

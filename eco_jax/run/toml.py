@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from eco_jax.env.config import check_type
-from eco_jax.errors import UserError, shown
+from eco_jax.errors import UserError, quoted
 
 WHOLE = 2**63
 """Integers of TOML lie below this in size."""
@@ -49,16 +49,16 @@ def typed(where: str, kind: Any, value: Any) -> Any:
     if get_origin(kind) is tuple:
         if isinstance(value, list | tuple) and all(_number(v) for v in value):
             return tuple(float(v) for v in value)
-        raise UserError(f"{where} = {shown(value)}: must be a list of numbers")
+        raise UserError(f"{where} = {quoted(value)}: must be a list of numbers")
     if kind is float:
         if _number(value):
             return float(value)
-        raise UserError(f"{where} = {shown(value)}: must be a number")
+        raise UserError(f"{where} = {quoted(value)}: must be a number")
     if kind is int and _number(value) and math.isfinite(value) and value == int(value):
         return int(value)
     check_type(where, kind, value)
     if isinstance(value, int) and not -WHOLE <= value < WHOLE:
-        raise UserError(f"{where} = {shown(value)}: must lie in [-2^63, 2^63)")
+        raise UserError(f"{where} = {quoted(value)}: must lie in [-2^63, 2^63)")
     return value
 
 

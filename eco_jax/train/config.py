@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, get_args
 import jax.numpy as jnp
 
 from eco_jax.env.config import check_types
-from eco_jax.errors import UserError, shown
+from eco_jax.errors import UserError, quoted
 
 Algorithm = Literal["a2c", "ppo"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
@@ -62,9 +62,9 @@ class TrainConfig:
         for name, most in self.MOST.items():
             value = getattr(self, name)
             if value < 1:
-                raise UserError(f"train.{name} = {shown(value)}: must be at least 1")
+                raise UserError(f"train.{name} = {quoted(value)}: must be at least 1")
             if value > most:
-                raise UserError(f"train.{name} = {shown(value)}: must be at most {most}")
+                raise UserError(f"train.{name} = {quoted(value)}: must be at most {most}")
         if self.algorithm == "ppo" and self.residual:
             raise UserError("train.residual = True: is of a2c only, and train.algorithm = 'ppo'")
         if self.algorithm == "ppo" and self.envs * self.rollout % self.minibatches:
