@@ -61,14 +61,13 @@ def idle(settings: Mapping[str, Any]) -> dict[str, Need]:
     return found
 
 
-def check_effect(settings: Mapping[str, Any], default: Mapping[str, Any], given: Collection[str], where: str) -> None:
+def check_effect(settings: Mapping[str, Any], default: Mapping[str, Any], given: Collection[str]) -> None:
     """Whether all that was given has an effect.
 
     Args:
         settings: all of them, by their flags' names.
         default: the same where nothing is given. A value that is the default one may be given anywhere.
         given: names of those that somebody gave.
-        where: they were given, for the message.
 
     Raises:
         UserError: one has none; it and the setting that it would need are named.
@@ -77,6 +76,6 @@ def check_effect(settings: Mapping[str, Any], default: Mapping[str, Any], given:
         if name in given and settings[name] != default[name]:
             needed = " or ".join(map(repr, values))
             raise UserError(
-                f"{where}{name} = {quoted(settings[name])}: has no effect with {other} = {settings[other]!r}; "
+                f"{name} = {quoted(settings[name])}: has no effect with {other} = {settings[other]!r}; "
                 f"it needs {needed}"
             )

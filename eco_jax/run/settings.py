@@ -105,11 +105,12 @@ def base(
     if not written:
         return config.resolved()
     names = {f"{s}.{n}" for s, own in data.items() if isinstance(own, Mapping) for n in own}
-    check_effect(flat(config), flat(RunConfig()), names, f"{where}: ")
     try:
-        return config.resolved(names)
+        config = config.resolved(names)
+        check_effect(flat(config), flat(RunConfig()), names)
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
+    return config
 
 
 def over(begun: RunConfig, config: RunConfig, fitting: bool = True) -> RunConfig:
@@ -125,8 +126,8 @@ def over(begun: RunConfig, config: RunConfig, fitting: bool = True) -> RunConfig
     """
     now, before = flat(config), flat(begun)
     changed = [name for name in now if now[name] != before[name]]
-    check_effect(now, flat(RunConfig()), changed, "")
     config = config.resolved(changed)
+    check_effect(flat(config), flat(RunConfig()), changed)
     usual = begun.train.rollout == rollout_of(begun.env.slots)
     if fitting and usual and "train.rollout" not in changed:
         config = with_settings(config, {"train.rollout": rollout_of(config.env.slots)})
@@ -175,7 +176,7 @@ def from_mapping(data: Mapping[str, Any], where: str) -> RunConfig:
         if section == "train":
             values.setdefault("rollout", rollout_of(chosen["env"].slots))
         chosen[section] = _section(types[section], values, where, section)
-    return RunConfig(**chosen)
+    return _made(RunConfig, chosen, where)
 
 
 def _section(kind: Any, values: Mapping[str, Any], where: str, section: str) -> Any:
@@ -185,6 +186,10 @@ def _section(kind: Any, values: Mapping[str, Any], where: str, section: str) -> 
             name = shown(name)
             raise UserError(f"{where}: {section}.{name}: unknown setting{similar(name, known)}")
     values = {name: typed(f"{where}: {section}.{name}", known[name], value) for name, value in values.items()}
+    return _made(kind, values, where)
+
+
+def _made(kind: Any, values: Mapping[str, Any], where: str) -> Any:
     try:
         return kind(**values)
     except UserError as error:
