@@ -81,14 +81,17 @@ def _command(arguments: list[str]) -> int:
 
 
 def _discard() -> None:
-    """What could not be written to stdout or stderr is not tried again when Python ends."""
-    for stream in (sys.stdout, sys.stderr):
+    """Nothing more goes to a stdout or stderr that cannot be written to, not even when Python ends."""
+    for stream, broken in ((sys.stdout, True), (sys.stderr, False)):
         try:
             stream.flush()
         except OSError:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, stream.fileno())
-            os.close(nowhere)
+            broken = True
+        if broken:
+            with contextlib.suppress(OSError, AttributeError):  # no file behind it
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream.fileno())
+                os.close(nowhere)
 
 
 def parse(
