@@ -83,6 +83,8 @@ def _command(arguments: list[str]) -> int:
 def _discard() -> None:
     """Nothing more goes to a stdout or stderr that cannot be written to, not even when Python ends."""
     for stream, broken in ((sys.stdout, True), (sys.stderr, False)):
+        if stream is None:
+            continue
         try:
             stream.flush()
         except OSError:

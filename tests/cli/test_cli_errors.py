@@ -128,9 +128,7 @@ def test_where_nothing_may_be_written(capsys):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_is_one_line(capsys, tmp_path, monkeypatch):
-    (tmp_path / f"config.toml.{os.getpid()}.part").symlink_to(
-        "/dev/full"
-    )  # every write to it fails with «no space left»
+    (tmp_path / f"config.toml.{os.getpid()}.part").symlink_to("/dev/full")  # «no space left»
     monkeypatch.setattr("eco_jax.run.folder.prepare_folder", lambda out, force: None)
     assert "No space left" in fails(capsys, ["train", "--out", str(tmp_path), *GOOD])
 
