@@ -57,7 +57,10 @@ def test_force_replaces_a_run(run, tmp_path, capsys):
 def test_evaluate_agents_and_rules_on_the_same_episodes(run, tmp_path, capsys):
     result = tmp_path / "result.json"
     assert main(["evaluate", "--checkpoint", str(run), "--episodes", "4", "--json", str(result)]) == 0
-    assert "greedy" in capsys.readouterr().out
+    captured = capsys.readouterr()
+    assert "greedy" in captured.out
+    assert "eco-jax evaluate: compiling 2 x a2c-telemetry on 4 episodes" in captured.err
+    assert "eco-jax evaluate: played 4 of 4" in captured.err
     values = json.loads(result.read_text())
     assert {"a2c-telemetry", "a2c-telemetry sampled", "greedy", "local", "random"} <= set(values)
     assert values["local"]["offloaded"]["mean"] == 0
