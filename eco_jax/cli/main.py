@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from eco_jax.errors import UserError, printable
+from eco_jax.errors import UserError, printable, shown
 
 COMMANDS = {
     "train": "train agents and keep the run in a folder",
@@ -62,7 +62,7 @@ def _command(arguments: list[str]) -> int:
     name, *rest = arguments
     if name not in COMMANDS:
         known = ", ".join(COMMANDS)
-        print(f"eco-jax: {printable(name)}: unknown command; must be one of {known}", file=sys.stderr)
+        print(f"eco-jax: {shown(name)}: unknown command; must be one of {known}", file=sys.stderr)
         return 2
     try:
         return int(importlib.import_module(f"eco_jax.cli.{name}").main(rest) or 0)
@@ -115,10 +115,10 @@ def parse(
         if physics.HELP in arguments:
             print(physics.table())
             raise SystemExit(0)
-        arguments, numbers = physics.split(arguments)
         description = f"{description} {physics.EPILOG}"
         if {"-h", "--help"} & set(arguments):
             _show_help(lambda: tyro.cli(kind, args=["--help"], prog=prog, description=description, **options))
+        arguments, numbers = physics.split(arguments)
     stderr = io.StringIO()
     try:
         with contextlib.redirect_stderr(stderr):
@@ -126,7 +126,7 @@ def parse(
     except SystemExit as stop:
         if not stop.code:
             raise
-        raise UserError(_one_line(stderr.getvalue())) from None
+        raise UserError(shown(_one_line(stderr.getvalue()), 400)) from None
     if not numbers:
         return found
     run = dataclasses.replace(found.run, physics=dataclasses.replace(found.run.physics, **numbers))
@@ -169,6 +169,7 @@ def inputs(argv: Sequence[str]) -> dict[str, Path | None]:
 def _one_line(boxed: str) -> str:
     """Tyro's message without its frame, up to the pointer to --help."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", boxed)
+    plain = re.sub(r"-{4,}", "", plain)  # the frame where stdout has no better
     lines = [re.sub(r"^[│╭╰─\s]+|[│╮╯─\s]+$", "", line) for line in plain.splitlines()]
     text = re.sub(r"\s+", " ", " ".join(line for line in lines if line))
     text = re.sub(r"^Parsing error |^(?:Value error|Required options|Invalid choice|Missing argument) ", "", text)

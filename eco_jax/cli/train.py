@@ -1,5 +1,6 @@
 """`eco-jax train`: train agents and keep the run in a folder."""
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -71,7 +72,7 @@ def main(argv: Sequence[str]) -> int:
     settings.check_seeds(a.seed, a.seeds)
     fitting = "train.rollout" not in peek(argv, "train.rollout")
     config = settings.over(default.run, a.run, fitting)
-    if a.save_s < 0 or a.save_updates < 0 or a.keep < 1:
+    if not 0 <= a.save_s < math.inf or a.save_updates < 0 or a.keep < 1:
         raise UserError("--save-s and --save-updates must be at least 0, --keep at least 1")
     if a.resume and a.force:
         raise UserError("--resume and --force: give one of them, not both")

@@ -18,6 +18,8 @@ def fails(capsys, argv):
     assert captured.out == ""
     assert captured.err.count("\n") == 1, captured.err
     assert "Traceback" not in captured.err
+    assert captured.err.strip().isprintable()
+    assert len(captured.err) < 800
     return captured.err.strip()
 
 
@@ -25,7 +27,7 @@ def fails(capsys, argv):
     ("flags", "said"),
     [
         (["--preset", "nope"], "preset 'nope': must be one of "),
-        (["--env.userz", "3"], "--env.userz"),
+        (["--env.userz", "3"], "eco-jax train: Unrecognized options: --env.userz, 3 Perhaps you meant: --env.users"),
         (["--env.users", "many"], "--env.users: must be an integer, not 'many'"),
         (["--physics.bandwidth", "wide"], "--physics.bandwidth: must be a number, not 'wide'"),
         (["--env.users", "0"], "env.users = 0: must lie in [1, 100000]"),
@@ -37,6 +39,8 @@ def fails(capsys, argv):
         (["--hyper.discount", "2"], "hyper.discount = 2: must lie in [0, 1]"),
         (["--train.rollout", "7"], "train.rollout = 7: must divide the episode of 60 slots"),
         (["--seeds", "0"], "--seeds 0: must be at least 1"),
+        (["--env.users", "x\x1b[31m" + "9" * 3000], "--env.users"),
+        (["--save-s", "nan"], "--save-s and --save-updates must be at least 0"),
         (["--seed", "-1"], "--seed -1: must lie in [0, 4294967295]"),
         (["--seed", str(2**32)], "--seed 4294967296: must lie in [0, 4294967295]"),
         (["--seed", str(2**63)], f"--seed {2**63}: must lie in [0, 4294967295]"),
