@@ -90,6 +90,7 @@ def test_a_trace_from_rows_to_a_run(tmp_path, capsys):
     ]
     assert main(["train", "--out", str(tmp_path / "run"), *flags]) == 0
     assert (tmp_path / "run" / "summary.json").exists()
+    assert settings.from_toml(tmp_path / "run" / "config.toml").env.mobility == "trace"
 
 
 def test_nan_stops_with_its_cause_and_a_code_of_its_own(tmp_path, capsys, monkeypatch):
