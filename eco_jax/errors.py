@@ -7,6 +7,9 @@ class UserError(ValueError):
     The command line prints it without a traceback and exits with code 2.
     """
 
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))  # names of files and settings hold what users put there
+
 
 class FailedSeedsError(RuntimeError):
     """Agents whose numbers were no longer finite. Its message is one line: which, at which update, and what.
@@ -15,8 +18,20 @@ class FailedSeedsError(RuntimeError):
     """
 
 
+def printable(text: str) -> str:
+    """The text on one line: what cannot be seen is escaped, as in a Python string."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
+
+
 def shown(value: object, limit: int = 60) -> str:
     """What somebody gave, fit for a one-line message: shortened to `limit` characters, unprintable ones escaped."""
-    text = str(value)[: limit + 1]
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    text = printable(str(value)[: limit + 1])
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def quoted(value: object, limit: int = 60) -> str:
+    """The same of a value in its Python form: a text in quotes."""
+    try:
+        return shown(repr(value), limit)
+    except (ValueError, RecursionError):  # an integer of too many digits to print, or lists in lists in lists
+        return f"a huge {type(value).__name__}"

@@ -25,6 +25,11 @@ class Network(NamedTuple):
     """(params, features [..., features]) -> (logits [..., choices], value [...])"""
 
 
+def inputs(params: Params) -> int:
+    """How many features of a user a network with these parameters takes; they may have leading axes."""
+    return int(params["actor"]["dense_0"]["kernel"].shape[-2])
+
+
 class _MLP(nnx.Module):
     """Hidden ReLU layers with orthogonal kernels, and a linear layer on top."""
 

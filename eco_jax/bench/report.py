@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from eco_jax.errors import UserError
+from eco_jax.files import check_output, whole, write_whole
+
 MEANING = {
     "env.vs_numpy_single": "environment against NumPy, one environment at a time",
     "env.vs_numpy_vectorized": "environment against NumPy, the same number of environments at once",
@@ -146,16 +149,39 @@ def figure(bench: Mapping[str, Any], path: Path) -> None:
     axes[1].legend(frameon=False)
     axes[0].set_ylabel("µs per environment step")
     drawn.suptitle(f"Environment alone: {bench['device']}", fontsize=10)
-    drawn.savefig(path, dpi=150)
+    drawn.savefig(path, dpi=150, format="png")
     plt.close(drawn)
+
+
+def check(out: Path) -> None:
+    """Whether the folder may take the results: what lies there under their names are earlier ones.
+
+    Raises:
+        UserError: it is none, or something else lies there.
+    """
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out}: is a file; --out needs a folder")
+    for name in ("bench.json", "bench.md", "bench.png"):
+        check_output(out / name, _ours)
+
+
+def _ours(path: Path) -> bool:
+    try:
+        if path.suffix == ".md":
+            return path.read_bytes().startswith(b"# Benchmark: ")
+        found = json.loads((path.parent / "bench.json").read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and {"ratios", "seconds", "versions"} <= set(found)
 
 
 def write(out: Path, bench: Mapping[str, Any]) -> list[str]:
     """`bench.json`, `bench.md` and, with the suite `env`, `bench.png`; their names."""
-    (out / "bench.json").write_text(json.dumps({**bench, "numbers": headline(bench["details"])}, indent=2) + "\n")
-    (out / "bench.md").write_text("\n".join(tables(bench)))
+    write_whole(out / "bench.json", json.dumps({**bench, "numbers": headline(bench["details"])}, indent=2) + "\n")
+    write_whole(out / "bench.md", "\n".join(tables(bench)))
     names = ["bench.json", "bench.md"]
     if "env" in bench["details"]:
-        figure(bench, out / "bench.png")
+        with whole(out / "bench.png") as part:
+            figure(bench, part)
         names.append("bench.png")
     return names

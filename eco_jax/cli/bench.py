@@ -36,13 +36,12 @@ def main(argv: Sequence[str]) -> int:
     a: Any = parse(Arguments, argv, "eco-jax bench", Arguments.__doc__ or "")
     if a.purejaxrl is not None and not (a.purejaxrl / "purejaxrl" / "ppo.py").is_file():
         raise UserError(f"--purejaxrl {a.purejaxrl}: holds no purejaxrl/ppo.py")
-    import jax
-
     from eco_jax.bench import report, suites
     from eco_jax.bench.measure import Peers
 
+    report.check(a.out)
     # Without the cache of compiled programs: what compilation costs is measured too.
-    jax.config.update("jax_default_matmul_precision", "highest")
+    setup.configure(cache=False)
     started = time.perf_counter()
     a.out.mkdir(parents=True, exist_ok=True)
     names = tuple(suites.SUITES) if a.suite == "all" else (a.suite,)

@@ -9,17 +9,33 @@ from typing import Annotated, Any
 
 import tyro
 
-from eco_jax.cli.main import parse
-from eco_jax.cli.screen import show_table
-from eco_jax.errors import UserError
+from eco_jax.cli.main import inputs, parse, peek
+from eco_jax.cli.screen import Steps, show_table
+from eco_jax.env import policies
+from eco_jax.env.params import similar
+from eco_jax.errors import UserError, quoted
+from eco_jax.files import check_output, write_whole
 from eco_jax.run import settings, setup
-from eco_jax.run.settings import RunConfig
+from eco_jax.run.config import INPUTS, RunConfig
+from eco_jax.train.config import Hyper, TrainConfig
 
 METRICS = {
     "reward": "reward", "energy": "energy J", "latency": "latency s", "qoe": "QoE", "miss": "missed",
     "migrations": "migrated", "offloaded": "offloaded", "syncs": "synced",
 }  # fmt: skip
 """Metrics shown, and their column heads; the last five are shares of the tasks (of the slots for syncs)."""
+MOST = 10**6
+"""Episodes."""
+
+
+@dataclass(frozen=True)
+class World(RunConfig):
+    """A run's settings, without flags for what its network and its training have been."""
+
+    train: Annotated[TrainConfig, tyro.conf.Suppress] = field(default_factory=TrainConfig)
+    """As in the run."""
+    hyper: Annotated[Hyper, tyro.conf.Suppress] = field(default_factory=Hyper)
+    """As in the run."""
 
 
 @dataclass(frozen=True)
@@ -29,33 +45,45 @@ class Arguments:
     checkpoint: Path
     """Folder of a run (what `eco-jax train` wrote)."""
     episodes: int = 64
-    """Parallel episodes, - (at least 2)."""
+    """Parallel episodes, - (2 to 1000000)."""
     seed: int = 1_000_003
-    """Seed of the episodes, - (0 or above)."""
-    rules: bool = True
-    """Evaluate the rules too, at the run's level of knowledge."""
+    """Seed of the episodes, - (0 to 4294967295)."""
+    rules: str = "all"
+    """Rules to play too, at the run's level of knowledge: all, none, or names with commas between them."""
+    no_rules: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """The same as --rules none."""
     json: Path | None = None
     """Write means and intervals to this file too."""
-    run: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=RunConfig)
+    run: Annotated[World, tyro.conf.arg(name="")] = field(default_factory=World)
     """Settings, those of the run by default."""
 
 
 def main(argv: Sequence[str]) -> int:
     """See the module."""
-    import argparse
-
-    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
-    parser.add_argument("--checkpoint", nargs="?")
-    folder = parser.parse_known_args(list(argv))[0].checkpoint
-    base = RunConfig() if folder is None else _config_of(Path(folder))
-    default = Arguments(checkpoint=tyro.MISSING, run=base)
+    folder = peek(argv, "checkpoint").get("checkpoint")
+    begun = RunConfig() if folder is None else _config_of(Path(folder), inputs(argv))
+    for word in argv:
+        if word.startswith(("--train.", "--hyper.")):
+            raise UserError(
+                f"{word.split('=')[0]}: the run's network and training are what they were; only env, physics, "
+                "knowledge, trace and sites may differ here"
+            )
+    default = Arguments(checkpoint=tyro.MISSING, run=World(**vars(begun)))
     a: Any = parse(Arguments, argv, "eco-jax evaluate", Arguments.__doc__ or "", default)
-    if a.episodes < 2:
-        raise UserError(f"--episodes {a.episodes}: must be at least 2")
-    if a.run.train != base.train:
-        raise UserError("--train.*: the run's network is what it is; only env, physics and knowledge may differ here")
+    if not 2 <= a.episodes <= MOST:
+        raise UserError(f"--episodes {a.episodes}: must lie in [2, {MOST}]")
+    settings.check_seeds(a.seed)
+    config = settings.over(begun, RunConfig(**vars(a.run)), fitting=False)
+    rules = chosen_rules(config, "none" if a.no_rules else a.rules)
+    if a.no_rules and a.rules not in ("all", "none"):
+        raise UserError(f"--no-rules and --rules {a.rules}: give one of them, not both")
+    _check_inputs(config, a.checkpoint / "config.toml")
+    if a.json is not None:
+        check_output(a.json, _ours, [path for name in INPUTS if (path := getattr(config, name)) is not None])
+        if not a.json.absolute().parent.is_dir():
+            raise UserError(f"--json {a.json}: its folder does not exist")
     setup.configure()
-    values = evaluate_run(a.run, Path(a.checkpoint), a.episodes, a.seed, a.rules)
+    values = evaluate_run(config, a.checkpoint, a.episodes, a.seed, rules)
     _show(values, a.episodes)
     if a.json is not None:
         from eco_jax.report import statistics
@@ -63,21 +91,59 @@ def main(argv: Sequence[str]) -> int:
         data = {
             n: {k: statistics.interval(v)._asdict() for k, v in row.items() if v.ndim == 2} for n, row in values.items()
         }
-        a.json.write_text(json.dumps(data, indent=2) + "\n")
+        write_whole(a.json, json.dumps(data, indent=2) + "\n")
     return 0
 
 
-def _config_of(folder: Path) -> RunConfig:
+def _config_of(folder: Path, given: dict[str, Path | None]) -> RunConfig:
     if not (folder / "config.toml").is_file():
         raise UserError(f"{folder}: holds no run (no config.toml)")
-    return settings.from_toml(folder / "config.toml")
+    return settings.base(file=folder / "config.toml", inputs=given)
 
 
-def evaluate_run(config: RunConfig, folder: Path, episodes: int, seed: int, rules: bool) -> dict[str, Any]:
+def _check_inputs(config: RunConfig, path: Path) -> None:
+    """A file that the run was trained with is still what it was; another one, given by a flag, may be anything."""
+    there = settings.from_toml(path)
+    same = [f"{name}_sha256" for name in INPUTS if getattr(there, name) == getattr(config, name)]
+    noted = {name: value for name, value in settings.recorded(path).items() if name in same}
+    settings.check_inputs(config, noted, path)
+
+
+def _ours(path: Path) -> bool:
+    """Whether a file is what `--json` writes: policies, their metrics, and an interval of each."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and bool(found) and all(
+        isinstance(row, dict) and isinstance(cell := row.get("reward"), dict) and {"mean", "lo", "hi"} <= set(cell)
+        for row in found.values()
+    )  # fmt: skip
+
+
+def chosen_rules(config: RunConfig, names: str) -> dict[str, policies.Rule]:
+    """The rules among `names` (with commas between them; all, or none), by name.
+
+    Raises:
+        UserError: there is no such rule.
+    """
+    known = policies.named(config.env)
+    if names in ("all", "none"):
+        return known if names == "all" else {}
+    chosen = [name.strip() for name in names.split(",")]
+    for name in chosen:
+        if name not in known:
+            raise UserError(f"--rules {quoted(name)}: unknown rule{similar(name, ['all', 'none', *known])}")
+    return {name: known[name] for name in dict.fromkeys(chosen)}
+
+
+def evaluate_run(
+    config: RunConfig, folder: Path, episodes: int, seed: int, rules: dict[str, policies.Rule]
+) -> dict[str, Any]:
     """Policy -> metric -> [seeds, episodes], agents of all the run's seeds and the rules on the same episodes."""
     import jax
 
-    from eco_jax.env import policies
+    from eco_jax.agent.network import inputs as features_of
     from eco_jax.report.study.play import Entry, play, play_agents
     from eco_jax.report.study.rules import plain
     from eco_jax.train.checkpoint import restore_params
@@ -88,18 +154,24 @@ def evaluate_run(config: RunConfig, folder: Path, episodes: int, seed: int, rule
     run = settings.recorded(folder / "config.toml").get("id", "")
     _, agents = restore_params(folder / "checkpoint", setup.warn, run)
     expected = jax.eval_shape(env.reset, jax.random.key(0), params)[0].features.shape[-1]
-    trained = agents["actor"]["dense_0"]["kernel"].shape[1]
+    trained = features_of(agents)
     if trained != expected:
         raise UserError(
             f"{folder}: its network takes {trained} features, these settings give {expected} (env.candidates?)"
         )
     key = jax.random.key(seed)
     worlds = [params] * len(jax.tree.leaves(agents)[0])
-    most_likely, sampled = play_agents(learner, agents, worlds, key, episodes, greedy=(True, False))
-    found = {f"a2c-{config.knowledge}": most_likely, f"a2c-{config.knowledge} sampled": sampled}
-    if rules:
-        entries = {name: Entry(plain(env, rule), params) for name, rule in policies.named(env.config).items()}
-        found |= play(env, entries, key, episodes)
+    name = f"{config.train.algorithm}-{config.knowledge}"
+    with Steps("eco-jax evaluate") as steps:
+        steps.begin(f"{len(worlds)} x {name} on {episodes} episodes, most likely and sampled choices")
+        most_likely, sampled = play_agents(
+            learner, agents, worlds, key, episodes, greedy=(True, False), look=steps.look
+        )
+        found = {name: most_likely, f"{name} sampled": sampled}
+        if rules:
+            steps.begin(f"{len(rules)} rules on the same episodes")
+            entries = {name: Entry(plain(env, rule), params) for name, rule in rules.items()}
+            found |= play(env, entries, key, episodes, look=steps.look)
     return found
 
 

@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from eco_jax.cli.main import parse
 from eco_jax.env import EnvParams
 from eco_jax.run.settings import preset_names
-from eco_jax.run.setup import cache_folder, device, versions
+from eco_jax.run.setup import cache_folder, configure, device, versions
 
 
 def parameter_table() -> str:
@@ -28,12 +29,17 @@ def info(parameters: bool = False) -> None:
     if parameters:
         print(parameter_table())
         return
+    configure(cache=False)
     for name, version in versions().items():
         print(f"{name:<17} {version}")
     print(f"{'device':<17} {device()}, {os.cpu_count()} CPU cores")
     folder = cache_folder()
-    size = sum(path.stat().st_size for path in folder.glob("*") if path.is_file()) if folder.is_dir() else 0
-    print(f"{'cache':<17} {folder} ({size / 1e6:.1f} MB of compiled programs; ECO_JAX_CACHE moves it)")
+    if folder is None:
+        print(f"{'cache':<17} none: no home folder (ECO_JAX_CACHE gives one)")
+    else:
+        files = [path for path in Path(folder).glob("*") if path.is_file()] if "://" not in folder else []
+        size = sum(path.stat().st_size for path in files)
+        print(f"{'cache':<17} {folder} ({size / 1e6:.1f} MB of compiled programs; ECO_JAX_CACHE moves it)")
     print(f"{'presets':<17} {', '.join(preset_names())}")
 
 

@@ -1,14 +1,20 @@
 """`eco-jax`: one command, its subcommands one file each."""
 
+import argparse
 import contextlib
+import dataclasses
 import importlib
 import io
+import os
 import re
+import shutil
+import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
-from eco_jax.errors import FailedSeedsError, UserError
+from eco_jax.errors import FailedSeedsError, UserError, printable, shown
 
 COMMANDS = {
     "train": "train agents and keep the run in a folder",
@@ -31,13 +37,32 @@ def usage() -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; bad input is one line on stderr and exit code 2."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a letter shows another, and nothing is lost
+    try:
+        try:
+            return _command(list(sys.argv[1:] if argv is None else argv))
+        finally:
+            for stream in (sys.stdout, sys.stderr):
+                if stream is not None:
+                    stream.flush()
+    except BrokenPipeError:  # who read along has gone, as `head` does
+        _discard()
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        _discard()
+        print(f"eco-jax: output: {error.strerror}", file=sys.stderr)
+        return 2
+
+
+def _command(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(usage())
         return 0 if arguments else 2
     name, *rest = arguments
     if name not in COMMANDS:
-        print(f"eco-jax: {name}: unknown command; must be one of {', '.join(COMMANDS)}", file=sys.stderr)
+        known = ", ".join(COMMANDS)
+        print(f"eco-jax: {shown(name)}: unknown command; must be one of {known}", file=sys.stderr)
         return 2
     try:
         return int(importlib.import_module(f"eco_jax.cli.{name}").main(rest) or 0)
@@ -47,38 +72,107 @@ def main(argv: Sequence[str] | None = None) -> int:
     except FailedSeedsError as error:
         print(f"eco-jax {name}: {error}", file=sys.stderr)
         return 3
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        print(f"eco-jax {name}: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
+        where = printable(str(error.filename or "output"))
+        print(f"eco-jax {name}: {where}: {error.strerror or printable(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"eco-jax {name}: interrupted", file=sys.stderr)
         return 130
 
 
+def _discard() -> None:
+    """Nothing more goes to a stdout or stderr that cannot be written to, not even when Python ends."""
+    for stream, broken in ((sys.stdout, True), (sys.stderr, False)):
+        if stream is None:
+            continue
+        try:
+            stream.flush()
+        except OSError:
+            broken = True
+        if broken:
+            with contextlib.suppress(OSError, AttributeError):  # no file behind it
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream.fileno())
+                os.close(nowhere)
+
+
 def parse(
     kind: type | Callable[..., Any], argv: Sequence[str], prog: str, description: str, default: object = None
 ) -> Any:
-    """tyro, with its error message brought to one line.
+    """tyro, with its error message brought to one line. Where `kind` has a field `run`, a `RunConfig`, also the flags
+    of its physics, and `--help-physics`.
 
     Raises:
         UserError: what tyro says of the arguments.
     """
     import tyro
 
-    stderr = io.StringIO()
+    from eco_jax.cli import physics
+
     options: dict[str, Any] = {} if default is None else {"default": default}
+    arguments, numbers = list(argv), dict[str, float]()
+    if physics.takes_physics(kind):
+        if physics.HELP in arguments:
+            print(physics.table())
+            raise SystemExit(0)
+        description = f"{description} {physics.EPILOG}"
+        if {"-h", "--help"} & set(arguments):
+            _show_help(lambda: tyro.cli(kind, args=["--help"], prog=prog, description=description, **options))
+        arguments, numbers = physics.split(arguments)
+    stderr = io.StringIO()
     try:
         with contextlib.redirect_stderr(stderr):
-            return tyro.cli(kind, args=list(argv), prog=prog, description=description, **options)
+            found = tyro.cli(kind, args=arguments, prog=prog, description=description, **options)
     except SystemExit as stop:
         if not stop.code:
             raise
-        raise UserError(_one_line(stderr.getvalue())) from None
+        raise UserError(shown(_one_line(stderr.getvalue()), 400)) from None
+    if not numbers:
+        return found
+    run = dataclasses.replace(found.run, physics=dataclasses.replace(found.run.physics, **numbers))
+    return dataclasses.replace(found, run=run)
+
+
+def _show_help(tyro_help: Callable[[], Any]) -> NoReturn:
+    """Tyro's help with less space; it ends the command."""
+    from eco_jax.cli.help import TYRO_COLUMNS, compact
+
+    own, stdout = os.environ.get("COLUMNS"), io.TextIOWrapper(io.BytesIO(), "utf-8")
+    os.environ["COLUMNS"] = str(TYRO_COLUMNS)
+    try:
+        with contextlib.redirect_stdout(stdout), contextlib.suppress(SystemExit):
+            tyro_help()
+    finally:
+        os.environ.pop("COLUMNS")
+        os.environ |= {} if own is None else {"COLUMNS": own}
+    columns = shutil.get_terminal_size((100, 24)).columns
+    stdout.seek(0)
+    print(compact(stdout.read(), min(max(columns, 40), 120)))
+    raise SystemExit(0)
+
+
+def peek(argv: Sequence[str], *names: str) -> dict[str, str]:
+    """What flags among `names` say, before all are parsed: the others' defaults depend on them."""
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
+    for name in names:
+        parser.add_argument(f"--{name}", nargs="?", default=argparse.SUPPRESS, dest=name)
+    return {name: text for name, text in vars(parser.parse_known_args(list(argv))[0]).items() if text is not None}
+
+
+def inputs(argv: Sequence[str]) -> dict[str, Path | None]:
+    """The input files that flags give; `None` takes one away."""
+    from eco_jax.run.config import INPUTS
+
+    return {name: None if text == "None" else Path(text) for name, text in peek(argv, *INPUTS).items()}
 
 
 def _one_line(boxed: str) -> str:
     """Tyro's message without its frame, up to the pointer to --help."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", boxed)
+    plain = re.sub(r"-{4,}", "", plain)  # the frame where stdout has no better
     lines = [re.sub(r"^[│╭╰─\s]+|[│╮╯─\s]+$", "", line) for line in plain.splitlines()]
     text = re.sub(r"\s+", " ", " ".join(line for line in lines if line))
     text = re.sub(r"^Parsing error |^(?:Value error|Required options|Invalid choice|Missing argument) ", "", text)

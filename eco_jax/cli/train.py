@@ -1,5 +1,6 @@
 """`eco-jax train`: train agents and keep the run in a folder."""
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from eco_jax.cli.main import parse
+from eco_jax.cli.main import inputs, parse, peek
 from eco_jax.errors import UserError
 from eco_jax.run import processes, settings, setup
 from eco_jax.run.folder import Saving, run
@@ -27,12 +28,12 @@ class Arguments:
     config: Path | None = None
     """A TOML file of settings instead of a preset (a run's `config.toml` repeats it)."""
     seed: int = 0
-    """Seed of the first agent, - (0 or above)."""
+    """Seed of the first agent, - (0 to 4294967295)."""
     seeds: int = 1
     """Agents trained side by side in one program, with consecutive seeds, - (at least 1)."""
     resume: bool = False
-    """Go on with the run that the folder holds, from its newest intact checkpoint; begin one where there is none. Its
-    settings stand in its config.toml: flags may repeat them, not change them."""
+    """Go on with the run in the folder, from its newest intact checkpoint; begin one where there is none. Flags may
+    repeat its settings, not change them."""
     force: bool = False
     """Replace a run that the folder holds already."""
     save_s: float = 30.0
@@ -51,44 +52,39 @@ class Arguments:
 
 def defaults(argv: Sequence[str]) -> Any:
     """What flags go over: the settings of `--preset` or `--config`, else of the run to go on with."""
-    import argparse
-
-    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
-    for flag in ("--preset", "--config", "--out"):
-        parser.add_argument(flag, nargs="?")
-    parser.add_argument("--resume", action="store_true")
-    found, _ = parser.parse_known_args(list(argv))
-    if found.preset and found.config:
+    found = peek(argv, "preset", "config", "out")
+    preset, file = found.get("preset"), found.get("config")
+    if preset and file:
         raise UserError("--preset and --config: give one of them, not both")
-    there = Path(found.out or "") / "config.toml"
-    going_on = bool(found.resume and found.out and there.exists())
-    if found.preset:
-        config = settings.from_preset(found.preset)
-    elif found.config:
-        config = settings.from_toml(Path(found.config))
-    else:
-        config = settings.from_toml(there) if going_on else RunConfig()
+    there = Path(found.get("out") or "") / "config.toml"
+    going_on = "--resume" in argv and bool(found.get("out")) and there.exists()
+    if going_on and not preset and not file:
+        file = str(there)
+    config = settings.base(preset, None if file is None else Path(file), inputs(argv))
     kept = settings.recorded(there) if going_on else {}
     return Arguments(tyro.MISSING, seed=kept.get("seed", 0), seeds=kept.get("seeds", 1), run=config)
 
 
 def main(argv: Sequence[str]) -> int:
     """See the module."""
-    a: Any = parse(Arguments, argv, "eco-jax train", Arguments.__doc__ or "", defaults(argv))
-    if a.seeds < 1 or a.seed < 0:
-        raise UserError(f"--seed {a.seed} --seeds {a.seeds}: seed must be at least 0, seeds at least 1")
-    if a.save_s < 0 or a.save_updates < 0 or a.keep < 1:
+    default = defaults(argv)
+    a: Any = parse(Arguments, argv, "eco-jax train", Arguments.__doc__ or "", default)
+    settings.check_seeds(a.seed, a.seeds)
+    fitting = "train.rollout" not in peek(argv, "train.rollout")
+    config = settings.over(default.run, a.run, fitting)
+    if not 0 <= a.save_s < math.inf or a.save_updates < 0 or a.keep < 1:
         raise UserError("--save-s and --save-updates must be at least 0, --keep at least 1")
     if a.resume and a.force:
         raise UserError("--resume and --force: give one of them, not both")
-    setup.configure()
+    setup.configure(look=not a.distributed)
     if a.distributed:
         processes.join_in()
+        setup.devices()
     devices = 0 if a.distributed else a.devices
     saving = Saving(a.save_s, a.save_updates, a.keep)
     try:
         interruptible(
-            lambda stop: run(a.run, a.out, range(a.seed, a.seed + a.seeds), a.force, a.resume, saving, stop, devices),
+            lambda stop: run(config, a.out, range(a.seed, a.seed + a.seeds), a.force, a.resume, saving, stop, devices),
             lambda name: print(f"eco-jax train: {name}: saving, then ending", file=sys.stderr, flush=True),
         )
     except Interrupted as signal:

@@ -4,13 +4,16 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
-from eco_jax.errors import UserError
+from eco_jax.errors import UserError, quoted
 
 Equations = Literal["repaired", "printed"]
 Mobility = Literal["waypoint", "gauss-markov", "trace"]
 Credit = Literal["user", "team", "difference"]
 Knowledge = Literal["none", "telemetry", "twin", "truth"]
 KNOWLEDGE: tuple[Knowledge, ...] = get_args(Knowledge)
+
+PRINTED = {"combine": "sum", "cycles_per": "kilobyte", "credit": "team"}
+"""What the printed equations settle by themselves; `team` is the sum of the users' rewards there."""
 
 
 @dataclass(frozen=True)
@@ -46,21 +49,26 @@ class EnvConfig:
     cycles_per: Literal["byte", "kilobyte", "bit"] = "byte"
     """Unit of data of the task density (`printed`: kilobyte)."""
     credit: Credit = "difference"
-    """Reward that a user learns from: its own, the team's mean, or its own plus its effect on the others' load."""
+    """Reward that a user learns from: its own, the team's mean, or its own plus its effect on the others' load
+    (`printed`: team)."""
 
     def __post_init__(self) -> None:
         levels = self.beta_levels
-        if isinstance(levels, list | tuple) and all(isinstance(b, int | float) for b in levels):
-            object.__setattr__(self, "beta_levels", tuple(float(b) for b in levels))
-        else:
-            raise UserError(f"env.beta_levels = {levels!r}: must be a list of numbers in (0, 1]")
+        numbers = isinstance(levels, list | tuple) and all(isinstance(b, int | float) for b in levels)
+        if not numbers or any(isinstance(b, bool) for b in levels):
+            raise UserError(f"env.beta_levels = {quoted(levels)}: must be a list of numbers in (0, 1]")
+        if not levels or not all(0.0 < b <= 1.0 for b in levels):
+            raise UserError(f"env.beta_levels = {quoted(levels)}: every level must lie in (0, 1], at least one")
+        object.__setattr__(self, "beta_levels", tuple(float(b) for b in levels))
         check_types(self)
+        for name, printed in PRINTED.items() if self.printed else ():
+            if getattr(self, name) not in (printed, _default(name)):
+                raise UserError(f"env.{name} = {getattr(self, name)!r}: env.equations = 'printed' has {printed!r}")
+            object.__setattr__(self, name, printed)  # what is recorded is what runs
         _within("env.users", self.users, 1, 100_000)
         _within("env.servers", self.servers, 1, 100_000)
         _within("env.candidates", self.candidates, 1, self.servers)
         _within("env.slots", self.slots, 1, 1_000_000)
-        if not self.beta_levels or not all(0.0 < b <= 1.0 for b in self.beta_levels):
-            raise UserError(f"env.beta_levels = {self.beta_levels}: every level must lie in (0, 1], at least one")
 
     @property
     def printed(self) -> bool:
@@ -78,9 +86,13 @@ class EnvConfig:
         return (self.candidates + 1, len(self.beta_levels), 2, 2)
 
 
+def _default(name: str) -> Any:
+    return EnvConfig.__dataclass_fields__[name].default
+
+
 def _within(name: str, value: int, low: int, high: int) -> None:
     if not low <= value <= high:
-        raise UserError(f"{name} = {value}: must lie in [{low}, {high}]")
+        raise UserError(f"{name} = {quoted(value)}: must lie in [{low}, {high}]")
 
 
 def check_types(config: Any, prefix: str = "env") -> None:
@@ -93,6 +105,6 @@ def check_type(name: str, kind: Any, value: Any) -> None:
     """Raise `UserError` where `value` is not of `kind`: a choice of words, int, bool or str."""
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
-            raise UserError(f"{name} = {value!r}: must be one of {', '.join(map(str, get_args(kind)))}")
+            raise UserError(f"{name} = {quoted(value)}: must be one of {', '.join(map(str, get_args(kind)))}")
     elif kind in (int, bool, str) and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
-        raise UserError(f"{name} = {value!r}: must be {'an' if kind is int else 'a'} {kind.__name__}")
+        raise UserError(f"{name} = {quoted(value)}: must be {'an' if kind is int else 'a'} {kind.__name__}")

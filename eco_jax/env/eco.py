@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int, PRNGKeyArray
 
-from eco_jax.env import core
+from eco_jax.env import core, topology
 from eco_jax.env.config import EnvConfig
 from eco_jax.env.mobility.trace import as_trace, check
 from eco_jax.env.observe import view
@@ -127,6 +127,8 @@ def make(
     if config.mobility == "trace" and trace is None:
         raise UserError("env.mobility = 'trace': needs a prepared trace file")
     params = EnvParams.of(**{name: value for name, value in chosen.items() if name in numeric})
+    if sites is not None:
+        topology.check_sites(sites, float(params.side))
     return EcoEnv(config), dataclasses.replace(
         params,
         knowledge=Knowledge.level(knowledge),

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from eco_jax.errors import UserError
+from eco_jax.errors import UserError, quoted
 
 UNITS: dict[str, Callable[[float], float]] = {
     "-": lambda x: x, "m": lambda x: x, "s": lambda x: x, "W": lambda x: x, "rad": lambda x: x,
@@ -175,20 +175,30 @@ class EnvParams:
         Raises:
             UserError: an unknown name, a value out of its range, or values that contradict each other.
         """
+        specs, full = cls.specs(), cls.checked(values)
+        return cls(**{name: jnp.float32(UNITS[specs[name].unit](value)) for name, value in full.items()})
+
+    @classmethod
+    def checked(cls, values: Mapping[str, Any]) -> dict[str, float]:
+        """All numbers in the units of `specs`, with the defaults of those that `values` leaves out.
+
+        Raises:
+            UserError: an unknown name, a value out of its range, or values that contradict each other.
+        """
         specs = cls.specs()
         for name, value in values.items():
             if name not in specs:
                 raise UserError(f"physics.{name}: unknown parameter{similar(name, specs)}")
             spec = specs[name]
             if not isinstance(value, int | float | np.number) or isinstance(value, bool):
-                raise UserError(f"physics.{name} = {value!r}: must be a number in {spec.unit}")
+                raise UserError(f"physics.{name} = {quoted(value)}: must be a number in {spec.unit}")
             if not spec.low <= value <= spec.high:
                 raise UserError(f"physics.{name} = {value:g} {spec.unit}: must lie in [{spec.low:g}, {spec.high:g}]")
             if spec.unit in ("slots", "replicas") and value != int(value):
                 raise UserError(f"physics.{name} = {value:g}: must be a whole number of {spec.unit}")
         full = {name: float(values.get(name, spec.default)) for name, spec in specs.items()}
         _check_together(full)
-        return cls(**{name: jnp.float32(UNITS[specs[name].unit](value)) for name, value in full.items()})
+        return full
 
     def with_knowledge(self, level: str) -> "EnvParams":
         """The same parameters at another level of knowledge."""

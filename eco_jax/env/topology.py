@@ -4,11 +4,13 @@ import math
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, Int
 
 from eco_jax.env.config import EnvConfig
 from eco_jax.env.params import EnvParams
+from eco_jax.errors import UserError
 
 
 def even_sites(servers: int, side: Any) -> Float[Array, "servers 2"]:
@@ -28,6 +30,26 @@ def even_sites(servers: int, side: Any) -> Float[Array, "servers 2"]:
 def sites(config: EnvConfig, params: EnvParams) -> Float[Array, "servers 2"]:
     """Coordinates of the servers, m: own ones, or spread evenly over the area as large as it is."""
     return even_sites(config.servers, params.side) if params.sites is None else params.sites
+
+
+def check_sites(sites: np.ndarray, side: float) -> None:
+    """Whether coordinates of servers, [servers, 2], can be meant as m in a square area of `side` m.
+
+    Raises:
+        UserError: they look like degrees (all within a hundredth of the side, and below 180), none lies in the area, or
+            one lies further outside than half a side.
+    """
+    low, high = sites.min(axis=0), sites.max(axis=0)
+    extent = f"x is {low[0]:g} to {high[0]:g}, y {low[1]:g} to {high[1]:g}"
+    must = f"must be m in the area, 0 to {side:g} in x and y (side = {side:g})"
+    if len(sites) > 1 and np.abs(sites).max() <= 180.0 and (high - low).max() < 0.01 * side:
+        raise UserError(f"sites: {extent}: {must}; are they degrees?")
+    if not ((sites >= 0.0) & (sites <= side)).all(axis=1).any():
+        raise UserError(f"sites: {extent}, none in the area: {must}")
+    far = np.flatnonzero(((sites < -0.5 * side) | (sites > 1.5 * side)).any(axis=1))
+    if far.size:
+        x, y = sites[far[0]]
+        raise UserError(f"sites: number {far[0] + 1}, ({x:g}, {y:g}), lies more than half a side outside: {must}")
 
 
 def distances(

@@ -187,6 +187,7 @@ def run(
     from eco_jax.train.sinks import Progress
 
     started = time.perf_counter()
+    config = config.resolved()
     settings.check_seeds(seeds[0], len(seeds))
     env, params = config.make()
     learner = Learner(env, config.train)

@@ -1,42 +1,22 @@
-"""A run's settings: typed, documented, from TOML presets and flags."""
+"""Settings from TOML presets and files, and the record of a run's."""
 
 import dataclasses
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Any
 
 import tomli_w
-import tyro
 
-from eco_jax.env import PRESETS, EcoEnv, EnvConfig, EnvParams, make
-from eco_jax.env.config import Knowledge, check_type
+from eco_jax.env import PRESETS, EnvConfig
+from eco_jax.env.config import Knowledge
 from eco_jax.env.params import similar
-from eco_jax.errors import UserError
+from eco_jax.errors import UserError, quoted, shown
 from eco_jax.files import sha256
-from eco_jax.train.config import Hyper, TrainConfig
+from eco_jax.run.config import DECIDES, INPUTS, Physics, RunConfig, flat, with_settings
+from eco_jax.run.effect import check_effect
+from eco_jax.run.toml import read_toml, typed
+from eco_jax.train.config import Hyper, TrainConfig, rollout_of
 
-
-def _physics() -> type:
-    """A dataclass of the model's numbers in the units that users give, made from the table in `env.params`."""
-    made = [
-        (
-            name,
-            Annotated[float, tyro.conf.arg(help=f"{s.doc} ({s.symbol + ', ' if s.symbol else ''}{s.source}), "
-                                                f"{s.unit}, {s.low:g} to {s.high:g}")],
-            s.default,
-        )
-        for name, s in EnvParams.specs().items()
-    ]  # fmt: skip
-    return dataclasses.make_dataclass("Physics", made, frozen=True)
-
-
-Physics: Any = _physics()
-
-
-INPUTS = ("trace", "sites")
-"""Settings that name files which a run reads. A path is relative to the current folder, and recorded absolute."""
 SEEDS = 2**32
 """Seeds are 0 to this less one: what a key is made of."""
 
@@ -52,50 +32,6 @@ def check_seeds(first: int, count: int = 1) -> None:
     if not 0 <= first <= SEEDS - count:
         of_all = f", with --seeds {count}" if count > 1 else ""
         raise UserError(f"--seed {first}: must lie in [0, {SEEDS - count}]{of_all}")
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """Everything that defines a run but its seed."""
-
-    knowledge: Knowledge = "twin"
-    """What the agent knows of the CPUs' slowdowns: none, telemetry, twin or truth."""
-    trace: Path | None = None
-    """Prepared trace (`eco-jax data prepare`) to replay as the users' mobility."""
-    sites: Path | None = None
-    """Own server coordinates: a text file of `x,y` rows, m."""
-    env: EnvConfig = field(default_factory=EnvConfig)
-    """The environment's static settings."""
-    physics: Physics = field(default_factory=Physics)
-    """The model's numbers."""
-    train: TrainConfig = field(default_factory=TrainConfig)
-    """The training's static settings."""
-    hyper: Hyper = field(default_factory=Hyper)
-    """The training's hyperparameters."""
-
-    def __post_init__(self) -> None:
-        for name in INPUTS:  # what is recorded must mean the same file wherever it is read
-            path = getattr(self, name)
-            if path is not None:
-                object.__setattr__(self, name, Path(path).expanduser().absolute())
-
-    def make(self) -> tuple[EcoEnv, EnvParams]:
-        """The environment and its parameters."""
-        import numpy as np
-
-        from eco_jax.data import load
-
-        sites = None
-        if self.sites is not None:
-            try:
-                sites = np.loadtxt(self.sites, delimiter=",", ndmin=2)
-            except (OSError, ValueError) as error:
-                raise UserError(f"{self.sites}: cannot be read as rows of x,y in m: {error}") from error
-        trace = None if self.trace is None else load(self.trace)._asdict()
-        static, numbers = dataclasses.asdict(self.env), dataclasses.asdict(self.physics)
-        if sites is not None:
-            static["servers"] = len(sites)
-        return make(knowledge=self.knowledge, sites=sites, trace=trace, **static, **numbers)
 
 
 def preset_folders() -> list[Path]:
@@ -116,13 +52,18 @@ def from_preset(name: str) -> RunConfig:
     Raises:
         UserError: no such preset.
     """
+    return from_mapping(*_preset(name))
+
+
+def _preset(name: str) -> tuple[dict[str, Any], str]:
+    """What a preset says, and what to call it."""
     for folder in preset_folders():
         path = folder / f"{name}.toml"
-        if path.is_file():
-            return from_toml(path)
+        if name in preset_names() and path.is_file():
+            return read_toml(path), str(path)
     if name in PRESETS:
-        return from_mapping({"preset": name}, f"preset {name}")
-    raise UserError(f"preset {name!r}: must be one of {', '.join(preset_names())}")
+        return {"preset": name}, f"preset {name}"
+    raise UserError(f"preset {quoted(name)}: must be one of {', '.join(preset_names())}")
 
 
 def from_toml(path: Path) -> RunConfig:
@@ -136,26 +77,76 @@ def from_toml(path: Path) -> RunConfig:
     return from_mapping(data, str(path))
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """What a TOML file says.
+def base(
+    preset: str | None = None, file: Path | None = None, inputs: Mapping[str, Path | None] | None = None
+) -> RunConfig:
+    """What flags go over: a preset, a TOML file or the defaults, with the input files that flags give.
+
+    A trace and sites that are given by flags decide what they decide against a preset, and against what a run has
+    recorded; not against a file that somebody wrote.
+
+    Args:
+        preset: its name.
+        file: instead of a preset.
+        inputs: `trace` and `sites`, where there is a flag for it; None takes away what preset or file have.
 
     Raises:
-        UserError: it cannot be read, or is none.
+        UserError: settings contradict each other, or one has no effect, besides all that `from_toml` raises.
     """
+    data, where = _preset(preset) if preset else (read_toml(file), str(file)) if file else ({}, "settings")
+    written = file is not None and data.pop("run", None) is None
+    for name, path in (inputs or {}).items():
+        if not written or name in data:
+            data = _without(data, DECIDES[name])
+        data.pop(name, None)
+        data |= {} if path is None else {name: str(path)}
+    config = from_mapping(data, where)
+    if not written:
+        return config.resolved()
+    names = {f"{s}.{n}" for s, own in data.items() if isinstance(own, Mapping) for n in own}
     try:
-        return tomllib.loads(path.read_text())
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a TOML file: {error}") from error
+        config = config.resolved(names)
+        check_effect(flat(config), flat(RunConfig()), names)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+    return config
+
+
+def over(begun: RunConfig, config: RunConfig, fitting: bool = True) -> RunConfig:
+    """What flags made of the settings that they went over, as it runs.
+
+    Args:
+        begun: what `base` gave.
+        config: the same with the flags' values.
+        fitting: a rollout that was left to us is fitted to an episode of another length.
+
+    Raises:
+        UserError: a flag contradicts an input file, or has no effect.
+    """
+    now, before = flat(config), flat(begun)
+    changed = [name for name in now if now[name] != before[name]]
+    config = config.resolved(changed)
+    check_effect(flat(config), flat(RunConfig()), changed)
+    usual = begun.train.rollout == rollout_of(begun.env.slots)
+    if fitting and usual and "train.rollout" not in changed:
+        config = with_settings(config, {"train.rollout": rollout_of(config.env.slots)})
+    return config
+
+
+def _without(data: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """A nested mapping without some settings."""
+    return {
+        section: {n: v for n, v in own.items() if f"{section}.{n}" not in names} if isinstance(own, Mapping) else own
+        for section, own in data.items()
+    }
 
 
 def from_mapping(data: Mapping[str, Any], where: str) -> RunConfig:
     """The settings of a nested mapping, over those of its `preset` (a world) if it names one."""
     data = dict(data)
     world = data.pop("preset", "repaired")
-    if world not in PRESETS:
-        raise UserError(f"{where}: preset = {world!r}: must be one of {', '.join(PRESETS)}")
+    if not isinstance(world, str) or world not in PRESETS:
+        raise UserError(f"{where}: preset = {quoted(world)}: must be one of {', '.join(PRESETS)}")
     static = {f.name for f in dataclasses.fields(EnvConfig)}
     sections: dict[str, dict[str, Any]] = {
         "env": {k: v for k, v in PRESETS[world].items() if k in static},
@@ -163,6 +154,9 @@ def from_mapping(data: Mapping[str, Any], where: str) -> RunConfig:
         "train": {},
         "hyper": {},
     }
+    for name in INPUTS:
+        if name in data:
+            sections = _without(sections, DECIDES[name])
     types = {"env": EnvConfig, "physics": Physics, "train": TrainConfig, "hyper": Hyper}
     chosen: dict[str, Any] = {}
     for name, value in data.items():
@@ -171,51 +165,34 @@ def from_mapping(data: Mapping[str, Any], where: str) -> RunConfig:
                 raise UserError(f"{where}: {name}: must be a table of settings")
             sections[name] |= value
         elif name == "knowledge":
-            if value not in get_args(Knowledge):
-                raise UserError(f"{where}: knowledge = {value!r}: must be one of {', '.join(get_args(Knowledge))}")
-            chosen[name] = value
-        elif name in ("trace", "sites"):
-            chosen[name] = Path(_typed(f"{where}: {name}", str, value))
+            chosen[name] = typed(f"{where}: {name}", Knowledge, value)
+        elif name in INPUTS:
+            chosen[name] = Path(typed(f"{where}: {name}", str, value))
         else:
             known = ["preset", "knowledge", "trace", "sites", *sections]
-            raise UserError(f"{where}: {name}: unknown setting{similar(name, known)}")
+            raise UserError(f"{where}: {shown(name)}: unknown setting{similar(shown(name), known)}")
     for section, values in sections.items():
+        if section == "train":
+            values.setdefault("rollout", rollout_of(chosen["env"].slots))
         chosen[section] = _section(types[section], values, where, section)
-    return RunConfig(**chosen)
+    return _made(RunConfig, chosen, where)
 
 
 def _section(kind: Any, values: Mapping[str, Any], where: str, section: str) -> Any:
     known = {f.name: f.type for f in dataclasses.fields(kind)}
     for name in values:
         if name not in known:
+            name = shown(name)
             raise UserError(f"{where}: {section}.{name}: unknown setting{similar(name, known)}")
-    typed = {name: _typed(f"{where}: {section}.{name}", known[name], value) for name, value in values.items()}
+    values = {name: typed(f"{where}: {section}.{name}", known[name], value) for name, value in values.items()}
+    return _made(kind, values, where)
+
+
+def _made(kind: Any, values: Mapping[str, Any], where: str) -> Any:
     try:
-        return kind(**typed)
+        return kind(**values)
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
-
-
-def _typed(where: str, kind: Any, value: Any) -> Any:
-    """The value as its field's type, or an error that names both."""
-    if get_origin(kind) is Annotated:
-        kind = get_args(kind)[0]
-    if get_origin(kind) is Literal:
-        check_type(where, kind, value)
-        return value
-    if get_origin(kind) is tuple:
-        if isinstance(value, list | tuple) and all(isinstance(v, int | float) for v in value):
-            return tuple(float(v) for v in value)
-        raise UserError(f"{where} = {value!r}: must be a list of numbers")
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if kind is float and number:
-        return float(value)
-    if kind is int and number and value == int(value):
-        return int(value)
-    if kind is float:
-        raise UserError(f"{where} = {value!r}: must be a number")
-    check_type(where, kind, value)
-    return value
 
 
 def to_toml(config: RunConfig, run: Mapping[str, Any]) -> str:
@@ -269,15 +246,3 @@ def check_inputs(config: RunConfig, noted: Mapping[str, Any], where: Path) -> No
             raise UserError(
                 f"{path}: is not the file that {where} was made with (SHA-256 {now[:12]}, not {noted[name][:12]})"
             )
-
-
-def flat(config: RunConfig) -> dict[str, Any]:
-    """All settings by their flags' names: `physics.sync_energy` -> value."""
-    found: dict[str, Any] = {}
-    for field_ in dataclasses.fields(config):
-        value = getattr(config, field_.name)
-        if dataclasses.is_dataclass(value):
-            found |= {f"{field_.name}.{f.name}": getattr(value, f.name) for f in dataclasses.fields(value)}
-        else:
-            found[field_.name] = value
-    return found

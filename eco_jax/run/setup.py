@@ -5,28 +5,82 @@ import platform
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Any
+
+from eco_jax.errors import UserError, shown
 
 PACKAGES = ("eco-jax", "jax", "jaxlib", "flax", "optax", "chex", "orbax-checkpoint", "jaxtyping", "numpy")
 
 
-def cache_folder() -> Path:
-    """The compilation cache: `ECO_JAX_CACHE`, or in the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("ECO_JAX_CACHE") or Path(base) / "eco_jax")
+def cache_folder() -> str | None:
+    """Where compiled programs are kept, None for a user without a home.
+
+    `ECO_JAX_CACHE`, else the user's own `JAX_COMPILATION_CACHE_DIR` (which may be a URL), else in the cache folder.
+    """
+    own = os.environ.get("ECO_JAX_CACHE") or os.environ.get("JAX_COMPILATION_CACHE_DIR")
+    if own:
+        return own
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:
+        return None
+    return str(Path(base) / "eco_jax")
 
 
-def configure() -> None:
-    """fp32 arithmetic without shortcuts, and compiled programs kept for the next start."""
+def configure(cache: bool = True, look: bool = True) -> None:
+    """fp32 arithmetic without shortcuts, and compiled programs kept for the next start.
+
+    Args:
+        cache: keep compiled programs.
+        look: see whether JAX has a device to run on. Not before `processes.join_in`, which comes before any look.
+
+    Raises:
+        UserError: it has none.
+    """
     import jax
 
-    jax.config.update("jax_default_matmul_precision", "highest")
-    folder = cache_folder()
+    config: Any = jax.config
+    if config.jax_enable_x64:
+        warn("JAX_ENABLE_X64: eco_jax computes in fp32; turned off")
+        config.update("jax_enable_x64", False)
+    config.update("jax_default_matmul_precision", "highest")
+    if cache:
+        _keep_programs(cache_folder())
+    if look:
+        devices()
+
+
+def _keep_programs(folder: str | None) -> None:
+    import jax
+
+    config: Any = jax.config
+    if folder is None or folder == config.jax_compilation_cache_dir:
+        return
+    if "://" not in folder:
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError:
+            return  # no cache, nothing else lost
+        if not os.access(folder, os.W_OK):
+            return
+    config.update("jax_compilation_cache_dir", folder)
+
+
+def devices() -> list[Any]:
+    """What JAX runs on.
+
+    Raises:
+        UserError: nothing, as `JAX_PLATFORMS` names what is not there.
+    """
+    import jax
+
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError:
-        return  # no cache, nothing else lost
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
+        return jax.devices()
+    except (RuntimeError, AssertionError) as error:
+        # AssertionError: what jax 0.10 raises where a platform is known and its plugin is not there
+        asked = os.environ.get("JAX_PLATFORMS", "")
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else "no such device here"
+        raise UserError(f"JAX_PLATFORMS = {asked!r}: JAX finds nothing to run on: {shown(reason, 200)}") from None
 
 
 def versions() -> dict[str, str]:
@@ -42,10 +96,8 @@ def versions() -> dict[str, str]:
 
 def device() -> str:
     """The device that the program runs on, in words."""
-    import jax
-
-    first = jax.devices()[0]
-    return f"{len(jax.devices())} x {first.platform} ({first.device_kind})"
+    found = devices()
+    return f"{len(found)} x {found[0].platform} ({found[0].device_kind})"
 
 
 def warn(text: str) -> None:

@@ -1,26 +1,39 @@
 """Settings of a training run: static ones, and traced ones that a sweep may vary without recompiling."""
 
+import math
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import jax.numpy as jnp
 
 from eco_jax.env.config import check_types
-from eco_jax.errors import UserError
+from eco_jax.errors import UserError, quoted
+
+Algorithm = Literal["a2c", "ppo"]
+ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
+ROLLOUT = 10
+"""Slots between two updates where nothing else is said, if they divide the episode."""
+
+
+def rollout_of(horizon: int) -> int:
+    """The divisor of an episode of `horizon` slots that is nearest to `ROLLOUT`, as a ratio: 10 of 60, 12 of 12."""
+    low = [n for n in range(1, math.isqrt(horizon) + 1) if horizon % n == 0]
+    return min([*low, *(horizon // n for n in low)], key=lambda n: max(n / ROLLOUT, ROLLOUT / n))
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """Static settings of training."""
 
-    algorithm: Literal["a2c", "ppo"] = "a2c"
+    algorithm: Algorithm = "a2c"
     """Advantage actor-critic (the paper's), or proximal policy optimisation."""
     updates: int = 4000
     """Updates, each from one rollout, - (at least 1)."""
     envs: int = 16
     """Parallel environments, - (at least 1)."""
-    rollout: int = 10
-    """Slots between two updates, - (at least 1; divides the episode where its length is fixed)."""
+    rollout: int = ROLLOUT
+    """Slots between two updates, - (at least 1; divides the episode where its length is fixed). The command line takes
+    the divisor nearest to 10 where none is given."""
     hidden: int = 64
     """Units of a hidden layer, - (at least 1)."""
     layers: int = 3
@@ -38,11 +51,20 @@ class TrainConfig:
     chunk: int = 50
     """Updates in one compiled call, - (at least 1); between two the host logs, and may stop."""
 
+    MOST: ClassVar[dict[str, int]] = {
+        "updates": 2**31 - 1, "envs": 10**6, "rollout": 10**6, "hidden": 10**5, "layers": 1000, "epochs": 10**4,
+        "minibatches": 10**6, "chunk": 2**31 - 1,
+    }  # fmt: skip
+    """Upper bounds: updates are counted in 32 bits, and beyond the others no machine has the memory."""
+
     def __post_init__(self) -> None:
         check_types(self, "train")
-        for name in ("updates", "envs", "rollout", "hidden", "layers", "epochs", "minibatches", "chunk"):
-            if getattr(self, name) < 1:
-                raise UserError(f"train.{name} = {getattr(self, name)}: must be at least 1")
+        for name, most in self.MOST.items():
+            value = getattr(self, name)
+            if value < 1:
+                raise UserError(f"train.{name} = {quoted(value)}: must be at least 1")
+            if value > most:
+                raise UserError(f"train.{name} = {quoted(value)}: must be at most {most}")
         if self.algorithm == "ppo" and self.residual:
             raise UserError("train.residual = True: is of a2c only, and train.algorithm = 'ppo'")
         if self.algorithm == "ppo" and self.envs * self.rollout % self.minibatches:

@@ -18,6 +18,8 @@ def fails(capsys, argv):
     assert captured.out == ""
     assert captured.err.count("\n") == 1, captured.err
     assert "Traceback" not in captured.err
+    assert captured.err.strip().isprintable()
+    assert len(captured.err) < 800
     return captured.err.strip()
 
 
@@ -25,7 +27,7 @@ def fails(capsys, argv):
     ("flags", "said"),
     [
         (["--preset", "nope"], "preset 'nope': must be one of "),
-        (["--env.userz", "3"], "--env.userz"),
+        (["--env.userz", "3"], "eco-jax train: Unrecognized options: --env.userz, 3 Perhaps you meant: --env.users"),
         (["--env.users", "many"], "--env.users: must be an integer, not 'many'"),
         (["--physics.bandwidth", "wide"], "--physics.bandwidth: must be a number, not 'wide'"),
         (["--env.users", "0"], "env.users = 0: must lie in [1, 100000]"),
@@ -36,7 +38,19 @@ def fails(capsys, argv):
         (["--env.candidates", "46"], "env.candidates = 46: must lie in [1, 45]"),
         (["--hyper.discount", "2"], "hyper.discount = 2: must lie in [0, 1]"),
         (["--train.rollout", "7"], "train.rollout = 7: must divide the episode of 60 slots"),
-        (["--seeds", "0"], "seeds at least 1"),
+        (["--seeds", "0"], "--seeds 0: must be at least 1"),
+        (["--env.users", "x\x1b[31m" + "9" * 3000], "--env.users"),
+        (["--save-s", "nan"], "--save-s and --save-updates must be at least 0"),
+        (["--seed", "-1"], "--seed -1: must lie in [0, 4294967295]"),
+        (["--seed", str(2**32)], "--seed 4294967296: must lie in [0, 4294967295]"),
+        (["--seed", str(2**63)], f"--seed {2**63}: must lie in [0, 4294967295]"),
+        (["--seed", str(2**32 - 1), "--seeds", "2"], "must lie in [0, 4294967294], with --seeds 2"),
+        (["--train.updates", "3000000000"], "train.updates = 3000000000: must be at most 2147483647"),
+        (["--physics.bandwith", "3"], "--physics.bandwith: unknown setting; did you mean bandwidth"),
+        (["--physics.zzz", "3"], "--physics.zzz: unknown setting; --help-physics lists them"),
+        (["--physics.bandwidth"], "--physics.bandwidth: must be a number, not ''"),
+        (["--preset", "a\x1b[31m" + "b" * 500], "preset 'a\\x1b[31mbbb"),
+        (["--trace", "~nobody-is-called-this/t.npz"], "~nobody-is-called-this/t.npz"),
         (["--trace", "missing.npz"], "missing.npz"),
         (["--config", "missing.toml"], "missing.toml: cannot be read"),
         (["--config", "x.toml", "--preset", "tiny"], "--preset and --config: give one of them, not both"),
@@ -61,6 +75,27 @@ def test_train_names_what_is_wrong(capsys, tmp_path, flags, said):
         ("knowledge = 'all'", "knowledge = 'all': must be one of none, telemetry, twin, truth"),
         ("env = 3", "env: must be a table of settings"),
         ("nonsense", "not a TOML file"),
+        ("[env]\nusers = nan", "env.users = nan: must be an int"),
+        ("[env]\nusers = inf", "env.users = inf: must be an int"),
+        ("[env]\nusers = [3]", "env.users = [3]: must be an int"),
+        ("[env]\nusers = 2008-02-02", "env.users = datetime.date(2008, 2, 2): must be an int"),
+        ("[env]\nusers = {a = 1}", "env.users = {'a': 1}: must be an int"),
+        ("[env]\nusers = 0x" + "f" * 5000, "env.users = a huge int: must lie in"),
+        ("[env]\nbeta_levels = [true]", "env.beta_levels = [True]: must be a list of numbers"),
+        ("[physics]\nbandwidth = 1" + "0" * 400, "physics.bandwidth = 1000000"),
+        ("[physics]\nbandwidth = nan", "physics.bandwidth = nan MHz: must lie in [1e-06, 1e+06]"),
+        ("[physics]\nbandwidth = -1", "physics.bandwidth = -1 MHz: must lie in [1e-06, 1e+06]"),
+        ("[physics]\nspeed_min = 90", "physics.speed_min = 90: must be at most physics.speed_max = 60"),
+        ("[train]\nupdates = 9" + "0" * 30, "train.updates = 90000"),
+        ("[hyper]\ndiscount = nan", "hyper.discount = nan: must lie in [0, 1]"),
+        ("preset = []", "preset = []: must be one of "),
+        ("knowledge = {twin = 1}", "knowledge = {'twin': 1}: must be one of none"),
+        ("trace = 3", "trace = 3: must be a str"),
+        ('trace = "a\\u0000b"', "is no path that can be recorded"),
+        ("[[env]]\nusers = 3", "env: must be a table of settings"),
+        ("x = " + "[" * 5000, "not a TOML file"),
+        ("[env]\naccess = 'none" + "e" * 5000 + "'", "eee...: must be one of nearest, direct"),
+        ('"a\\u001bb\\n" = 1', "a\\x1bb\\n: unknown setting"),
         ("[trian]\nupdates = 3", "trian: unknown setting; did you mean train"),
     ],
 )
@@ -97,9 +132,7 @@ def test_where_nothing_may_be_written(capsys):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_is_one_line(capsys, tmp_path, monkeypatch):
-    (tmp_path / f"config.toml.{os.getpid()}.part").symlink_to(
-        "/dev/full"
-    )  # every write to it fails with «no space left»
+    (tmp_path / f"config.toml.{os.getpid()}.part").symlink_to("/dev/full")  # «no space left»
     monkeypatch.setattr("eco_jax.run.folder.prepare_folder", lambda out, force: None)
     said = fails(capsys, ["train", "--out", str(tmp_path), *GOOD])
     assert said == f"eco-jax train: {tmp_path / 'config.toml'}: No space left on device"
@@ -126,8 +159,64 @@ def test_help_explains_every_option(capsys, command):
     options = [word for word in text.split() if word.startswith("--")]
     assert len(options) > 3
     if command == ["train"]:
-        assert "channel bandwidth of a link (B, paper), MHz, 1e-06 to 1e+06 (default: 20)" in text
+        assert text.index("--train.updates") < text.index("--env.users") < 8000
+        assert "--physics.bandwidth" not in text
+        assert "--help-physics" in text
+        assert "eco-jax info --parameters" in text
         assert "Mobile users u, - (at least 1). (default: 30)" in text
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_the_flags_of_physics_have_a_help_of_their_own(capsys, monkeypatch, command):
+    from eco_jax.env import EnvParams
+
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help-physics"])
+    assert stop.value.code == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split() == ["flag", "default", "range", "meaning"]
+    assert len(rows) == len(EnvParams.specs())
+    row = next(row for row in rows if row.startswith("--physics.bandwidth "))
+    assert row.split(maxsplit=6)[1:] == ["20", "MHz", "1e-06", "to", "1e+06", "channel bandwidth of a link"]
+    monkeypatch.delenv("COLUMNS", raising=False)
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    assert len(capsys.readouterr().out.splitlines()) <= 100
+
+
+def test_flags_of_physics_are_settings(capsys, tmp_path, monkeypatch):
+    taken = []
+    monkeypatch.setattr("eco_jax.cli.train.run", lambda config, *rest: taken.append(config))
+    flags = ["--physics.fading-floor", "0.1", "--physics.gain=-90", "--physics.sync_energy", "3"]
+    assert main(["train", "--out", str(tmp_path / "run"), "--preset", "city", *flags]) == 0
+    physics = taken[0].physics
+    assert (physics.fading_floor, physics.gain, physics.sync_energy, physics.replica_slots) == (0.1, -90.0, 3.0, 8.0)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-8"])
+def test_a_byte_order_mark_is_read(tmp_path, encoding):
+    from eco_jax.run import settings
+
+    path = tmp_path / "settings.toml"
+    path.write_text("# ü\n[env]\nusers = 7\n", encoding=encoding)
+    assert settings.from_toml(path).env.users == 7
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "latin-1"])
+def test_other_encodings_are_one_line(capsys, tmp_path, encoding):
+    path = tmp_path / "settings.toml"
+    path.write_text("# ü\n[env]\nusers = 7\n", encoding=encoding)
+    said = fails(capsys, ["train", "--out", str(tmp_path / "run"), "--config", str(path)])
+    assert f"{path}: not a TOML file" in said
+
+
+def test_what_users_wrote_is_quoted_on_one_short_line():
+    from eco_jax.errors import UserError, quoted, shown
+
+    assert str(UserError("a\nb\x1b[0m\u2028\udcff")) == "a\\nb\\x1b[0m\\u2028\\udcff"
+    assert quoted("ü\t") == "'ü\\t'"
+    assert len(quoted(list(range(10_000)))) == len(shown("x" * 1000)) == 60
+    assert quoted(16**6000) == "a huge int"
 
 
 def test_bad_traces(capsys, tmp_path):
@@ -161,13 +250,18 @@ def test_the_parameter_table_is_what_the_code_says(capsys, request):
     assert capsys.readouterr().out == committed.read_text()
 
 
-def test_every_preset_can_be_made():
+def test_every_preset_trains_as_it_is():
     from eco_jax.run import settings
+    from eco_jax.train.loop import Learner
 
     names = settings.preset_names()
-    assert {"repaired", "printed", "paper-online", "smoke"} <= set(names)
+    assert {"repaired", "printed", "paper-online", "smoke", "tiny"} <= set(names)
     for name in names:
-        assert settings.from_preset(name).make()[1].sites is None
+        config = settings.base(name)
+        assert config == settings.from_preset(name)
+        env, params = config.make()
+        assert params.sites is None
+        Learner(env, config.train)  # refuses a rollout that does not divide the episode
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,10 @@ def test_evaluate_agents_and_rules_on_the_same_episodes(run, tmp_path, capsys, m
     )
     result = tmp_path / "result.json"
     assert main(["evaluate", "--checkpoint", str(run), "--episodes", "4", "--json", str(result)]) == 0
-    assert "greedy" in capsys.readouterr().out
+    captured = capsys.readouterr()
+    assert "greedy" in captured.out
+    assert "eco-jax evaluate: compiling 2 x a2c-telemetry on 4 episodes" in captured.err
+    assert "eco-jax evaluate: played 4 of 4" in captured.err
     values = json.loads(result.read_text())
     assert {"a2c-telemetry", "a2c-telemetry sampled", "greedy", "local", "random"} <= set(values)
     assert values["local"]["offloaded"]["mean"] == 0
@@ -95,6 +98,7 @@ def test_a_trace_from_rows_to_a_run(tmp_path, capsys):
     ]  # fmt: skip
     assert main(["train", "--out", str(tmp_path / "run"), *flags]) == 0
     assert (tmp_path / "run" / "summary.json").exists()
+    assert settings.from_toml(tmp_path / "run" / "config.toml").env.mobility == "trace"
 
 
 def test_nan_stops_with_its_cause_and_a_code_of_its_own(run, tmp_path, capsys, monkeypatch):

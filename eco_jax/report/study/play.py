@@ -32,7 +32,13 @@ class Entry(NamedTuple):
     knobs: Knobs = (0.0, math.inf, 0.0)
 
 
-def _in_turn(one: Any, members: Sequence[EnvParams], vary: Sequence[str], key: Any, *own: Any) -> Any:
+Look = Callable[[int, int], None]
+"""Told how many of how many members have played; 0 once their program is compiled."""
+
+
+def _in_turn(
+    one: Any, members: Sequence[EnvParams], vary: Sequence[str], key: Any, *own: Any, look: Look | None = None
+) -> Any:
     """`one(params, key, *own)` of every member, in turns: at once it would not be faster, and need their memory."""
     changed = {name: stack([getattr(params, name) for params in members]) for name in vary}
 
@@ -41,12 +47,22 @@ def _in_turn(one: Any, members: Sequence[EnvParams], vary: Sequence[str], key: A
     def every(first: EnvParams, changed: Any, key: Any, own: Any) -> Any:
         return lax.map(lambda x: one(dataclasses.replace(first, **x[0]), key, *x[1]), (changed, own))
 
-    return every(members[0], changed, key, own)
+    if look is None:
+        return every(members[0], changed, key, own)
+    rows = [jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], (changed, own)) for i in range(len(members))]
+    compiled = every.lower(members[0], rows[0][0], key, rows[0][1]).compile()
+    look(0, len(rows))
+    found = []
+    for i, (changed, own) in enumerate(rows):
+        found.append(jax.tree.map(np.asarray, compiled(members[0], changed, key, own)))
+        look(i + 1, len(rows))
+    return jax.tree.map(lambda *parts: np.concatenate(parts), *found)
 
 
 def play(
-    env: Environment, entries: Mapping[str, Entry], key: Any, episodes: int, vary: Sequence[str] = ("knowledge",)
-) -> Played:
+    env: Environment, entries: Mapping[str, Entry], key: Any, episodes: int, vary: Sequence[str] = ("knowledge",),
+    look: Look | None = None,
+) -> Played:  # fmt: skip
     """Every policy in its world; the worlds differ in the fields `vary` alone."""
     kinds = list(dict.fromkeys(entry.kind for entry in entries.values()))
 
@@ -58,7 +74,7 @@ def play(
 
     index = jnp.array([kinds.index(entry.kind) for entry in entries.values()])
     knobs = jnp.array([entry.knobs for entry in entries.values()], jnp.float32)
-    found = _in_turn(one, [entry.world for entry in entries.values()], vary, key, index, knobs)
+    found = _in_turn(one, [entry.world for entry in entries.values()], vary, key, index, knobs, look=look)
     return {name: {k: np.asarray(v)[i : i + 1] for k, v in found.items()} for i, name in enumerate(entries)}
 
 
@@ -71,6 +87,7 @@ def play_agents(
     vary: Sequence[str] = ("knowledge",),
     greedy: Sequence[bool] = (True,),
     wrap: Callable[[Policy], Policy] = lambda policy: policy,
+    look: Look | None = None,
 ) -> list[Arrays]:
     """Agents (a leading axis of members), each in its world, for every way to choose (`greedy`, or sampled)."""
 
@@ -80,7 +97,7 @@ def play_agents(
     members, ways = len(worlds), len(greedy)
     again = jax.tree.map(lambda leaf: jnp.concatenate([jnp.asarray(leaf)] * ways), agents)
     choice = jnp.repeat(jnp.asarray(list(greedy)), members)
-    found = _in_turn(one, list(worlds) * ways, vary, key, again, choice)
+    found = _in_turn(one, list(worlds) * ways, vary, key, again, choice, look=look)
     return [{k: np.asarray(v)[i * members : (i + 1) * members] for k, v in found.items()} for i in range(ways)]
 
 

@@ -1,0 +1,166 @@
+"""What a trace and sites decide, and what of a run is refused because nothing would come of it."""
+
+import dataclasses
+
+import made_up_trace
+import pytest
+
+from eco_jax.cli.main import main
+from eco_jax.errors import UserError
+from eco_jax.run import settings
+from eco_jax.run.config import RunConfig, flat
+from eco_jax.train.loop import Learner
+
+DECIDED = ("env.mobility", "physics.slot", "physics.side", "env.servers")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("inputs")
+    made_up_trace.write(folder / "t.npz", slot=4.0, side=1500.0)
+    made_up_trace.write(folder / "other.npz", slot=2.0, side=800.0)
+    made_up_trace.write(folder / "usual.npz")
+    (folder / "sites.csv").write_text("".join(f"{90 * i},{70 * i}\n" for i in range(1, 8)))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def trained(monkeypatch):
+    """What `train` would train, in place of training it."""
+    configs = []
+
+    def run(config, *rest):
+        Learner(config.make()[0], config.train)
+        configs.append(config)
+
+    monkeypatch.setattr("eco_jax.cli.train.run", run)
+    return configs
+
+
+def train(trained, *flags):
+    assert main(["train", "--out", "nowhere", *map(str, flags)]) == 0
+    return trained[-1]
+
+
+def refused(capsys, *flags, command=("train", "--out", "nowhere")):
+    assert main([*command, *map(str, flags)]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def decided(config):
+    return tuple(flat(config)[name] for name in DECIDED)
+
+
+def test_what_runs_is_what_is_recorded(trained, files, tmp_path):
+    config = train(trained, "--trace", files / "t.npz", "--sites", files / "sites.csv")
+    assert decided(config) == ("trace", 4.0, 1500.0, 7)
+    env, params = config.make()
+    assert (env.config.mobility, float(params.slot), float(params.side), env.config.servers) == decided(config)
+    path = tmp_path / "config.toml"
+    path.write_text(settings.to_toml(config, {"seed": 0}))
+    assert settings.from_toml(path) == config == settings.base(file=path)
+    # a preset gives way, and repeating what the files say does no harm
+    same = ["--physics.slot", "4", "--physics.side=1500", "--env.servers", "7", "--env.mobility", "trace"]
+    for world in ("tiny", "sparse"):
+        again = train(trained, "--preset", world, "--trace", files / "t.npz", "--sites", files / "sites.csv", *same)
+        assert decided(again) == decided(config)
+
+
+def test_python_agrees(files):
+    config = RunConfig(trace=files / "t.npz")
+    assert decided(config.resolved()) == ("trace", 4.0, 1500.0, 45)
+    assert float(config.make()[1].side) == 1500.0
+    wrong = dataclasses.replace(config, physics=dataclasses.replace(config.physics, side=500.0))
+    with pytest.raises(UserError, match=r"physics.side = 500.0: .*t.npz has 1500.0"):
+        wrong.make()
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--physics.side", "500", "--physics.slot", "1"], "physics.slot = 1.0: {}/t.npz has 4.0, and decides it"),
+        (["--physics.side", "3000"], "physics.side = 3000.0: {}/t.npz has 1500.0, and decides it"),  # the default
+        (["--env.mobility", "waypoint"], "env.mobility = 'waypoint': {}/t.npz has 'trace'"),
+        (["--env.mobility", "gauss-markov"], "env.mobility = 'gauss-markov': {}/t.npz has 'trace'"),
+        (["--sites", "{}/sites.csv", "--env.servers", "10"], "env.servers = 10: {}/sites.csv has 7"),
+        (["--sites", "{}/sites.csv", "--env.servers", "45"], "env.servers = 45: {}/sites.csv has 7"),
+        (["--physics.speed-max", "20"], "physics.speed_max = 20.0: has no effect with env.mobility = 'trace'"),
+    ],
+)
+def test_flags_that_the_files_contradict(capsys, files, flags, said):
+    line = refused(capsys, "--trace", files / "t.npz", *(flag.format(files) for flag in flags))
+    assert said.format(files) in line
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[physics]\nside = 500", "physics.side = 500.0: "),
+        ("[physics]\nside = 3000", "physics.side = 3000.0: "),
+        ("[env]\nmobility = 'waypoint'", "env.mobility = 'waypoint': "),
+        ("[physics]\nfix_every = 3", "physics.fix_every = 3.0: has no effect"),
+    ],
+)
+def test_a_file_that_somebody_wrote_is_refused_alike(capsys, files, tmp_path, text, said):
+    path = tmp_path / "mine.toml"
+    path.write_text(f"trace = '{files / 't.npz'}'\n{text}\n")
+    line = refused(capsys, "--config", path)
+    assert f"{path}: {said}" in line
+    path.write_text(f"{text}\n")
+    assert f"{path}: {said}" in refused(capsys, "--config", path, "--trace", files / "t.npz")
+
+
+def test_another_trace_decides_anew_where_nobody_wrote_otherwise(trained, files, tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text(settings.to_toml(RunConfig(trace=files / "t.npz").resolved(), {"seed": 0}))
+    assert decided(train(trained, "--config", path, "--trace", files / "other.npz"))[1:3] == (2.0, 800.0)
+    assert decided(train(trained, "--config", path, "--trace", "None")) == ("waypoint", 5.0, 3000.0, 45)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--train.epochs", "8"], "train.epochs = 8: has no effect with train.algorithm = 'a2c'; it needs 'ppo'"),
+        (["--train.minibatches", "8"], "train.minibatches = 8: has no effect"),
+        (["--hyper.ratio-limit", "0.3"], "hyper.ratio_limit = 0.3: has no effect with train.algorithm = 'a2c'"),
+        (["--train.residual", "--train.algorithm", "ppo"], "train.residual = True: is of a2c only"),
+        (["--env.equations", "printed", "--env.cycles-per", "bit"], "env.equations = 'printed' has 'kilobyte'"),
+        (["--env.equations", "printed", "--env.credit", "user"], "env.equations = 'printed' has 'team'"),
+        (["--preset", "printed", "--env.cpu-energy", "cmos"], "env.cpu_energy = 'cmos': has no effect"),
+        (
+            ["--physics.carrier", "5"],
+            "physics.carrier = 5.0: has no effect with env.pathloss = 'power'; it needs 'umi'",
+        ),
+        (["--preset", "umi", "--physics.exponent", "3"], "physics.exponent = 3.0: has no effect"),
+        (["--physics.gm-speed", "20"], "physics.gm_speed = 20.0: has no effect with env.mobility = 'waypoint'"),
+        (["--physics.radius", "99"], "physics.radius = 99.0: has no effect with env.coverage = 'soft'"),
+        (["--env.mobility", "trace"], "env.mobility = 'trace': needs a prepared trace file"),
+        (["--env.slots", "64", "--train.rollout", "10"], "train.rollout = 10: must divide the episode of 64 slots"),
+        (["--preset", "smoke", "--train.rollout", "10"], "train.rollout = 10: must divide the episode of 12 slots"),
+    ],
+)
+def test_what_would_come_to_nothing(capsys, tmp_path, flags, said):
+    assert said in refused(capsys, *flags, command=("train", "--out", str(tmp_path / "run")))
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_printed_equations_are_recorded_as_they_run(trained):
+    env = train(trained, "--preset", "printed").env
+    assert (env.combine, env.cycles_per, env.credit) == ("sum", "kilobyte", "team")
+
+
+@pytest.mark.parametrize(
+    ("flags", "rollout"),
+    [
+        ([], 10),
+        (["--preset", "tiny"], 12),
+        (["--env.slots", "64"], 8),
+        (["--env.slots", "61"], 61),
+        (["--preset", "smoke"], 6),
+        (["--preset", "smoke", "--env.slots", "18"], 6),
+    ],
+)
+def test_a_rollout_that_nobody_chose_divides_the_episode(trained, flags, rollout):
+    assert train(trained, *flags).train.rollout == rollout
