@@ -114,7 +114,7 @@ def test_an_agent_is_named_by_its_algorithm(capsys, tmp_path, monkeypatch):
     run = made_up_run(tmp_path / "ppo", train={"algorithm": "ppo", "hidden": 8}, knowledge="telemetry")
     agents = jax.tree.map(lambda leaf: np.zeros((1, *leaf.shape)), parameters(92))
     values = {name: np.full((1, 4), value) for name, value in POLICY.items()}
-    monkeypatch.setattr("eco_jax.train.checkpoint.restore_params", lambda folder, warn: (2, agents))
+    monkeypatch.setattr("eco_jax.train.checkpoint.restore_params", lambda *given, **more: (2, agents))
     monkeypatch.setattr("eco_jax.report.study.play.play_agents", lambda *given, **more: [values, values])
     out = tmp_path / "x.json"
     assert evaluate(run, "--no-rules", "--json", out) == 0

@@ -110,7 +110,8 @@ def test_a_folder_in_the_summarys_place_is_one_line(there):
 def with_sites(tmp_path, folder="."):
     path = tmp_path / folder / "sites.txt"
     path.write_text("".join(f"{100 * i},{100 * i}\n" for i in range(1, 5)))
-    return path, dataclasses.replace(CONFIG, sites=path)
+    servers = len(path.read_text().splitlines())
+    return path, dataclasses.replace(CONFIG, sites=path, env=dataclasses.replace(CONFIG.env, servers=servers))
 
 
 def test_a_changed_input_is_found_wherever_it_lies(tmp_path):
@@ -120,11 +121,11 @@ def test_a_changed_input_is_found_wherever_it_lies(tmp_path):
     assert run(config, out, SEEDS, resume=True)["updates"] == 6
     moved = path.rename(tmp_path / "moved.txt")
     assert run(dataclasses.replace(config, sites=moved), out, SEEDS, resume=True)["updates"] == 6
-    moved.write_text(moved.read_text() + "500,600\n")
+    moved.write_text(moved.read_text().replace("0", "1", 1))
     with pytest.raises(UserError, match="moved.txt: is not the file that .*config.toml was made with"):
         run(dataclasses.replace(config, sites=moved), out, SEEDS, resume=True)
     with pytest.raises(UserError, match=r"sites = .*sites.txt there, None here"):
-        run(CONFIG, out, SEEDS, resume=True)
+        run(dataclasses.replace(config, sites=None), out, SEEDS, resume=True)
 
 
 # What may be replaced.
