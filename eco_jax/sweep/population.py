@@ -47,8 +47,8 @@ class Group:
     learner: Learner
     worlds: Sequence[Any]
     """environment parameters, one for each member"""
-    vary: tuple[str, ...]
-    """fields of them that differ between members"""
+    own: tuple[str, ...]
+    """fields of them that are each member's own, even where they are equal: see `stack_params`"""
     hyper: Sequence[Any]
     seeds: Sequence[int]
 
@@ -94,10 +94,8 @@ class Population:
         """
         self.group, self.warn, self.said = group, warn, said
         self.members = len(group.seeds)
-        self.params, self.axes = stack_params(group.worlds, group.vary)
-        self.world_shapes = tuple(
-            np.shape(leaf) for leaf in jax.tree.leaves(group.worlds[0])
-        )  # traces differ in length
+        self.params, self.axes = stack_params(group.worlds, group.own)
+        self.world_shapes = tuple(np.shape(leaf) for leaf in jax.tree.leaves(group.worlds[0]))  # traces: in length
         self.most = together(self.members)
         self.programs: dict[Any, Program] = {} if programs is None else programs
         self.failed: dict[int, str] = {}
@@ -173,10 +171,10 @@ class Population:
         return split(whole, self.axes, size)
 
     def _fitting(self, wanted: int) -> Program:
-        """A program for as many of the wanted members as fit, in parts of one size."""
+        """Compile or reuse a program for the most of the wanted members that fit, so that all parts are of one size."""
         while True:
             size = -(-wanted // -(-wanted // self.most))
-            alike = (self.group.learner, self.group.vary, self.world_shapes)
+            alike = (self.group.learner, jax.tree.structure(self.axes), self.world_shapes)
             # A program that is a little too large costs less than the compilation of another.
             there = [n for *key, n in self.programs if tuple(key) == alike and size <= n < min(2 * size, self.most + 1)]
             if there:

@@ -163,7 +163,7 @@ def _host(tree: Any) -> Any:
 
 
 def _device(tree: Any, like: Any) -> Any:
-    """And back again."""
+    """The inverse of `_host`: as arrays on the device, keys where `like` has keys."""
     return jax.tree.map(
         lambda leaf, as_leaf: jax.random.wrap_key_data(jnp.asarray(leaf)) if _is_key(as_leaf) else jnp.asarray(leaf),
         tree, like,

@@ -12,10 +12,10 @@ import pytest
 
 from eco_jax.errors import UserError
 from eco_jax.run import settings
-from eco_jax.sweep import search
-from eco_jax.sweep.batch import Batch
+from eco_jax.sweep.batch import Batch, finish
 from eco_jax.sweep.results import best_config, ranked, results, summary
-from eco_jax.sweep.search import Plan, Sweep, packed
+from eco_jax.sweep.plan import Plan
+from eco_jax.sweep.search import Sweep, packed
 from eco_jax.sweep.space import Choice, Range, Space
 
 BASE = {"preset": "tiny", "train": {"rollout": 6}}
@@ -41,7 +41,8 @@ def made_up(folder: Path, failed=(), pruned=(), worth=rate):
         }
         for t in batch.trials for seed in batch.seeds
     ]  # fmt: skip
-    pl.DataFrame(rows, schema_overrides={"cause": pl.String}).write_parquet(folder / "results.parquet")
+    table = pl.DataFrame(rows, schema_overrides={"cause": pl.String})
+    finish(folder, {"results.parquet": table}, batch.sweep["id"])
 
 
 def launch(folders):
@@ -140,13 +141,13 @@ def test_killed_between_asking_and_writing_it_asks_again(tmp_path):
 )
 def test_another_plan_is_refused_by_name(tmp_path, change, name):
     sweep(tmp_path)
-    with pytest.raises(UserError, match=f"{name} is another there"):
+    with pytest.raises(UserError, match=f"{name} = .* there, .* here: a sweep goes on as it began"):
         sweep(tmp_path, Plan(4, **change))
 
 
 def test_another_space_is_refused(tmp_path):
     sweep(tmp_path)
-    with pytest.raises(UserError, match="space is another there"):
+    with pytest.raises(UserError, match=r"\[space\] hyper.actor_lr = .* there, nothing here"):
         sweep(tmp_path, space=Space(BASE, {"hyper.clip": Range(0.1, 1)}, "space.toml"))
 
 
@@ -289,4 +290,3 @@ def test_lists_are_choices_too(tmp_path):
 
     running.run(lambda folders: [made_up(f, worth=lambda values: len(values["env.beta_levels"])) for f in folders])
     assert best_config(running)[0].env.beta_levels == (0.5, 1.0)
-    assert search.SAMPLERS[0] == "random"
