@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -105,8 +105,15 @@ def begin(
     learner: Learner, axes: Any, keys: Key[Array, " members"], env_params: Any, mesh: Mesh | None = None
 ) -> TrainState:
     """The state of all members before the first update."""
+    structure: Any = jax.tree.structure(env_params)
+    return _init(learner, structure, tuple(structure.flatten_up_to(axes)), mesh)(keys, env_params)
+
+
+@lru_cache(16)
+def _init(learner: Learner, structure: Any, axes: tuple[Any, ...], mesh: Mesh | None) -> Callable[..., TrainState]:
+    """Compiled once for batches of one shape. `axes`: one for each leaf of the `structure`."""
     out: dict[str, Any] = {} if mesh is None else {"out_shardings": shardings(mesh)}
-    return jax.jit(partial(learner.init, axes), **out)(keys, env_params)
+    return jax.jit(partial(learner.init, structure.unflatten(axes)), **out)
 
 
 def split(whole: Part, axes: Any, size: int) -> list[Part]:
