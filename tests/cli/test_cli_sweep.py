@@ -70,7 +70,6 @@ def test_from_a_space_to_an_agent(tmp_path, space, capfd):
         (["--trials", "2", "--slurm", "x.toml"], "--slurm: is for --launcher slurm"),
         (["--trials", "2", "--launcher", "slurm", "--slurm", "x.toml"], "x.toml: cannot be read"),
         (["--trials", "2", "--strategy", "pbt"], "knowledge: pbt moves numbers of [hyper] only"),
-        (["--trials", "2", "--storage", "no/where/journal"], "--storage no/where/journal"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, space, flags, said, capfd):
@@ -88,51 +87,52 @@ def test_a_folder_that_is_none(tmp_path, space, capfd):
     assert (tmp_path / "out" / "thesis.tex").read_text() == "years of work"
 
 
-def test_without_a_cluster(tmp_path, space):
-    flags = ["--out", str(tmp_path / "out"), "--trials", "2", "--launcher", "slurm"]
-    command = [sys.executable, "-m", "eco_jax", "sweep", space, *flags]
-    done = subprocess.run(command, env={**os.environ, "PATH": str(tmp_path)}, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert "--launcher slurm: " in done.stderr
-    assert "Traceback" not in done.stderr
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--launcher", "slurm"], "--launcher slurm: no srun here"),
+        (["--launcher", "slurm", "--slurm", "bad.toml"], "slurm.minutes = 0: must be at least 1"),
+        (["--storage", "no/where/journal"], "there is no folder"),
+        (["--storage", "bad.toml"], "line 1 is torn, or none of a journal of Optuna"),
+        (["--objective", "fun"], "fun"),
+        (["--seed", "4294967296"], "--seed 4294967296: must lie in [0, 4294967295]"),
+        (["--sampler", "cmaes"], "--sampler cmaes: needs at least two ranges of numbers"),
+        (["--batch", "0"], "--batch 0: must be at least 1"),
+    ],
+)
+def test_what_is_refused_leaves_nothing_behind(tmp_path, space, flags, said, monkeypatch, capfd):
+    """So that the same command, put right, works."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "bad.toml").write_text("[slurm]\nminutes = 0\n")
+    before = sorted(tmp_path.iterdir())
+    assert main(["sweep", space, "--out", "out", "--trials", "2", *flags]) == 2
+    error = capfd.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "bad.toml").read_text() == "[slurm]\nminutes = 0\n"
 
 
-@pytest.mark.slow
-def test_killed_at_random_moments(tmp_path):
-    (tmp_path / "space.toml").write_text(SPACE.format(updates=2000).replace("chunk = 2", "chunk = 20"))
+def test_killed_it_goes_on_to_the_same_numbers(tmp_path, monkeypatch):
+    """The one real end of a process; `test_state` and `test_batch` end it in themselves at every step."""
+    path = tmp_path / "space.toml"
+    path.write_text(SPACE.format(updates=24))
+    flags = ["--trials", "4", "--seeds", "2", "--batch", "4", "--save-s", "0"]
+    assert main(["sweep", str(path), "--out", str(tmp_path / "whole"), *flags]) == 0  # compiles, too
 
-    def start(out, *more):
-        flags = [
-            "--trials",
-            "6",
-            "--seeds",
-            "2",
-            "--batch",
-            "4",
-            "--save-s",
-            "0.1",
-            "--out",
-            str(tmp_path / out),
-            *more,
-        ]
-        command = [sys.executable, "-m", "eco_jax", "sweep", str(tmp_path / "space.toml"), *flags]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    out = tmp_path / "killed"
+    environment = {**os.environ, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # as in this process: the same bits
+    command = [sys.executable, "-m", "eco_jax", "sweep", str(path), "--out", str(out), *flags]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
+    while process.poll() is None and not list(out.glob("batches/0001/checkpoint/*/manifest.json")):
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert [path.parent.name for path in sorted(out.glob("batches/*/finished.json"))] == ["0000"]
 
-    for out in ("first", "whole"):  # the first one compiles
-        began = time.monotonic()
-        said, _ = (process := start(out)).communicate(timeout=300)
-        assert process.returncode == 0, said
-    seconds, kills = time.monotonic() - began, 0
-    for share in (0.3, 0.5, 0.7, 0.6, 0.4):
-        process = start("killed", "--resume")
-        try:
-            process.wait(share * seconds)
-        except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-            kills += 1
-        process.communicate()
-    said, _ = (process := start("killed", "--resume")).communicate(timeout=300)
-    assert process.returncode == 0, said
-    assert kills >= 2
-    frames = [pl.read_parquet(tmp_path / out / "results.parquet").drop("trial") for out in ("killed", "whole")]
+    monkeypatch.setattr("eco_jax.run.setup.warn", pytest.fail)
+    assert main(["sweep", str(path), "--out", str(out), *flags, "--resume"]) == 0
+    frames = [pl.read_parquet(folder / "results.parquet") for folder in (out, tmp_path / "whole")]
     assert frames[0].equals(frames[1])

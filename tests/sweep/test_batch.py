@@ -129,12 +129,11 @@ def test_results_and_curves(whole):
         assert row["cause"] is None
 
 
-@pytest.mark.parametrize("place", [1, 2])
-def test_each_member_of_a_sweep_over_the_side_is_what_it_is_alone(whole, place):
+@pytest.mark.parametrize("whole", [PLAIN], indirect=True)
+def test_each_member_of_a_sweep_over_the_side_is_what_it_is_alone(whole):
     """The servers' sites follow from the side."""
     batch, folder = whole
-    if batch.strategy["kind"] != "full":
-        pytest.skip("settings of the others do not stay")
+    place = 2
     config = batch.configs()[place]
     env, params = config.make()
     alone = fit(Learner(env, config.train), params, [config.hyper], [jax.random.key(1)])
