@@ -1,5 +1,7 @@
 """`eco-jax sweep` as users call it."""
 
+import contextlib
+import io
 import os
 import signal
 import subprocess
@@ -33,14 +35,23 @@ def space(tmp_path):
     return str(path)
 
 
-def test_from_a_space_to_an_agent(tmp_path, space, capfd):
-    out = tmp_path / "sweep"
-    assert main(["sweep", space, "--out", str(out), "--trials", "8", "--seeds", "2"]) == 0
-    said = capfd.readouterr()
-    assert "Best of 8 trained to the end x 2 seeds" in said.out
-    assert "compiling for 1 of 16 members" in said.err
-    assert said.err.count("compiling") == 1
-    assert f"eco-jax train --config {out / 'best.toml'}" in said.out
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A sweep in one go: its folder, its space, what it said on stdout and on stderr."""
+    folder = tmp_path_factory.mktemp("whole")
+    path = folder / "space.toml"
+    path.write_text(SPACE.format(updates=24))
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        assert main(["sweep", str(path), "--out", str(folder / "sweep"), "--trials", "8", "--seeds", "2"]) == 0
+    return folder / "sweep", str(path), out.getvalue(), err.getvalue()
+
+
+def test_from_a_space_to_an_agent(whole, tmp_path, capfd):
+    out, space, said, told = whole
+    assert "Best of 8 trained to the end x 2 seeds" in said
+    assert "compiling for 1 of 16 members" in told
+    assert told.count("compiling") == 1
+    assert f"eco-jax train --config {out / 'best.toml'}" in said
     assert {path.name for path in out.iterdir()} >= {
         "results.parquet", "leaderboard.csv", "best.toml", "parallel.png", "parallel.pdf", "importance.png",
         "importance.pdf",
@@ -114,25 +125,23 @@ def test_what_is_refused_leaves_nothing_behind(tmp_path, space, flags, said, mon
     assert (tmp_path / "bad.toml").read_text() == "[slurm]\nminutes = 0\n"
 
 
-def test_killed_it_goes_on_to_the_same_numbers(tmp_path, monkeypatch):
+def test_killed_it_goes_on_to_the_same_numbers(whole, tmp_path, capfd):
     """The one real end of a process; `test_state` and `test_batch` end it in themselves at every step."""
-    path = tmp_path / "space.toml"
-    path.write_text(SPACE.format(updates=24))
-    flags = ["--trials", "4", "--seeds", "2", "--batch", "4", "--save-s", "0"]
-    assert main(["sweep", str(path), "--out", str(tmp_path / "whole"), *flags]) == 0  # compiles, too
-
+    in_one_go, space, *_ = whole
     out = tmp_path / "killed"
+    flags = [space, "--out", str(out), "--trials", "8", "--seeds", "2", "--batch", "8"]
     environment = {**os.environ, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # as in this process: the same bits
-    command = [sys.executable, "-m", "eco_jax", "sweep", str(path), "--out", str(out), *flags]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
+    command = [sys.executable, "-m", "eco_jax", "sweep", *flags, "--save-s", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
     while process.poll() is None and not list(out.glob("batches/0001/checkpoint/*/manifest.json")):
         time.sleep(0.005)
     process.kill()
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    assert process.wait() == -signal.SIGKILL
     assert [path.parent.name for path in sorted(out.glob("batches/*/finished.json"))] == ["0000"]
 
-    monkeypatch.setattr("eco_jax.run.setup.warn", pytest.fail)
-    assert main(["sweep", str(path), "--out", str(out), *flags, "--resume"]) == 0
-    frames = [pl.read_parquet(folder / "results.parquet") for folder in (out, tmp_path / "whole")]
+    assert main(["sweep", *flags, "--resume"]) == 0
+    said = capfd.readouterr().err
+    assert "batch 0001: going on after update" in said
+    assert said.count("warning") == 1  # of what is looked for
+    frames = [pl.read_parquet(folder / "results.parquet") for folder in (out, in_one_go)]
     assert frames[0].equals(frames[1])
