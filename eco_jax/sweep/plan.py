@@ -43,6 +43,8 @@ class Plan:
         for name, least in (("trials", 1), ("generation", 0), ("batch", 1)):
             if getattr(self, name) < least:
                 raise UserError(f"--{name} {getattr(self, name)}: must be at least {least}")
+        if self.generation > MOST:
+            raise UserError(f"--generation {self.generation}: must be at most {MOST:,}")
         if self.trials * self.seeds > MOST:
             raise UserError(f"--trials {self.trials} x --seeds {self.seeds}: must be at most {MOST:,} members")
         if self.batch < self.seeds:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eco_jax.env.params import similar
+from eco_jax.env.params import EnvParams, similar
 from eco_jax.errors import UserError
 from eco_jax.run import settings
 from eco_jax.run.settings import INPUTS, RunConfig
@@ -133,10 +133,12 @@ def from_toml(path: Path) -> Space:
     base = data.get("base", {})
     space = Space(base, axes, str(path))
     known = settings.flat(space.configure({}))
+    counts = {f"physics.{name}" for name, spec in EnvParams.specs().items() if spec.unit in ("slots", "replicas")}
+    counts |= {name for name, value in known.items() if name.startswith(("env.", "train.")) and type(value) is int}
     for name, axis in axes.items():
         if name not in known:
             raise UserError(f"{path}: {name}: unknown setting{similar(name, known)}")
-        if isinstance(axis, Range) and name.startswith(("env.", "train.")) and type(known[name]) is int:
+        if isinstance(axis, Range) and name in counts:
             low, high = math.ceil(axis.low), math.floor(axis.high)
             if low > high:
                 raise UserError(f"{path}: {name}: there is no whole number between {axis.low:g} and {axis.high:g}")

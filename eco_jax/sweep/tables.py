@@ -1,6 +1,7 @@
 """The tables of a finished batch: what became of each trial and seed, and their learning curves."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,8 @@ def results(batch: Batch, population: Population, state: State) -> pl.DataFrame:
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
     return value if isinstance(value, bool | int | float | str) else json.dumps(value, default=str)
 
 

@@ -224,6 +224,7 @@ def test_two_sweeps_of_one_study_share_its_trials(tmp_path):
         ({"trials": 1, "seed": -1}, r"--seed -1: must lie in \[0, 4294967295\]"),
         ({"trials": 1, "seed": 2**32}, r"--seed 4294967296: must lie in \[0, 4294967295\]"),
         ({"trials": 1, "seed": 2**32 - 1, "seeds": 2}, r"--seed 4294967295: must lie in \[0, 4294967294\]"),
+        ({"trials": 1, "generation": 10**9}, "--generation 1000000000: must be at most 1,000,000"),
         ({"trials": 1, "batch": 0}, "--batch 0: must be at least 1"),
         ({"trials": 1, "seeds": 4, "batch": 3}, "--batch 3: must be at least 4, the seeds of a configuration"),
         ({"trials": 1, "sampler": "best"}, "--sampler best: must be one of random, tpe"),
