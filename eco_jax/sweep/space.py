@@ -127,6 +127,8 @@ def from_toml(path: Path) -> Space:
     for name in data:
         if name not in ("base", "space"):
             raise UserError(f"{path}: [{name}]: must be [base] or [space]")
+        if not isinstance(data[name], dict):
+            raise UserError(f"{path}: {name} = {data[name]!r:.40}: must be a table")
     axes = {name: _axis(f"{path}: {name}", given) for name, given in _flat(data.get("space", {})).items()}
     if not axes:
         raise UserError(f"{path}: [space]: needs at least one setting that varies")
@@ -150,7 +152,6 @@ def from_toml(path: Path) -> Space:
             axes[name] = Choice(tuple(str(Path(v).expanduser().absolute()) for v in axes[name].ends))
         if name in base:
             base[name] = str(getattr(space.configure({}), name))
-    return space
     return space
 
 

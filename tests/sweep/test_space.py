@@ -102,6 +102,8 @@ def test_a_range_has_no_grid(tmp_path):
         ("[space]", r"\[space\]: needs at least one setting"),
         ("[spaces]", r"\[spaces\]: must be \[base\] or \[space\]"),
         ("[space", "not a TOML file"),
+        ("space = 3", "space = 3: must be a table"),
+        ('base = ["tiny"]', r"base = \['tiny'\]: must be a table"),
         ('[space]\n"hyper.clip" = {choice = [1, 2, 1.0]}', r"hyper\.clip: choice: 1\.0 stands there twice"),
         (
             '[space]\n"env.users" = {uniform = [2.1, 2.9]}',
