@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from eco_jax.cli.main import main
+from eco_jax.train.checkpoint import steps
 
 SPACE = """
 [base]
@@ -133,7 +134,7 @@ def test_killed_it_goes_on_to_the_same_numbers(whole, tmp_path, capfd):
     environment = {**os.environ, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # as in this process: the same bits
     command = [sys.executable, "-m", "eco_jax", "sweep", *flags, "--save-s", "0"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
-    while process.poll() is None and not list(out.glob("batches/0001/checkpoint/*/manifest.json")):
+    while process.poll() is None and not steps(out / "batches" / "0001" / "checkpoint"):
         time.sleep(0.005)
     process.kill()
     assert process.wait() == -signal.SIGKILL
