@@ -1,12 +1,10 @@
 """A sweep's folder torn, emptied, robbed or mixed up: put right with one warning, or refused in one line."""
 
 import json
-import re
 import shutil
 
-import optuna
-import polars as pl
 import pytest
+from damaged_sweep import DAMAGES, MORE, PLAN, deleted, emptied, goes_on
 from made_up_sweep import AXES, BASE, SPACE, launch, sweep
 
 from eco_jax import files
@@ -17,131 +15,6 @@ from eco_jax.sweep.plan import Plan
 from eco_jax.sweep.results import results
 from eco_jax.sweep.space import Choice, Space
 from eco_jax.sweep.state import check_folder
-from eco_jax.sweep.study import absolute, check_storage, journal_fault
-
-PLAN = Plan(4, seeds=2, generation=2)
-MORE = Plan(6, seeds=2, generation=2)
-
-
-def torn(path):
-    path.write_bytes(path.read_bytes()[:-15])
-
-
-def emptied(path):
-    path.write_bytes(b"")
-
-
-def deleted(path):
-    path.unlink()
-
-
-def not_utf8(path):
-    path.write_bytes(b"\xff\xfe" + path.read_bytes())
-
-
-def nonsense(path):
-    path.write_text("[]\n")
-
-
-DAMAGES = (torn, emptied, deleted, not_utf8, nonsense)
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory):
-    """A sweep of four trials in two batches, finished."""
-    folder = tmp_path_factory.mktemp("done") / "sweep"
-    sweep(folder, PLAN).run(launch)
-    return folder
-
-
-@pytest.fixture
-def out(done, tmp_path):
-    return shutil.copytree(done, tmp_path / "sweep")
-
-
-@pytest.fixture
-def half(out):
-    """The same with its second batch unfinished."""
-    for name in ("finished.json", "results.parquet"):
-        (out / "batches" / "0001" / name).unlink()
-    return out
-
-
-def goes_on(out, warnings, plan=MORE, trained=("0002",), **more):
-    """The sweep gone on with: what was warned of, what was trained, and nothing twice."""
-    before = {path: path.read_bytes() for path in out.glob("batches/*/results.parquet")}
-    said, launched = [], []
-    running = sweep(out, plan, warn=said.append, **more)
-    running.run(lambda folders: (launched.extend(f.name for f in folders), launch(folders)))
-    assert len(said) == len(warnings), said
-    for line, wanted in zip(said, warnings, strict=True):
-        assert re.search(wanted, line), (wanted, line)
-        assert "\n" not in line
-    assert launched == list(trained)
-    assert all(path.read_bytes() == data for path, data in before.items() if path.parent.name not in launched)
-    frame = results(running).filter(pl.col("status") == "done")
-    assert frame.height == 2 * plan.trials
-    assert frame["trial"].n_unique() == plan.trials
-    assert len({tuple(values.values()) for values in running.asked.values()}) == plan.trials
-    trials = {t.number: t for t in running.study.get_trials()}
-    for number, values in running.asked.items():  # the study knows them all, under these numbers
-        assert trials[number].state == optuna.trial.TrialState.COMPLETE
-        assert trials[number].params == values
-    sweep(out, plan, warn=pytest.fail)  # it is put right once
-    return running
-
-
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("finished", [True, False])
-def test_the_journal(request, finished, damage):
-    out = request.getfixturevalue("out" if finished else "half")
-    damage(out / "journal.log")
-    lost = damage in (emptied, deleted)
-    warning = (
-        r"journal\.log: 4 of 4 trials were missing: put back" if lost else r"journal\.log: line \d+ is torn, or none"
-    )
-    goes_on(out, [warning], trained=("0002",) if finished else ("0001", "0002"))
-
-
-def test_a_journal_of_another_sweep(out, tmp_path):
-    sweep(tmp_path / "other", PLAN).run(launch)
-    shutil.copy(tmp_path / "other" / "journal.log", out / "journal.log")
-    goes_on(out, ["4 of 4 trials were missing: put back from the batches"])
-
-
-def test_a_journal_without_a_line(out):
-    lines = (out / "journal.log").read_text().splitlines(keepends=True)
-    created = [i for i, line in enumerate(lines) if json.loads(line)["op_code"] == 4]
-    (out / "journal.log").write_text("".join(line for i, line in enumerate(lines) if i != created[1]))
-    goes_on(out, ["made again from the batches"])
-
-
-def test_an_older_journal(out, done):
-    lines = (out / "journal.log").read_text().splitlines(keepends=True)
-    created = [i for i, line in enumerate(lines) if json.loads(line)["op_code"] == 4]
-    (out / "journal.log").write_text("".join(lines[: created[2]]))
-    goes_on(out, ["2 of 4 trials were missing"])
-
-
-def test_cmaes_begins_anew_and_says_so(tmp_path):
-    plan = Plan(4, sampler="cmaes", generation=4)
-    sweep(tmp_path, plan).run(launch)
-    (tmp_path / "journal.log").unlink()
-    said = []
-    sweep(tmp_path, plan, warn=said.append)
-    assert said[0].endswith("put back from the batches; cmaes begins its search anew")
-
-
-@pytest.mark.parametrize("damage", DAMAGES[:-2])
-def test_a_storage_of_others_is_refused_or_gets_what_it_lacks(tmp_path, damage):
-    storage = tmp_path / "shared"
-    sweep(tmp_path / "a", PLAN, storage=str(storage), study="both").run(launch)
-    damage(storage)
-    if damage is torn:
-        with pytest.raises(UserError, match=r"--storage .*shared: line \d+ is torn"):
-            sweep(tmp_path / "a", PLAN)
-        return
-    goes_on(tmp_path / "a", ["shared: 4 of 4 trials were missing"])
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -331,31 +204,6 @@ def test_a_sweep_that_has_not_begun_is_gone_on_with(tmp_path):
 
 def no_jobs(folders):
     raise UserError("no sbatch")
-
-
-def test_a_storage_is_checked_before_anything_is_written(tmp_path):
-    (tmp_path / "notes.jsonl").write_text('{"update": 1}\n')
-    for storage, said in (
-        (tmp_path / "no" / "journal", "there is no folder"),
-        (tmp_path, "Is a directory"),
-        (tmp_path / "notes.jsonl", "line 1 is torn, or none of a journal of Optuna"),
-        ("nothing://x", "Could not parse|Can't load|driver|plugin"),
-        (f"sqlite:///{tmp_path}/no/db", "unable to open database file"),
-    ):
-        with pytest.raises(UserError, match=f"--storage .*({said})") as error:
-            check_storage(str(storage))
-        assert "\n" not in str(error.value)
-    check_storage(str(tmp_path / "journal"))
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.jsonl"]
-
-
-def test_a_storage_means_the_same_in_every_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert absolute("journal") == str(tmp_path / "journal")
-    assert absolute("sqlite:///db") == f"sqlite:///{tmp_path}/db"
-    for name in (f"sqlite:///{tmp_path}/db", "mysql://host/db", "sqlite:///:memory:"):
-        assert absolute(name) == name
-    assert journal_fault(tmp_path / "nothing") is None
 
 
 def test_what_a_run_reads_is_what_it_was(tmp_path):
