@@ -39,10 +39,10 @@ CHECKED := --jaxtyping-packages=eco_jax.model,eco_jax.env,eco_jax.agent,eco_jax.
 PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadscope --durations=5 $(TESTS)
 
 test: $(READY)  ## all tests, shapes and types checked, with coverage of the core
-	$(PYTEST) -m "not bench and not mangle" $(CHECKED) --cov --cov-report=term
+	$(PYTEST) -m "not bench and not cluster and not mangle" $(CHECKED) --cov --cov-report=term
 
 test-fast: $(READY)  ## the tests that take no more than seconds (TYPED=1 to check shapes and types, too)
-	$(PYTEST) -m "not slow and not bench and not mangle" $(if $(TYPED),$(CHECKED))
+	$(PYTEST) -m "not slow and not bench and not cluster and not mangle" $(if $(TYPED),$(CHECKED))
 
 test-cluster: $(READY)  ## sweeps as jobs of a real SLURM on this machine (root; Debian's slurm-wlm and munge)
 	$(BIN)/python -m pytest -rs --durations=3 tests/cluster $(FLAGS)

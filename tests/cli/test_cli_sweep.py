@@ -1,5 +1,7 @@
 """`eco-jax sweep` as users call it."""
 
+import contextlib
+import io
 import os
 import signal
 import subprocess
@@ -10,6 +12,7 @@ import polars as pl
 import pytest
 
 from eco_jax.cli.main import main
+from eco_jax.train.checkpoint import steps
 
 SPACE = """
 [base]
@@ -33,14 +36,23 @@ def space(tmp_path):
     return str(path)
 
 
-def test_from_a_space_to_an_agent(tmp_path, space, capfd):
-    out = tmp_path / "sweep"
-    assert main(["sweep", space, "--out", str(out), "--trials", "8", "--seeds", "2"]) == 0
-    said = capfd.readouterr()
-    assert "Best of 8 trained to the end x 2 seeds" in said.out
-    assert "compiling for 1 of 16 members" in said.err
-    assert said.err.count("compiling") == 1
-    assert f"eco-jax train --config {out / 'best.toml'}" in said.out
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A sweep in one go: its folder, its space, what it said on stdout and on stderr."""
+    folder = tmp_path_factory.mktemp("whole")
+    path = folder / "space.toml"
+    path.write_text(SPACE.format(updates=24))
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        assert main(["sweep", str(path), "--out", str(folder / "sweep"), "--trials", "8", "--seeds", "2"]) == 0
+    return folder / "sweep", str(path), out.getvalue(), err.getvalue()
+
+
+def test_from_a_space_to_an_agent(whole, tmp_path, capfd):
+    out, space, said, told = whole
+    assert "Best of 8 trained to the end x 2 seeds" in said
+    assert "compiling for 1 of 16 members" in told
+    assert told.count("compiling") == 1
+    assert f"eco-jax train --config {out / 'best.toml'}" in said
     assert {path.name for path in out.iterdir()} >= {
         "results.parquet", "leaderboard.csv", "best.toml", "parallel.png", "parallel.pdf", "importance.png",
         "importance.pdf",
@@ -70,7 +82,6 @@ def test_from_a_space_to_an_agent(tmp_path, space, capfd):
         (["--trials", "2", "--slurm", "x.toml"], "--slurm: is for --launcher slurm"),
         (["--trials", "2", "--launcher", "slurm", "--slurm", "x.toml"], "x.toml: cannot be read"),
         (["--trials", "2", "--strategy", "pbt"], "knowledge: pbt moves numbers of [hyper] only"),
-        (["--trials", "2", "--storage", "no/where/journal"], "--storage no/where/journal"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, space, flags, said, capfd):
@@ -88,51 +99,50 @@ def test_a_folder_that_is_none(tmp_path, space, capfd):
     assert (tmp_path / "out" / "thesis.tex").read_text() == "years of work"
 
 
-def test_without_a_cluster(tmp_path, space):
-    flags = ["--out", str(tmp_path / "out"), "--trials", "2", "--launcher", "slurm"]
-    command = [sys.executable, "-m", "eco_jax", "sweep", space, *flags]
-    done = subprocess.run(command, env={**os.environ, "PATH": str(tmp_path)}, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert "--launcher slurm: " in done.stderr
-    assert "Traceback" not in done.stderr
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--launcher", "slurm"], "--launcher slurm: no srun here"),
+        (["--launcher", "slurm", "--slurm", "bad.toml"], "slurm.minutes = 0: must be at least 1"),
+        (["--storage", "no/where/journal"], "there is no folder"),
+        (["--storage", "bad.toml"], "line 1 is torn, or none of a journal of Optuna"),
+        (["--objective", "fun"], "fun"),
+        (["--seed", "4294967296"], "--seed 4294967296: must lie in [0, 4294967295]"),
+        (["--sampler", "cmaes"], "--sampler cmaes: needs at least two ranges of numbers"),
+        (["--batch", "0"], "--batch 0: must be at least 1"),
+    ],
+)
+def test_what_is_refused_leaves_nothing_behind(tmp_path, space, flags, said, monkeypatch, capfd):
+    """So that the same command, put right, works."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "bad.toml").write_text("[slurm]\nminutes = 0\n")
+    before = sorted(tmp_path.iterdir())
+    assert main(["sweep", space, "--out", "out", "--trials", "2", *flags]) == 2
+    error = capfd.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "bad.toml").read_text() == "[slurm]\nminutes = 0\n"
 
 
-@pytest.mark.slow
-def test_killed_at_random_moments(tmp_path):
-    (tmp_path / "space.toml").write_text(SPACE.format(updates=2000).replace("chunk = 2", "chunk = 20"))
+def test_killed_it_goes_on_to_the_same_numbers(whole, tmp_path, capfd):
+    """The one real end of a process; `test_state` and `test_batch` end it in themselves at every step."""
+    in_one_go, space, *_ = whole
+    out = tmp_path / "killed"
+    flags = [space, "--out", str(out), "--trials", "8", "--seeds", "2", "--batch", "8"]
+    environment = {**os.environ, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # as in this process: the same bits
+    command = [sys.executable, "-m", "eco_jax", "sweep", *flags, "--save-s", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+    while process.poll() is None and not steps(out / "batches" / "0001" / "checkpoint"):
+        time.sleep(0.005)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert [path.parent.name for path in sorted(out.glob("batches/*/finished.json"))] == ["0000"]
 
-    def start(out, *more):
-        flags = [
-            "--trials",
-            "6",
-            "--seeds",
-            "2",
-            "--batch",
-            "4",
-            "--save-s",
-            "0.1",
-            "--out",
-            str(tmp_path / out),
-            *more,
-        ]
-        command = [sys.executable, "-m", "eco_jax", "sweep", str(tmp_path / "space.toml"), *flags]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-    for out in ("first", "whole"):  # the first one compiles
-        began = time.monotonic()
-        said, _ = (process := start(out)).communicate(timeout=300)
-        assert process.returncode == 0, said
-    seconds, kills = time.monotonic() - began, 0
-    for share in (0.3, 0.5, 0.7, 0.6, 0.4):
-        process = start("killed", "--resume")
-        try:
-            process.wait(share * seconds)
-        except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-            kills += 1
-        process.communicate()
-    said, _ = (process := start("killed", "--resume")).communicate(timeout=300)
-    assert process.returncode == 0, said
-    assert kills >= 2
-    frames = [pl.read_parquet(tmp_path / out / "results.parquet").drop("trial") for out in ("killed", "whole")]
+    assert main(["sweep", *flags, "--resume"]) == 0
+    said = capfd.readouterr().err
+    assert "batch 0001: going on after update" in said
+    assert said.count("warning") == 1  # of what is looked for
+    frames = [pl.read_parquet(folder / "results.parquet") for folder in (out, in_one_go)]
     assert frames[0].equals(frames[1])

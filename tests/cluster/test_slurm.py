@@ -11,9 +11,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from eco_jax.errors import UserError
-from eco_jax.sweep.cluster import Slurm, from_toml
-
 HERE = Path(__file__).parent
 SPACE = """
 [base]
@@ -27,10 +24,14 @@ chunk = 50
 [space]
 "hyper.actor_lr" = { log_uniform = [1e-4, 1e-1] }
 """
-needs_slurm = pytest.mark.skipif(
-    os.geteuid() != 0 or not all(map(shutil.which, ("slurmctld", "slurmd", "munged", "unshare", "ip"))),
-    reason="needs root, slurm-wlm, munge and iproute2",
-)
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        os.geteuid() != 0 or not all(map(shutil.which, ("slurmctld", "slurmd", "munged", "unshare", "ip"))),
+        reason="needs root, slurm-wlm, munge and iproute2",
+    ),
+]
 
 
 def under_slurm(folder, *command):
@@ -44,8 +45,6 @@ def under_slurm(folder, *command):
     return done.stdout
 
 
-@needs_slurm
-@pytest.mark.slow
 def test_a_sweep_of_eight_jobs_one_preempted_one_killed(tmp_path):
     (tmp_path / "space.toml").write_text(SPACE)
     command = [sys.executable, "-m", "eco_jax", "sweep", str(tmp_path / "space.toml"), "--trials", "16", "--batch", "2"]
@@ -64,8 +63,6 @@ def test_a_sweep_of_eight_jobs_one_preempted_one_killed(tmp_path):
     assert frame.equals(pl.read_parquet(tmp_path / "here" / "results.parquet"))  # the same bits as without a cluster
 
 
-@needs_slurm
-@pytest.mark.slow
 def test_one_run_in_two_processes(tmp_path):
     run = [
         sys.executable, "-m", "eco_jax", "train", "--preset", "tiny", "--seeds", "2", "--train.envs", "8",
@@ -82,30 +79,3 @@ def test_one_run_in_two_processes(tmp_path):
     for a, b in zip(one, two, strict=True):
         assert a.keys() == b.keys()
         np.testing.assert_allclose(list(a.values()), list(b.values()), rtol=2e-4, atol=1e-5)
-
-
-def test_settings_of_jobs(tmp_path):
-    path = tmp_path / "cluster.toml"
-    path.write_text('[slurm]\npartition = "gpu"\ngpus = 1\nsetup = ["module load cuda"]\noptions = { account = "x" }')
-    assert from_toml(path) == Slurm("gpu", gpus=1, setup=["module load cuda"], options={"account": "x"})
-    assert from_toml(None) == Slurm()
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("[slurm]\npartitoin = 'x'", "slurm.partitoin: unknown setting; did you mean partition"),
-        ("[slurm]\nminutes = 0", "slurm.minutes = 0: must be at least 1"),
-        ("[slurm]\nminutes = 'long'", "slurm.minutes = 'long': must be an int"),
-        ("[slurm]\nmemory_gb = -1", "slurm.memory_gb = -1: must be a number above 0"),
-        ("[slurm]\ngpus = -1", "must be at least 0"),
-        ("minutes = 3", r"must hold one table, \[slurm\]"),
-        ("[slurm", "not a TOML file"),
-    ],
-)
-def test_bad_settings_of_jobs(tmp_path, text, said):
-    path = tmp_path / "cluster.toml"
-    path.write_text(text)
-    with pytest.raises(UserError, match=said) as error:
-        from_toml(path)
-    assert "cluster.toml" in str(error.value)

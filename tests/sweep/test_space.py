@@ -52,6 +52,44 @@ def test_a_grid_has_every_combination_the_last_axis_fastest(tmp_path):
     ]  # fmt: skip
 
 
+def test_counts_are_whole_numbers_within_the_range(tmp_path):
+    found = space(
+        tmp_path,
+        """
+        [base]
+        preset = "tiny"
+        [space]
+        env.users = { uniform = [2.5, 4.7] }
+        train.hidden = { log_uniform = [0.5, 8] }
+        physics.fix_every = { uniform = [1, 5] }
+        physics.replica_slots = { uniform = [0.5, 3] }
+        physics.sync_error = { uniform = [0, 1] }
+        """,
+    )
+    assert found.axes == {
+        "env.users": Range(3, 4, whole=True),
+        "train.hidden": Range(1, 8, log=True, whole=True),
+        "physics.fix_every": Range(1, 5, whole=True),
+        "physics.replica_slots": Range(1, 3, whole=True),
+        "physics.sync_error": Range(0, 1),
+    }
+    found.make({"physics.fix_every": 3, "env.users": 4})
+
+
+def test_files_are_the_same_wherever_the_sweep_goes_on(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("".join(f"{100 * i},{100 * i}\n" for i in range(1, 7)))
+    text = '[base]\npreset = "tiny"\n{}\n[space]\n"hyper.clip" = {{choice = [1.0, 2.0]}}\n{}'
+    base = space(tmp_path, text.format('sites = "a.csv"', ""))
+    assert base.base["sites"] == str(tmp_path / "a.csv")
+    varied = space(tmp_path, text.format("", 'sites = {choice = ["a.csv", "b.csv"]}'))
+    monkeypatch.chdir("/")
+    assert base.inputs() == [tmp_path / "a.csv"]
+    assert varied.inputs() == [tmp_path / "a.csv", tmp_path / "b.csv"]
+    varied.make({"sites": varied.axes["sites"].ends[1]})
+
+
 def test_a_range_has_no_grid(tmp_path):
     found = space(tmp_path, '[space]\n"hyper.clip" = {uniform = [1, 2]}')
     with pytest.raises(UserError, match=r"hyper\.clip: a range has no grid"):
@@ -64,6 +102,13 @@ def test_a_range_has_no_grid(tmp_path):
         ("[space]", r"\[space\]: needs at least one setting"),
         ("[spaces]", r"\[spaces\]: must be \[base\] or \[space\]"),
         ("[space", "not a TOML file"),
+        ("space = 3", "space = 3: must be a table"),
+        ('base = ["tiny"]', r"base = \['tiny'\]: must be a table"),
+        ('[space]\n"hyper.clip" = {choice = [1, 2, 1.0]}', r"hyper\.clip: choice: 1\.0 stands there twice"),
+        (
+            '[space]\n"env.users" = {uniform = [2.1, 2.9]}',
+            r"env\.users: there is no whole number between 2\.1 and 2\.9",
+        ),
         ('[space]\n"hyper.actorlr" = {choice = [1]}', r"hyper\.actorlr: unknown setting; did you mean hyper\.actor_lr"),
         ('[space]\n"hyper.clip" = 3', r"hyper\.clip: must be one of \{ choice"),
         ('[space]\n"hyper.clip" = {choice = []}', "must be a list of values"),

@@ -1,9 +1,9 @@
 """Policies and agents on the same episodes, one after the other in one program."""
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -13,12 +13,16 @@ from jax import lax
 from eco_jax.env import Environment, EnvParams
 from eco_jax.report.study.store import Arrays
 from eco_jax.train.evaluate import Policy, evaluate
-from eco_jax.train.fit import stack
+from eco_jax.train.fit import of_member, stack_params
 from eco_jax.train.loop import Learner
 
 Played = dict[str, Arrays]
 """Policy -> metric -> [members, episodes, ...]: one member for a rule."""
+PLAYED = ("evaluation", "rules", "references", "misleading")
+"""Parts that play policies in the study's own world."""
 
+KEPT = 8
+"""Programs kept, to be run again with other numbers."""
 Knobs = tuple[float, float, float]
 """Traced numbers of a policy: hysteresis, sync_above, sync_every (see `policies.greedy`)."""
 
@@ -36,46 +40,69 @@ Look = Callable[[int, int], None]
 """Told how many of how many members have played; 0 once their program is compiled."""
 
 
-def _in_turn(
-    one: Any, members: Sequence[EnvParams], vary: Sequence[str], key: Any, *own: Any, look: Look | None = None
-) -> Any:
+def _in_turn(one: Any, members: Sequence[EnvParams], key: Any, *own: Any, look: Look | None = None) -> Any:
     """`one(params, key, *own)` of every member, in turns: at once it would not be faster, and need their memory."""
-    changed = {name: stack([getattr(params, name) for params in members]) for name in vary}
-
-    # All numbers are arguments: the same program with other ones is in the compilation cache.
-    @jax.jit
-    def every(first: EnvParams, changed: Any, key: Any, own: Any) -> Any:
-        return lax.map(lambda x: one(dataclasses.replace(first, **x[0]), key, *x[1]), (changed, own))
-
+    stacked, axes = stack_params(members)
+    flat_axes, structure = jax.tree.flatten(axes, is_leaf=lambda axis: axis is None)
+    every = _every(one, structure, tuple(flat_axes))
+    count = len(members)
     if look is None:
-        return every(members[0], changed, key, own)
-    rows = [jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], (changed, own)) for i in range(len(members))]
-    compiled = every.lower(members[0], rows[0][0], key, rows[0][1]).compile()
-    look(0, len(rows))
+        return every(stacked, key, jnp.arange(count), own)
+    # Whoever looks on is told after each member: each is a call of its own.
+    rows = [jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], (jnp.arange(count), own)) for i in range(count)]
+    compiled = every.lower(stacked, key, *rows[0]).compile()
+    look(0, count)
     found = []
-    for i, (changed, own) in enumerate(rows):
-        found.append(jax.tree.map(np.asarray, compiled(members[0], changed, key, own)))
-        look(i + 1, len(rows))
+    for row in rows:
+        found.append(jax.tree.map(np.asarray, compiled(stacked, key, *row)))
+        look(len(found), count)
     return jax.tree.map(lambda *parts: np.concatenate(parts), *found)
 
 
-def play(
-    env: Environment, entries: Mapping[str, Entry], key: Any, episodes: int, vary: Sequence[str] = ("knowledge",),
-    look: Look | None = None,
-) -> Played:  # fmt: skip
-    """Every policy in its world; the worlds differ in the fields `vary` alone."""
-    kinds = list(dict.fromkeys(entry.kind for entry in entries.values()))
+@lru_cache(maxsize=KEPT)
+def _every(one: Any, structure: Any, flat_axes: tuple[int | None, ...]) -> Any:
+    axes = structure.unflatten(flat_axes)
 
+    # All numbers are arguments: the same program with other ones is in the compilation cache.
+    @jax.jit
+    def every(stacked: EnvParams, key: Any, members: Any, own: Any) -> Any:
+        return lax.map(lambda x: one(of_member(stacked, axes, x[0]), key, *x[1]), (members, own))
+
+    return every
+
+
+@lru_cache(maxsize=KEPT)
+def _one_rule(env: Any, kinds: tuple[Callable[..., Any], ...], episodes: int) -> Any:
     def one(params: EnvParams, key: Any, index: Any, knobs: Any) -> dict[str, Any]:
         def policy(*given: Any) -> Any:
             return lax.switch(index, kinds, knobs, *given)
 
         return evaluate(env, params, policy, key, episodes)
 
+    return one
+
+
+@lru_cache(maxsize=KEPT)
+def _one_agent(learner: Learner, wrap: Callable[[Policy], Policy], episodes: int) -> Any:
+    def one(params: EnvParams, key: Any, agent: Any, greedy: Any) -> dict[str, Any]:
+        return evaluate(learner.env, params, wrap(learner.policy(agent, greedy)), key, episodes)
+
+    return one
+
+
+def play(env: Environment, entries: Mapping[str, Entry], key: Any, episodes: int, look: Look | None = None) -> Played:
+    """Every policy in its world."""
+    kinds = tuple(dict.fromkeys(entry.kind for entry in entries.values()))
     index = jnp.array([kinds.index(entry.kind) for entry in entries.values()])
     knobs = jnp.array([entry.knobs for entry in entries.values()], jnp.float32)
-    found = _in_turn(one, [entry.world for entry in entries.values()], vary, key, index, knobs, look=look)
+    worlds = [entry.world for entry in entries.values()]
+    found = _in_turn(_one_rule(cast(Any, env), kinds, episodes), worlds, key, index, knobs, look=look)
     return {name: {k: np.asarray(v)[i : i + 1] for k, v in found.items()} for i, name in enumerate(entries)}
+
+
+def as_it_is(policy: Policy) -> Policy:
+    """The policy."""
+    return policy
 
 
 def play_agents(
@@ -84,20 +111,15 @@ def play_agents(
     worlds: Sequence[EnvParams],
     key: Any,
     episodes: int,
-    vary: Sequence[str] = ("knowledge",),
     greedy: Sequence[bool] = (True,),
-    wrap: Callable[[Policy], Policy] = lambda policy: policy,
+    wrap: Callable[[Policy], Policy] = as_it_is,
     look: Look | None = None,
 ) -> list[Arrays]:
     """Agents (a leading axis of members), each in its world, for every way to choose (`greedy`, or sampled)."""
-
-    def one(params: EnvParams, key: Any, agent: Any, greedy: Any) -> dict[str, Any]:
-        return evaluate(learner.env, params, wrap(learner.policy(agent, greedy)), key, episodes)
-
     members, ways = len(worlds), len(greedy)
     again = jax.tree.map(lambda leaf: jnp.concatenate([jnp.asarray(leaf)] * ways), agents)
     choice = jnp.repeat(jnp.asarray(list(greedy)), members)
-    found = _in_turn(one, list(worlds) * ways, vary, key, again, choice, look=look)
+    found = _in_turn(_one_agent(learner, wrap, episodes), list(worlds) * ways, key, again, choice, look=look)
     return [{k: np.asarray(v)[i * members : (i + 1) * members] for k, v in found.items()} for i in range(ways)]
 
 
@@ -109,7 +131,7 @@ def flat(tree: Any, prefix: str = "params") -> Arrays:
 
 
 def nested(arrays: Arrays, prefix: str = "params") -> Any:
-    """The way back of `flat`."""
+    """The inverse of `flat`: the nested dict that it was made of."""
     tree: dict[str, Any] = {}
     for name, leaf in arrays.items():
         if name.startswith(prefix + "/"):
@@ -127,10 +149,16 @@ def named(played: Played) -> Arrays:
 
 
 def by_policy(arrays: Arrays) -> Played:
-    """The way back of `named`, without what rules are tuned to."""
+    """The inverse of `named`: policy -> metric -> values; what rules are tuned to is left out."""
     found: Played = {}
     for name, values in arrays.items():
         policy, metric = name.split("/", 1)
         if ":" not in policy:
             found.setdefault(policy, {})[metric] = values
     return found
+
+
+def everyone(done: Mapping[str, Mapping[str, Any]]) -> Played:
+    """Every policy that was played in the study's own world, of finished parts."""
+    parts = [by_policy(dict(done[part])) for part in PLAYED if part in done]
+    return {name: values for part in parts for name, values in part.items()}

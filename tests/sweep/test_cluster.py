@@ -1,0 +1,96 @@
+"""What jobs ask of SLURM, and whether it is there. `tests/cluster` has a real one."""
+
+import json
+
+import pytest
+
+from eco_jax.errors import UserError
+from eco_jax.run.folder import Saving
+from eco_jax.sweep import cluster
+from eco_jax.sweep.batch import DONE
+from eco_jax.sweep.cluster import Launcher, Slurm, check, from_toml, job_of
+from eco_jax.train.interrupt import Stop
+
+
+def test_settings_of_jobs(tmp_path):
+    path = tmp_path / "cluster.toml"
+    path.write_text('[slurm]\npartition = "gpu"\ngpus = 1\nsetup = ["module load cuda"]\noptions = { account = "x" }')
+    assert from_toml(path) == Slurm("gpu", gpus=1, setup=["module load cuda"], options={"account": "x"})
+    assert from_toml(None) == Slurm()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[slurm]\npartitoin = 'x'", "slurm.partitoin: unknown setting; did you mean partition"),
+        ("[slurm]\nminutes = 0", "slurm.minutes = 0: must be at least 1"),
+        ("[slurm]\nminutes = 'long'", "slurm.minutes = 'long': must be an int"),
+        ("[slurm]\nmemory_gb = -1", "slurm.memory_gb = -1: must be a number above 0"),
+        ("[slurm]\ngpus = -1", "must be at least 0"),
+        ("minutes = 3", r"must hold one table, \[slurm\]"),
+        ("[slurm", "not a TOML file"),
+    ],
+)
+def test_bad_settings_of_jobs(tmp_path, text, said):
+    path = tmp_path / "cluster.toml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=said) as error:
+        from_toml(path)
+    assert "cluster.toml" in str(error.value)
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """Makes programs of SLURM that say something; nothing else can be found."""
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    (tmp_path / "bin").mkdir()
+
+    def make(name, says="", code=0):
+        path = tmp_path / "bin" / name
+        path.write_text(f"#!/bin/sh\necho '{says}'\nexit {code}\n")
+        path.chmod(0o755)
+
+    return make
+
+
+def test_slurm_is_looked_for_before_anything_is_written(programs):
+    for name in ("srun", "sbatch", "squeue"):
+        with pytest.raises(UserError, match=f"--launcher slurm: no {name} here; run it on a machine of the cluster"):
+            check(Slurm())
+        programs(name)
+    check(Slurm(partition="gpu"))  # nobody says which partitions there are
+
+
+def test_a_partition_that_is_not_there(programs):
+    for name in ("srun", "sbatch", "squeue"):
+        programs(name)
+    programs("sinfo", "low\nhigh")
+    check(Slurm())
+    check(Slurm(partition="low,high"))
+    with pytest.raises(UserError, match="slurm.partition = 'gpu': no gpu here; there is high, low"):
+        check(Slurm(partition="gpu"))
+    programs("sinfo", code=1)
+    with pytest.raises(UserError, match="--launcher slurm: sinfo: no answer"):
+        check(Slurm(partition="gpu"))
+
+
+@pytest.mark.parametrize("text", ["", '{"job": ', "[]", "\udcff"])
+def test_a_batch_whose_job_nobody_knows_is_submitted_again(tmp_path, text, monkeypatch):
+    known, torn = tmp_path / "0000", tmp_path / "0001"
+    for folder in (known, torn):
+        folder.mkdir()
+    (known / "job.json").write_text(json.dumps({"job": "7_0"}))
+    (torn / "job.json").write_bytes(text.encode(errors="surrogateescape"))
+    assert (job_of(known), job_of(torn)) == ("7_0", None)
+    submitted, said = [], []
+
+    def submit(self, folders):
+        submitted.extend(folders)
+        for folder in (known, torn):
+            (folder / DONE).touch()
+
+    monkeypatch.setattr(Launcher, "_submit", submit)
+    monkeypatch.setattr(cluster, "in_queue", lambda: {"7_0"})
+    Launcher(tmp_path, Slurm(), Saving(), said.append, Stop(), every_s=0.0)([known, torn])
+    assert submitted == [torn]
+    assert said[0].startswith(f"{torn / 'job.json'}: torn; submitted again")
