@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from eco_jax.files import whole, write_whole
+from eco_jax.report.figures.style import drawing
+
 MEANING = {
     "env.vs_numpy_single": "environment against NumPy, one environment at a time",
     "env.vs_numpy_vectorized": "environment against NumPy, the same number of environments at once",
@@ -119,13 +122,16 @@ def tables(bench: Mapping[str, Any]) -> list[str]:
 
 def figure(bench: Mapping[str, Any], path: Path) -> None:
     """How the cost of an environment step grows with environments and with users."""
-    import matplotlib
+    with drawing({}), whole(path) as part:
+        _drawn(bench).savefig(part, dpi=150, format="png")
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+
+def _drawn(bench: Mapping[str, Any]) -> Any:
+    from matplotlib.figure import Figure
 
     env = bench["details"]["env"]
-    drawn, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    drawn = Figure(figsize=(9, 3.4), layout="constrained")
+    axes = drawn.subplots(1, 2)
     labels = {"envs": "environments at once (30 users each)", "users": "users (256 environments)"}
     for axis, (key, label) in zip(axes, labels.items(), strict=True):
         x = [row[key] for row in env[key]]
@@ -146,14 +152,13 @@ def figure(bench: Mapping[str, Any], path: Path) -> None:
     axes[1].legend(frameon=False)
     axes[0].set_ylabel("µs per environment step")
     drawn.suptitle(f"Environment alone: {bench['device']}", fontsize=10)
-    drawn.savefig(path, dpi=150)
-    plt.close(drawn)
+    return drawn
 
 
 def write(out: Path, bench: Mapping[str, Any]) -> list[str]:
     """`bench.json`, `bench.md` and, with the suite `env`, `bench.png`; their names."""
-    (out / "bench.json").write_text(json.dumps({**bench, "numbers": headline(bench["details"])}, indent=2) + "\n")
-    (out / "bench.md").write_text("\n".join(tables(bench)))
+    write_whole(out / "bench.json", json.dumps({**bench, "numbers": headline(bench["details"])}, indent=2) + "\n")
+    write_whole(out / "bench.md", "\n".join(tables(bench)))
     names = ["bench.json", "bench.md"]
     if "env" in bench["details"]:
         figure(bench, out / "bench.png")

@@ -49,6 +49,15 @@ class Arguments:
     """Settings of the run."""
 
 
+def named(preset: str | None, config: str | None) -> RunConfig | None:
+    """The settings that `--preset` or `--config` names; None where neither is given."""
+    if preset and config:
+        raise UserError("--preset and --config: give one of them, not both")
+    if preset:
+        return settings.from_preset(preset)
+    return settings.from_toml(Path(config)) if config else None
+
+
 def defaults(argv: Sequence[str]) -> Any:
     """What flags go over: the settings of `--preset` or `--config`, else of the run to go on with."""
     import argparse
@@ -58,15 +67,10 @@ def defaults(argv: Sequence[str]) -> Any:
         parser.add_argument(flag, nargs="?")
     parser.add_argument("--resume", action="store_true")
     found, _ = parser.parse_known_args(list(argv))
-    if found.preset and found.config:
-        raise UserError("--preset and --config: give one of them, not both")
+    config = named(found.preset, found.config)
     there = Path(found.out or "") / "config.toml"
     going_on = bool(found.resume and found.out and there.exists())
-    if found.preset:
-        config = settings.from_preset(found.preset)
-    elif found.config:
-        config = settings.from_toml(Path(found.config))
-    else:
+    if config is None:
         config = settings.from_toml(there) if going_on else RunConfig()
     kept = settings.recorded(there) if going_on else {}
     return Arguments(tyro.MISSING, seed=kept.get("seed", 0), seeds=kept.get("seeds", 1), run=config)

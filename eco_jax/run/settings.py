@@ -79,8 +79,20 @@ class RunConfig:
             if path is not None:
                 object.__setattr__(self, name, Path(path).expanduser().absolute())
 
-    def make(self) -> tuple[EcoEnv, EnvParams]:
-        """The environment and its parameters."""
+    def make(self, read: Mapping[str, Any] | None = None) -> tuple[EcoEnv, EnvParams]:
+        """The environment and its parameters; `read`: what `read_inputs` gave before, to read no file again."""
+        static, numbers = dataclasses.asdict(self.env), dataclasses.asdict(self.physics)
+        inputs = self.read_inputs() if read is None else read
+        if inputs["sites"] is not None:
+            static["servers"] = len(inputs["sites"])
+        return make(knowledge=self.knowledge, **inputs, **static, **numbers)
+
+    def read_inputs(self) -> dict[str, Any]:
+        """What the files `trace` and `sites` hold, None where none is given.
+
+        Raises:
+            UserError: one cannot be read.
+        """
         import numpy as np
 
         from eco_jax.data import load
@@ -91,11 +103,7 @@ class RunConfig:
                 sites = np.loadtxt(self.sites, delimiter=",", ndmin=2)
             except (OSError, ValueError) as error:
                 raise UserError(f"{self.sites}: cannot be read as rows of x,y in m: {error}") from error
-        trace = None if self.trace is None else load(self.trace)._asdict()
-        static, numbers = dataclasses.asdict(self.env), dataclasses.asdict(self.physics)
-        if sites is not None:
-            static["servers"] = len(sites)
-        return make(knowledge=self.knowledge, sites=sites, trace=trace, **static, **numbers)
+        return {"sites": sites, "trace": None if self.trace is None else load(self.trace)._asdict()}
 
 
 def preset_folders() -> list[Path]:

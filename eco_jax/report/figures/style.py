@@ -1,14 +1,19 @@
 """How figures look: readable in print, in grey, and with every common colour blindness."""
 
 import csv
-from collections.abc import Iterable, Sequence
+import io
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eco_jax.files import whole, write_whole
 from eco_jax.report.statistics import Interval, interquartile_mean
+from eco_jax.report.study.profile import LADDER, LEVELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +43,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "telemetry": {"color": "#009E73", "linestyle": "--", "marker": "s"},
     "none": {"color": "#D55E00", "linestyle": "-.", "marker": "^"},
 }
-ORDER = ("twin", "telemetry", "none", "truth")
+ORDER = (*LADDER, *(level for level in LEVELS if level not in LADDER))
 """In legends."""
 POLICIES = {
     "local": "local only",
@@ -52,6 +57,23 @@ POLICIES = {
 """Those that have no level of knowledge in their name."""
 RULE: dict[str, Any] = {"linewidth": 0.9, "marker": "x", "markersize": 3.5}
 """What sets a rule apart from an agent of the same level."""
+
+
+@contextmanager
+def drawing(rc: Mapping[str, Any] = RC) -> Iterator[None]:
+    """Matplotlib's own defaults and `rc` over them, whatever the user's settings are. Needs no screen.
+
+    To be drawn and saved within: a `matplotlib.figure.Figure`, never pyplot, which would ask for a backend.
+    """
+    backend = os.environ.pop("MPLBACKEND", None)  # the import fails where it names none that is there
+    try:
+        import matplotlib
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+    plain: Any = {name: value for name, value in matplotlib.rcParamsDefault.items() if name != "backend"}
+    with matplotlib.rc_context(plain | dict(rc)):
+        yield
 
 
 def canvas(height: float, rows: int = 1, columns: int = 1, **settings: Any) -> tuple["Drawing", NDArray[Any]]:
@@ -103,19 +125,22 @@ def policy_name(name: str) -> str:
 
 
 def save(drawing: "Drawing", path: Path) -> None:
-    """PNG and PDF at `path` with these endings."""
-    drawing.savefig(path.with_suffix(".png"), dpi=160)
+    """PNG and PDF at `path` with these endings, each whole or not at all."""
+    with whole(path.with_suffix(".png")) as part:
+        drawing.savefig(part, dpi=160, format="png")
     drawing.set_layout_engine("none")  # the PDF keeps the layout: finding it again takes most of the time
-    # Without a date in it, the same data make the same bytes.
-    drawing.savefig(path.with_suffix(".pdf"), dpi=300, metadata={"CreationDate": None})
+    with whole(path.with_suffix(".pdf")) as part:
+        # Without a date in it, the same data make the same bytes.
+        drawing.savefig(part, dpi=300, format="pdf", metadata={"CreationDate": None})
 
 
 def save_columns(columns: dict[str, NDArray[Any]], path: Path) -> None:
     """The columns as CSV, six digits of every number."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(zip(*(_cells(column) for column in columns.values()), strict=True))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*(_cells(column) for column in columns.values()), strict=True))
+    write_whole(path, text.getvalue())
 
 
 def _cells(column: NDArray[Any]) -> Iterable[str]:

@@ -18,6 +18,8 @@ from eco_jax.train.loop import Learner
 
 Played = dict[str, Arrays]
 """Policy -> metric -> [members, episodes, ...]: one member for a rule."""
+PLAYED = ("evaluation", "rules", "references", "misleading")
+"""Parts that play policies in the study's own world."""
 
 Knobs = tuple[float, float, float]
 """Traced numbers of a policy: hysteresis, sync_above, sync_every (see `policies.greedy`)."""
@@ -92,7 +94,7 @@ def flat(tree: Any, prefix: str = "params") -> Arrays:
 
 
 def nested(arrays: Arrays, prefix: str = "params") -> Any:
-    """The way back of `flat`."""
+    """The inverse of `flat`: the nested dict that it was made of."""
     tree: dict[str, Any] = {}
     for name, leaf in arrays.items():
         if name.startswith(prefix + "/"):
@@ -110,10 +112,16 @@ def named(played: Played) -> Arrays:
 
 
 def by_policy(arrays: Arrays) -> Played:
-    """The way back of `named`, without what rules are tuned to."""
+    """The inverse of `named`: policy -> metric -> values; what rules are tuned to is left out."""
     found: Played = {}
     for name, values in arrays.items():
         policy, metric = name.split("/", 1)
         if ":" not in policy:
             found.setdefault(policy, {})[metric] = values
     return found
+
+
+def everyone(done: Mapping[str, Mapping[str, Any]]) -> Played:
+    """Every policy that was played in the study's own world, of finished parts."""
+    parts = [by_policy(dict(done[part])) for part in PLAYED if part in done]
+    return {name: values for part in parts for name, values in part.items()}
