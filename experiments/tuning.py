@@ -42,7 +42,7 @@ def main() -> None:
     runs = [(level, trial, seed) for level in LEVELS for trial in TRIALS for seed in SEEDS]
     worlds = [params.with_knowledge(level) for level, _, _ in runs]
     hyper = [dataclasses.replace(BASE, **trial) for _, trial, _ in runs]
-    stacked, axes = stack_params(worlds, ("knowledge",))
+    stacked, axes = stack_params(worlds)
 
     def tell(chunk: Chunk) -> None:
         print(f"\r{chunk.done} of {chunk.total} updates, {chunk.wall_s:.0f} s", end="", file=sys.stderr)

@@ -32,7 +32,7 @@ class Arguments:
     seeds: int = 1
     """Runs of each configuration, with consecutive seeds, - (at least 1)."""
     seed: int = 0
-    """Seed of the sampler, and of the first run of each configuration, - (0 or above)."""
+    """Seed of the sampler, and of the first run of each configuration, - (0 to 4294967295)."""
     sampler: Literal["random", "tpe", "cmaes", "grid"] = "random"
     """Who asks for configurations: at random, Optuna's TPE or CMA-ES, or every point of a grid."""
     objective: Literal["reward", "qoe", "energy", "latency"] = "reward"
@@ -44,7 +44,7 @@ class Arguments:
     generation: int = 0
     """Configurations asked before results are told, - (0: all for random and grid, else 32)."""
     batch: int = 1024
-    """Most members (configurations x seeds) of a batch, which one process or job trains, - (at least 1)."""
+    """Most members (configurations x seeds) of a batch, which one process or job trains, - (at least --seeds)."""
     launcher: Literal["local", "slurm"] = "local"
     """Train batches in this process one after the other, or each as a job of SLURM."""
     slurm: Path | None = None
@@ -131,26 +131,32 @@ def main(argv: Sequence[str]) -> int:
 
 def sweep(a: Arguments, stop: Stop) -> None:
     """Run a sweep to its end."""
-    from eco_jax.report.sweep import leaderboard, write_report
-    from eco_jax.sweep import batch, cluster, search, space
+    from eco_jax.report.sweep import draw, leaderboard, write_tables
+    from eco_jax.sweep import batch, cluster, plan, search, space, state, study
     from eco_jax.sweep.results import best_config
 
     what = space.from_toml(a.space)
-    trials = len(list(what.grid())) if a.trials is None and a.sampler == "grid" else a.trials
+    trials = what.points() if a.trials is None and a.sampler == "grid" else a.trials
     if trials is None:
         raise UserError("--trials: say how many configurations to train")
-    plan = search.Plan(
+    wanted = plan.Plan(
         trials, a.seeds, a.seed, a.sampler, a.objective, a.strategy, a.eta,
         a.generation, a.batch,
     )  # fmt: skip
+    remarks = plan.check(what, wanted)
     jobs = cluster.from_toml(a.slurm)
+    if a.launcher == "slurm":
+        cluster.check(jobs)
+    state.check_folder(a.out, a.resume, (a.space, a.slurm))
+    if a.storage is not None:
+        study.check_storage(a.storage)
+    # Everything is checked; from here on it is written.
     with ExitStack() as opened:
         opened.enter_context(locked(a.out))
-        if (a.out / "sweep.json").exists() and not a.resume:
-            raise UserError(f"{a.out}: holds a sweep already; --resume to go on with it, or choose another folder")
-        if not (a.out / "sweep.json").exists() and any(path.name != ".lock" for path in a.out.iterdir()):
-            raise UserError(f"{a.out}: is not empty and holds no sweep; choose another folder")
-        running = search.Sweep(a.out, what, plan, a.storage, a.study)
+        state.check_folder(a.out, a.resume)
+        running = search.Sweep(a.out, what, wanted, a.storage, a.study, setup.warn)
+        for remark in remarks:
+            setup.warn(remark)
         saving = Saving(a.save_s)
         screen = opened.enter_context(Screen())
         programs: dict[Any, Any] = {}
@@ -161,16 +167,17 @@ def sweep(a: Arguments, stop: Stop) -> None:
                 batch.run(folder, saving, stop, batch.Told(setup.warn, screen.say, screen.look), programs)
 
         launch = here if a.launcher == "local" else cluster.Launcher(a.out, jobs, saving, screen.say, stop)
-        running.run(launch, write_report)
-    found = best_config(running)
-    title, head, rows = leaderboard(running)
-    show_table(title, head, rows)
+        running.run(launch, write_tables)
+        found = best_config(running)
+        if found is not None:
+            config, row = found
+            about = {"sweep": str(a.out), "trial": row["trial"], "seed": a.seed}
+            write_whole(a.out / "best.toml", settings.to_toml(config, about))
+        drawn = draw(running, setup.warn)
+    show_table(*leaderboard(running), plan.easiest(what, a.objective))
+    written = [name for name in ("results.parquet", "leaderboard.csv") if (a.out / name).exists()] + drawn
     if found is None:
-        print(f"eco-jax sweep: no trial was trained to its end; see {a.out / 'results.parquet'}", file=sys.stderr)
+        print(f"eco-jax sweep: no trial was trained to its end; see {a.out}", file=sys.stderr)
         raise SystemExit(3)
-    config, row = found
-    write_whole(
-        a.out / "best.toml", settings.to_toml(config, {"sweep": str(a.out), "trial": row["trial"], "seed": a.seed})
-    )
-    print(f"{a.out}: results.parquet, parallel.png, importance.png; to train the best again:")
+    print(f"{a.out}: {', '.join(written)}; to train the best again:")
     print(f"  eco-jax train --config {a.out / 'best.toml'} --out runs/best")

@@ -2,12 +2,14 @@
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from eco_jax.report.figures.style import RC, WIDTH, save
+from eco_jax.files import whole
+from eco_jax.report.figures.style import WIDTH, drawing, save
 from eco_jax.sweep.batch import OBJECTIVES, UNITS
 from eco_jax.sweep.results import ranked, results, summary
 from eco_jax.sweep.search import Sweep
@@ -20,20 +22,43 @@ ENOUGH = 8
 """Trials from which an importance can be told."""
 
 
-def write_report(sweep: Sweep) -> None:
-    """`results.parquet`, `leaderboard.csv` and the figures, into the sweep's folder; each whole or not at all."""
+def write_tables(sweep: Sweep) -> None:
+    """`results.parquet` and `leaderboard.csv`, into the sweep's folder; each whole or not at all."""
     frame = results(sweep)
-    if frame.is_empty() or "reward" not in frame.columns:
+    if frame.is_empty():
         return
-    frame.write_parquet(sweep.out / "results.part")
-    (sweep.out / "results.part").replace(sweep.out / "results.parquet")
-    best = ranked(summary(frame), sweep.plan.objective)
-    best.write_csv(sweep.out / "leaderboard.csv")
-    if best.height >= 2:
-        save(parallel(best, sweep.space.axes, sweep.plan.objective), sweep.out / "parallel")
-    found = importances(sweep)
-    if found:
-        save(bars(found, sweep.plan.objective, best.height), sweep.out / "importance")
+    with whole(sweep.out / "results.parquet") as part:
+        frame.write_parquet(part)
+    if "reward" in frame.columns:
+        with whole(sweep.out / "leaderboard.csv") as part:
+            ranked(summary(frame), sweep.plan.objective).write_csv(part)
+
+
+def draw(sweep: Sweep, warn: Callable[[str], None]) -> list[str]:
+    """The figures, into the sweep's folder, once everything else is there.
+
+    Returns:
+        The files that were drawn. What cannot be drawn is left out, and `warn` told.
+    """
+    best = ranked(summary(results(sweep)), sweep.plan.objective)
+    objective, drawn = sweep.plan.objective, []
+
+    def bars_of(found: dict[str, float]) -> Any:
+        return bars(found, objective, best.height) if found else None
+
+    for name, figure in (
+        ("parallel", lambda: parallel(best, sweep.space.axes, objective) if best.height >= 2 else None),
+        ("importance", lambda: bars_of(importances(sweep))),
+    ):
+        try:
+            with drawing():
+                made = figure()
+                if made is not None:
+                    save(made, sweep.out / name)
+                    drawn.append(f"{name}.png")
+        except (OSError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, ImportError) as error:
+            warn(f"{sweep.out / name}.png: could not be drawn: {(str(error) or type(error).__name__).splitlines()[0]}")
+    return drawn
 
 
 def leaderboard(sweep: Sweep) -> tuple[str, list[str], list[list[str]]]:
@@ -71,36 +96,35 @@ def parallel(best: pl.DataFrame, axes: dict[str, Axis] | Any, objective: str) ->
     scale = mpl.colors.Normalize(*np.percentile(score, [5, 95])) if len(set(score)) > 1 else mpl.colors.Normalize()
     colours = mpl.colormaps["viridis" if OBJECTIVES[objective] > 0 else "viridis_r"]
     names = [*axes, UNITS[objective]]
-    with mpl.rc_context(RC):
-        figure = Figure(figsize=(max(WIDTH, 1.15 * len(names)), 3.2), layout="constrained")
-        ax = figure.add_subplot()
-        columns = []
-        for i, name in enumerate(names):
-            values, ticks, labels = _positions(best[name].to_list(), axes.get(name))
-            columns.append(values)
-            ax.axvline(i, color="black", linewidth=0.8)
-            for at, label in zip(ticks, labels, strict=True):
-                ax.annotate(
-                    label, (i, at), xytext=(3, 0), textcoords="offset points", va="center", fontsize=7,
-                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8}, zorder=5,
-                )  # fmt: skip
-        lines = np.stack(columns, axis=1)
-        thin = 0.7 if len(lines) <= 64 else 0.4
-        for which in reversed(range(len(lines))):  # the best last, above all
-            first = which == 0
-            ax.plot(
-                lines[which], color=colours(scale(score[which])), linewidth=2.6 if first else thin,
-                alpha=1.0 if first else 0.55, zorder=4 if first else 2,
+    figure = Figure(figsize=(max(WIDTH, 1.15 * len(names)), 3.2), layout="constrained")
+    ax = figure.add_subplot()
+    columns = []
+    for i, name in enumerate(names):
+        values, ticks, labels = _positions(best[name].to_list(), axes.get(name))
+        columns.append(values)
+        ax.axvline(i, color="black", linewidth=0.8)
+        for at, label in zip(ticks, labels, strict=True):
+            ax.annotate(
+                label, (i, at), xytext=(3, 0), textcoords="offset points", va="center", fontsize=7,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8}, zorder=5,
             )  # fmt: skip
-        ax.set_xticks(range(len(names)), [n.split(".")[-1].replace("_", " ") for n in axes] + [NAMES[objective]])
-        ax.set_yticks([])
-        ax.grid(False)
-        ax.spines[["left", "bottom"]].set_visible(False)
-        ax.tick_params(length=0)
-        ax.set_xlim(-0.1, len(names) - 0.55)
-        bar = figure.colorbar(mpl.cm.ScalarMappable(scale, colours), ax=ax, pad=0.01, aspect=30)
-        bar.set_label(f"{NAMES[objective]} (last tenth of training)")
-        figure.suptitle(f"{len(best)} configurations; the best one thick")
+    lines = np.stack(columns, axis=1)
+    thin = 0.7 if len(lines) <= 64 else 0.4
+    for which in reversed(range(len(lines))):  # the best last, above all
+        first = which == 0
+        ax.plot(
+            lines[which], color=colours(scale(score[which])), linewidth=2.6 if first else thin,
+            alpha=1.0 if first else 0.55, zorder=4 if first else 2,
+        )  # fmt: skip
+    ax.set_xticks(range(len(names)), [n.split(".")[-1].replace("_", " ") for n in axes] + [NAMES[objective]])
+    ax.set_yticks([])
+    ax.grid(False)
+    ax.spines[["left", "bottom"]].set_visible(False)
+    ax.tick_params(length=0)
+    ax.set_xlim(-0.1, len(names) - 0.55)
+    bar = figure.colorbar(mpl.cm.ScalarMappable(scale, colours), ax=ax, pad=0.01, aspect=30)
+    bar.set_label(f"{NAMES[objective]} (last tenth of training)")
+    figure.suptitle(f"{len(best)} configurations; the best one thick")
     return figure
 
 
@@ -144,18 +168,16 @@ def importances(sweep: Sweep) -> dict[str, float]:
 
 def bars(found: dict[str, float], objective: str, trials: int) -> Any:
     """The importances, the largest on top."""
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
     names = sorted(found, key=lambda name: found[name])
-    with mpl.rc_context(RC):
-        figure = Figure(figsize=(WIDTH, 1.0 + 0.28 * len(names)), layout="constrained")
-        ax = figure.add_subplot()
-        ax.barh([n.replace("_", " ") for n in names], [found[name] for name in names], color="#0072B2", height=0.65)
-        ax.set_xlabel("importance (PED-ANOVA; the sum is 1)")
-        ax.set_xlim(0, max(1.0, *found.values()))
-        ax.grid(axis="y", visible=False)
-        figure.suptitle(f"Which setting decides the {NAMES[objective].split(',')[0]}, from {trials} configurations")
+    figure = Figure(figsize=(WIDTH, 1.0 + 0.28 * len(names)), layout="constrained")
+    ax = figure.add_subplot()
+    ax.barh([n.replace("_", " ") for n in names], [found[name] for name in names], color="#0072B2", height=0.65)
+    ax.set_xlabel("importance (PED-ANOVA; the sum is 1)")
+    ax.set_xlim(0, max(1.0, *found.values()))
+    ax.grid(axis="y", visible=False)
+    figure.suptitle(f"Which setting decides the {NAMES[objective].split(',')[0]}, from {trials} configurations")
     return figure
 
 

@@ -1,7 +1,8 @@
 """A batch: configurations of one shape in a folder of their own, trained by one process, wherever it runs.
 
-`<folder>/batch.json` says what is to be done, `checkpoint/` how far it is, `results.parquet` that it is done. A process
-may end at any time: the next one goes on from the checkpoint, and comes to the same numbers.
+`<folder>/batch.json` says what is to be done, `checkpoint/` how far it is, `finished.json` that it is done, with the
+hashes of its tables (`results.parquet`, `curves.parquet`). A process may end at any time: the next one goes on from the
+checkpoint, and comes to the same numbers. Tables that are damaged are written again from the last checkpoint.
 """
 
 import dataclasses
@@ -16,14 +17,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from eco_jax.files import write_whole
+from eco_jax.errors import UserError
+from eco_jax.files import sha256, whole, write_whole
 from eco_jax.run import settings
 from eco_jax.run.folder import Saving, locked
 from eco_jax.run.settings import RunConfig
 from eco_jax.sweep.population import SHOWN, Group, Population, State, changed
 from eco_jax.sweep.space import Space
 from eco_jax.sweep.strategies import Exploit, Standing, strategy
-from eco_jax.train.fit import member
+from eco_jax.train.fit import same
 from eco_jax.train.interrupt import Interrupted, Stop
 from eco_jax.train.loop import Learner
 
@@ -31,6 +33,8 @@ OBJECTIVES = {"reward": 1, "qoe": 1, "energy": -1, "latency": -1}
 """What a sweep looks for -> 1 the most, -1 the least."""
 UNITS = {"reward": "reward", "energy": "energy_j", "latency": "latency_s", "qoe": "qoe"}
 """Metric -> column of the results."""
+DONE = "finished.json"
+"""Written last: the sweep that the batch is of, and the SHA-256 of its tables."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,10 @@ class Batch:
     strategy: Mapping[str, Any] = field(default_factory=lambda: {"kind": "full"})
     ranges: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """hyperparameter -> what `pbt` may make of it"""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """hashes of the files that its runs read: see `settings.input_hashes`"""
+    sweep: Mapping[str, Any] = field(default_factory=dict)
+    """what `sweep.json` says of the sweep that it is of, so that it can be made again"""
 
     def write(self, folder: Path) -> None:
         """Into a new folder; whole or not at all."""
@@ -54,8 +62,22 @@ class Batch:
 
     @classmethod
     def read(cls, folder: Path) -> "Batch":
-        """What a folder's batch.json says."""
-        return cls(**json.loads((folder / "batch.json").read_text()))
+        """What a folder's batch.json says.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        path = folder / "batch.json"
+        try:
+            batch = cls(**json.loads(path.read_bytes()))
+            numbers = [t["trial"] for t in batch.trials if dict(t["values"])]
+            if not numbers or not all(isinstance(n, int) for n in (*numbers, *batch.seeds)):
+                raise TypeError
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+        except (ValueError, TypeError, KeyError):
+            raise UserError(f"{path}: torn, or no batch's") from None
+        return batch
 
     @property
     def members(self) -> list[tuple[int, int]]:
@@ -69,21 +91,28 @@ class Batch:
 
     def group(self) -> Group:
         """The members as a population takes them."""
+        import jax
+
         configs = self.configs()
-        env, _ = configs[0].make()
-        worlds = [config.make()[1] for config in configs]
+        env, first = configs[0].make()
+        # What is equal is the same array, kept once: a trace is large, and each configuration reads it anew.
+        worlds = [first, *(jax.tree.map(_one_of, first, config.make()[1]) for config in configs[1:])]
         varied = {name for t in self.trials for name in t["values"]}
-        vary = sorted(name.removeprefix("physics.") for name in varied if name.startswith(("physics.", "knowledge")))
+        own = sorted(name.removeprefix("physics.") for name in varied if name.startswith(("physics.", "knowledge")))
         places = [place for place, _ in self.members]
         return Group(
-            Learner(env, configs[0].train), [worlds[place] for place in places], tuple(vary),
+            Learner(env, configs[0].train), [worlds[place] for place in places], tuple(own),
             [configs[place].hyper for place in places], [seed for _, seed in self.members],
         )  # fmt: skip
 
 
+def _one_of(first: Any, other: Any) -> Any:
+    return first if same(first, other) else other
+
+
 @dataclass(frozen=True)
 class Told:
-    """Who hears what of a batch at work."""
+    """Callbacks of a running batch."""
 
     warn: Callable[[str], None] = lambda text: None
     said: Callable[[str], None] = lambda text: None
@@ -93,7 +122,33 @@ class Told:
 
 def finished(folder: Path) -> bool:
     """Whether a batch is done."""
-    return (folder / "results.parquet").exists()
+    return (folder / DONE).exists()
+
+
+def finish(folder: Path, tables: Mapping[str, pl.DataFrame], sweep: str = "") -> None:
+    """Write a batch's tables, and then that it is done. `sweep`: the sweep's id."""
+    for name, table in tables.items():
+        with whole(folder / name) as part:
+            table.write_parquet(part)
+    hashes = {name: sha256(folder / name) for name in tables}
+    write_whole(folder / DONE, json.dumps({"sweep": sweep, "files": hashes}, indent=1) + "\n")
+
+
+def damage(folder: Path, sweep: str = "") -> str | None:
+    """What is wrong with the tables of a batch that is done, in words; None where they are as they were written."""
+    try:
+        noted = json.loads((folder / DONE).read_bytes())
+        of, files = noted["sweep"], dict(noted["files"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return f"{folder / DONE}: torn"
+    if of != sweep:
+        return f"{folder / DONE}: of another sweep"
+    for name, digest in files.items():
+        if not (folder / name).is_file():
+            return f"{folder / name}: missing"
+        if sha256(folder / name) != digest:
+            return f"{folder / name}: not as it was written"
+    return None
 
 
 def run(
@@ -114,8 +169,9 @@ def run(
 
     Raises:
         Interrupted: `stop` said so; what was learnt is kept.
-        UserError: another process trains there.
+        UserError: another process trains there, or a file that the runs read is not what it was.
     """
+    from eco_jax.sweep import tables
     from eco_jax.train.checkpoint import Checkpoints, note_of, restore
 
     stop = stop or Stop()
@@ -124,6 +180,7 @@ def run(
         if finished(folder):
             return
         batch = Batch.read(folder)
+        settings.check_inputs(batch.configs()[0], batch.inputs, folder / "batch.json")  # all of a batch read the same
         population = Population(batch.group(), told.warn, told.said, programs)
         found = restore(folder / "checkpoint", population.like(), told.warn)
         checkpoints = opened.enter_context(Checkpoints(folder / "checkpoint", saving.keep))
@@ -159,10 +216,8 @@ def run(
                 saved, saved_s = look, time.monotonic()
         checkpoints.wait()
         state = population.state()
-        curves(batch, population, state).write_parquet(folder / "curves.part")
-        (folder / "curves.part").replace(folder / "curves.parquet")
-        results(batch, population, state).write_parquet(folder / "results.part")
-        (folder / "results.part").replace(folder / "results.parquet")
+        made = {"curves.parquet": tables.curves, "results.parquet": tables.results}
+        finish(folder, {name: make(batch, population, state) for name, make in made.items()}, batch.sweep.get("id", ""))
 
 
 def _decide(plan: Any, batch: Batch, population: Population, look: int) -> None:
@@ -186,59 +241,3 @@ def _means(state: State, look: int) -> dict[str, float]:
     now = np.asarray(state.curves)[:, look - 1]
     known = np.isfinite(now).all(-1)
     return dict(zip(SHOWN, now[known].mean(0).tolist(), strict=True)) if known.any() else {}
-
-
-def curves(batch: Batch, population: Population, state: State) -> pl.DataFrame:
-    """Means over each look of each member: trial, seed, updates done, metrics."""
-    values = np.asarray(state.curves)
-    members, looks, _ = values.shape
-    done = (np.arange(looks) + 1) * population.group.look
-    frame = pl.DataFrame(
-        {
-            "trial": np.repeat([batch.trials[place]["trial"] for place, _ in batch.members], looks),
-            "seed": np.repeat([seed for _, seed in batch.members], looks),
-            "update": np.tile(done, members),
-            **{UNITS[name]: values[:, :, i].ravel() for i, name in enumerate(SHOWN)},
-        }
-    )
-    ran = np.cumsum(np.isfinite(values).any(-1)[:, ::-1], axis=1)[:, ::-1] > 0  # up to a member's last look
-    return frame.filter(pl.Series(ran.ravel())).with_columns(pl.col(list(UNITS.values())).fill_nan(None))
-
-
-def results(batch: Batch, population: Population, state: State) -> pl.DataFrame:
-    """One row for each trial and seed: what became of it, its last tenth's means, and its settings."""
-    from eco_jax.train.checkpoint import params_sha256
-
-    values, alive = np.asarray(state.curves), np.asarray(state.alive)
-    configs = [settings.flat(config) for config in batch.configs()]
-    params, hyper = _on_host((state.params, state.hyper))
-    rows = []
-    for i, (place, seed) in enumerate(batch.members):
-        looks = int(np.isfinite(values[i]).any(-1).sum())
-        failed = population.failed.get(i)
-        last = values[i, looks - max(1, looks // 10) : looks].mean(0) if looks else np.full(len(SHOWN), np.nan)
-        own = {name: configs[place][name] for name in batch.trials[place]["values"]}
-        own |= {f"hyper.{name}": float(hyper[name][i]) for name in batch.ranges}
-        rows.append(
-            {
-                "trial": batch.trials[place]["trial"],
-                "seed": seed,
-                "status": "failed" if failed else "done" if alive[i] else "pruned",
-                "cause": failed,
-                "updates": looks * population.group.look,
-                **{UNITS[n]: None if failed else float(v) for n, v in zip(SHOWN, last.tolist(), strict=True)},
-                "params_sha256": params_sha256(member(params, i)),
-                **{name: _cell(value) for name, value in own.items()},
-            }
-        )
-    return pl.DataFrame(rows, infer_schema_length=None, schema_overrides={"cause": pl.String})
-
-
-def _cell(value: Any) -> Any:
-    return value if isinstance(value, bool | int | float | str) else json.dumps(value, default=str)
-
-
-def _on_host(tree: Any) -> Any:
-    import jax
-
-    return jax.tree.map(np.asarray, tree)

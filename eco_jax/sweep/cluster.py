@@ -6,6 +6,7 @@ finds the jobs of the one before.
 """
 
 import json
+import shutil
 import signal
 import subprocess
 import threading
@@ -86,6 +87,25 @@ def from_toml(path: Path | None) -> Slurm:
         raise UserError(f"{path}: {error}") from None
 
 
+def check(slurm: Slurm) -> None:
+    """Whether jobs can be submitted from here: before anything is written.
+
+    Raises:
+        UserError: there is no SLURM here, or it has no such partition.
+    """
+    for program in ("srun", "sbatch", "squeue"):
+        if shutil.which(program) is None:
+            raise UserError(f"--launcher slurm: no {program} here; run it on a machine of the cluster")
+    if slurm.partition and shutil.which("sinfo"):
+        done = subprocess.run(["sinfo", "--noheader", "--format=%R"], capture_output=True, text=True)
+        there = sorted(set(done.stdout.split()))
+        if done.returncode != 0:
+            raise UserError(f"--launcher slurm: sinfo: {(done.stderr.strip() or 'no answer').splitlines()[0]}")
+        missing = [name for name in slurm.partition.split(",") if name not in there]
+        if missing:
+            raise UserError(f"slurm.partition = {slurm.partition!r}: no {missing[0]} here; there is {', '.join(there)}")
+
+
 class Job:
     """What runs on a node."""
 
@@ -145,7 +165,10 @@ class Launcher:
             UserError: there is no SLURM, or a batch died more often than it may.
             Interrupted: asked to end; the jobs go on, and are found again.
         """
-        self._submit([f for f in folders if job_of(f) is None])
+        unknown = [f for f in folders if job_of(f) is None]
+        for path in (f / "job.json" for f in unknown if (f / "job.json").exists()):
+            self.say(f"{path}: torn; submitted again (a job that is still there keeps the batch for itself)")
+        self._submit(unknown)
         missed: dict[Path, int] = {}
         died: dict[Path, int] = {}
         told = -1
@@ -201,9 +224,11 @@ class Launcher:
 
 
 def job_of(folder: Path) -> str | None:
-    """The job that was submitted last for a batch."""
-    path = folder / "job.json"
-    return json.loads(path.read_text())["job"] if path.exists() else None
+    """The job that was submitted last for a batch; None where there is none, or nobody knows its number."""
+    try:
+        return str(json.loads((folder / "job.json").read_bytes())["job"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def in_queue() -> set[str]:

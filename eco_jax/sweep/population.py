@@ -17,7 +17,7 @@ import numpy as np
 from eco_jax.run.settings import RunConfig
 from eco_jax.train.fit import chunk_length, not_finite, stack, stack_params
 from eco_jax.train.loop import Learner, TrainState
-from eco_jax.train.program import Part, Program, begin, compile_program, join, pick, put, split, take, together
+from eco_jax.train.program import Part, Program, begin, compile_program, join, pick, put, shapes, split, take, together
 
 SHOWN = ("reward", "energy", "latency", "qoe")
 """Metrics that are kept of every member and look."""
@@ -47,8 +47,8 @@ class Group:
     learner: Learner
     worlds: Sequence[Any]
     """environment parameters, one for each member"""
-    vary: tuple[str, ...]
-    """fields of them that differ between members"""
+    own: tuple[str, ...]
+    """fields of them that are each member's own, even where they are equal: see `stack_params`"""
     hyper: Sequence[Any]
     seeds: Sequence[int]
 
@@ -94,10 +94,8 @@ class Population:
         """
         self.group, self.warn, self.said = group, warn, said
         self.members = len(group.seeds)
-        self.params, self.axes = stack_params(group.worlds, group.vary)
-        self.world_shapes = tuple(
-            np.shape(leaf) for leaf in jax.tree.leaves(group.worlds[0])
-        )  # traces differ in length
+        self.params, self.axes = stack_params(group.worlds, group.own)
+        self.world_shapes = tuple(np.shape(leaf) for leaf in jax.tree.leaves(group.worlds[0]))  # traces: in length
         self.most = together(self.members)
         self.programs: dict[Any, Program] = {} if programs is None else programs
         self.failed: dict[int, str] = {}
@@ -173,18 +171,20 @@ class Population:
         return split(whole, self.axes, size)
 
     def _fitting(self, wanted: int) -> Program:
-        """A program for as many of the wanted members as fit, in parts of one size."""
+        """Compile or reuse a program for the most of the wanted members that fit, so that all parts are of one size."""
         while True:
             size = -(-wanted // -(-wanted // self.most))
-            alike = (self.group.learner, self.group.vary, self.world_shapes)
+            own = jax.tree.structure(self.axes) if size > 1 else None
+            alike = (self.group.learner, own, self.world_shapes)
             # A program that is a little too large costs less than the compilation of another.
             there = [n for *key, n in self.programs if tuple(key) == alike and size <= n < min(2 * size, self.most + 1)]
             if there:
                 return self.programs[*alike, min(there)]
             length = chunk_length(self.group.look, max(1, int(self.group.call_share / size)))
             self.said(f"compiling for {size} of {wanted} members" if size < wanted else f"compiling for {size} members")
+            whole = Part(_trained(self.home), self.home.hyper, self.params)
             try:
-                program = compile_program(self.group.learner, self.axes, self._shapes(size), length)
+                program = compile_program(self.group.learner, self.axes, shapes(whole, self.axes, size), length)
             except jax.errors.JaxRuntimeError as error:
                 self._shrink(size, error)
                 continue
@@ -197,13 +197,6 @@ class Population:
                 min(size - 1, int(size * limit / program.memory)),
                 f"{size} members take {program.memory / 1e9:.2f} GB of {limit / 1e9:.2f} GB that a program may take",
             )
-
-    def _shapes(self, size: int) -> Part:
-        """What a program of this size takes."""
-        ids = np.zeros(size, int)
-        own = _trained(self.home), self.home.hyper
-        state, hyper = jax.eval_shape(lambda tree: jax.tree.map(lambda leaf: leaf[ids], tree), own)
-        return Part(state, hyper, pick(self.params, self.axes, ids))
 
     def _shrink(self, size: int, error: Exception) -> None:
         """After an error of the device: half as many members if it ran out of memory; else the error goes on."""

@@ -10,7 +10,7 @@ from typing import Any
 from eco_jax.env.params import similar
 from eco_jax.errors import UserError
 from eco_jax.run import settings
-from eco_jax.run.settings import RunConfig
+from eco_jax.run.settings import INPUTS, RunConfig
 
 Values = dict[str, Any]
 """Setting -> value: one configuration of the space."""
@@ -82,6 +82,20 @@ class Space:
             raise UserError(f"{self.where}: {error}") from None
         return config
 
+    def inputs(self) -> list[Path]:
+        """Files that the runs may read."""
+        axes = [value for name in INPUTS if name in self.axes for value in self.axes[name].ends]
+        return [Path(value) for value in (*(self.base[name] for name in INPUTS if name in self.base), *axes)]
+
+    def points(self) -> int:
+        """How many combinations there are.
+
+        Raises:
+            UserError: an axis is a range.
+        """
+        self.grid()
+        return math.prod(len(axis.ends) for axis in self.axes.values())
+
     def grid(self) -> Iterator[Values]:
         """Every combination, the last axis fastest.
 
@@ -116,16 +130,25 @@ def from_toml(path: Path) -> Space:
     axes = {name: _axis(f"{path}: {name}", given) for name, given in _flat(data.get("space", {})).items()}
     if not axes:
         raise UserError(f"{path}: [space]: needs at least one setting that varies")
-    space = Space(data.get("base", {}), axes, str(path))
+    base = data.get("base", {})
+    space = Space(base, axes, str(path))
     known = settings.flat(space.configure({}))
     for name, axis in axes.items():
         if name not in known:
             raise UserError(f"{path}: {name}: unknown setting{similar(name, known)}")
+        if isinstance(axis, Range) and name.startswith(("env.", "train.")) and type(known[name]) is int:
+            low, high = math.ceil(axis.low), math.floor(axis.high)
+            if low > high:
+                raise UserError(f"{path}: {name}: there is no whole number between {axis.low:g} and {axis.high:g}")
+            axes[name] = axis = Range(low, high, axis.log, whole=True)
         for value in axis.ends:
             space.make({name: value})
-    for name, axis in axes.items():
-        if isinstance(axis, Range) and name.startswith(("env.", "train.")) and isinstance(known[name], int):
-            axes[name] = Range(axis.low, axis.high, axis.log, whole=True)
+    for name in INPUTS:  # the same files, wherever the sweep goes on and its jobs run
+        if name in axes:
+            axes[name] = Choice(tuple(str(Path(v).expanduser().absolute()) for v in axes[name].ends))
+        if name in base:
+            base[name] = str(getattr(space.configure({}), name))
+    return space
     return space
 
 
@@ -147,6 +170,9 @@ def _axis(where: str, given: Any) -> Axis:
     if not isinstance(values, list) or not values:
         raise UserError(f"{where}: {kind}: must be a list of values")
     if kind in ("choice", "grid"):
+        for i, value in enumerate(values):
+            if value in values[:i]:
+                raise UserError(f"{where}: {kind}: {value!r} stands there twice")
         return Choice(tuple(values))
     if len(values) != 2 or not all(isinstance(v, int | float) and math.isfinite(v) for v in values):
         raise UserError(f"{where}: {kind} = {values}: must be two numbers, low and high")

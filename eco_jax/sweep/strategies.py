@@ -1,4 +1,4 @@
-"""What becomes of members between two looks: trained on, ended early, or sent on from a better one's parameters."""
+"""Strategies: at each rung, which members continue, stop, or restart from a better one."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,5 @@
 """The host's side of training: compile once, run chunk after chunk, report, stop where something is wrong."""
 
-import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -81,18 +80,42 @@ def member(tree: Any, index: int) -> Any:
     return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
-def stack_params(members: Sequence[Any], vary: Sequence[str]) -> tuple[Any, Any]:
-    """Environment parameters of members that differ in the fields `vary` alone, and their vmap axes.
+def stack_params(members: Sequence[Any], own: Sequence[str] = ()) -> tuple[Any, Any]:
+    """Members' environment parameters as one pytree, and their vmap axes.
 
-    Members that vary in the same fields are trained by the same compiled program, whatever their numbers.
+    A leaf that is the same in all members, to the last bit, is shared (axis None); any other gets a leading axis of
+    members (axis 0). Which leaves are shared decides the shape of the compiled program.
+
+    Args:
+        members: parameters of one structure.
+        own: fields that get an axis even where all members are equal: the batches of a sweep are then one program,
+            whichever values were drawn for them.
     """
-    first = members[0]
-    own = {name: stack([getattr(params, name) for params in members]) for name in vary}
-    axes = dataclasses.replace(
-        jax.tree.map(lambda _: None, first),
-        **{name: jax.tree.map(lambda _: 0, getattr(first, name)) for name in vary},
+    structure: Any
+    named, structure = jax.tree_util.tree_flatten_with_path(members[0])
+    columns = zip(*(structure.flatten_up_to(params) for params in members), strict=True)
+    stacked: list[Any] = []
+    axes: list[Any] = []
+    for (path, first), leaves in zip(named, columns, strict=True):
+        shared = getattr(path[0], "name", None) not in own and all(same(first, leaf) for leaf in leaves)
+        stacked.append(first if shared else jnp.stack(leaves))
+        axes.append(None if shared else 0)
+    return structure.unflatten(stacked), structure.unflatten(axes)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two leaves are equal to the last bit."""
+    if one is other:
+        return True
+    first, second = np.asarray(one), np.asarray(other)
+    return first.shape == second.shape and first.dtype == second.dtype and first.tobytes() == second.tobytes()
+
+
+def of_member(stacked: Any, axes: Any, index: Any) -> Any:
+    """What `stack_params` was given for one member; `index` may be traced."""
+    return jax.tree.map(
+        lambda axis, leaf: leaf if axis is None else leaf[index], axes, stacked, is_leaf=lambda axis: axis is None
     )
-    return dataclasses.replace(first, **own), axes
 
 
 def chunk_length(updates: int, wish: int) -> int:

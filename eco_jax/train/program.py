@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -88,8 +88,10 @@ def together(members: int, mesh: Mesh | None = None) -> int:
 
 
 def compile_program(learner: Learner, axes: Any, part: Part, length: int, mesh: Mesh | None = None) -> Program:
-    """Compile `length` updates for members like these (only shapes matter)."""
+    """Compile `length` updates for members like these, a part of `split` (only shapes matter)."""
     started = time.perf_counter()
+    if len(part.state.key) == 1:
+        axes = jax.tree.map(lambda _: None, part.env_params)
     options: dict[str, Any] = {}
     if mesh is not None:
         everywhere = NamedSharding(mesh, PartitionSpec())
@@ -105,23 +107,47 @@ def begin(
     learner: Learner, axes: Any, keys: Key[Array, " members"], env_params: Any, mesh: Mesh | None = None
 ) -> TrainState:
     """The state of all members before the first update."""
+    structure: Any = jax.tree.structure(env_params)
+    return _init(learner, structure, tuple(structure.flatten_up_to(axes)), mesh)(keys, env_params)
+
+
+@lru_cache(16)
+def _init(learner: Learner, structure: Any, axes: tuple[Any, ...], mesh: Mesh | None) -> Callable[..., TrainState]:
+    """Compiled once for batches of one shape. `axes`: one for each leaf of the `structure`."""
     out: dict[str, Any] = {} if mesh is None else {"out_shardings": shardings(mesh)}
-    return jax.jit(partial(learner.init, axes), **out)(keys, env_params)
+    return jax.jit(partial(learner.init, structure.unflatten(axes)), **out)
 
 
 def split(whole: Part, axes: Any, size: int) -> list[Part]:
-    """Parts of `size` members; the last is filled up with its own last member."""
+    """Parts of `size` members; the last is filled up with its own last member.
+
+    A part of one member has its environment's parameters without an axis: whatever else may vary, it is the program of
+    one that trains alone, and so are its bits.
+    """
     members = len(whole.state.key)
-    if size == members:
+    if size == members > 1:
         return [whole]
+    if members == 1:
+        return [whole._replace(env_params=_of_part(whole.env_params, axes, np.arange(1)))]
     like = whole.state, whole.hyper
     own = _host(like)
     parts = []
     for first in range(0, members, size):
         ids = np.minimum(np.arange(first, first + size), members - 1)
         state, hyper = _device(jax.tree.map(lambda leaf, ids=ids: leaf[ids], own), like)
-        parts.append(Part(state, hyper, pick(whole.env_params, axes, ids)))
+        parts.append(Part(state, hyper, _of_part(whole.env_params, axes, ids)))
     return parts
+
+
+def shapes(whole: Part, axes: Any, size: int) -> Part:
+    """Shapes and types of a part of `size` members."""
+    ids = np.zeros(size, int)
+    state, hyper = jax.eval_shape(lambda tree: jax.tree.map(lambda leaf: leaf[ids], tree), (whole.state, whole.hyper))
+    return Part(state, hyper, _of_part(whole.env_params, axes, ids))
+
+
+def _of_part(env_params: Any, axes: Any, ids: np.ndarray) -> Any:
+    return pick(env_params, axes, ids if len(ids) > 1 else ids[0])
 
 
 def take(tree: Any, ids: np.ndarray) -> Any:
@@ -140,8 +166,8 @@ def put(tree: Any, ids: np.ndarray, new: Any) -> Any:
     return _device(jax.tree.map(replaced, _host(tree), _host(new)), tree)
 
 
-def pick(env_params: Any, axes: Any, ids: np.ndarray) -> Any:
-    """Parameters of the environments of some members."""
+def pick(env_params: Any, axes: Any, ids: np.ndarray | np.integer) -> Any:
+    """Parameters of the environments of some members; of one, by its number, without an axis."""
     return jax.tree.map(
         lambda axis, leaf: leaf if axis is None else jnp.asarray(np.asarray(leaf)[ids]),
         axes, env_params, is_leaf=lambda axis: axis is None,
@@ -163,7 +189,7 @@ def _host(tree: Any) -> Any:
 
 
 def _device(tree: Any, like: Any) -> Any:
-    """And back again."""
+    """The inverse of `_host`: as arrays on the device, keys where `like` has keys."""
     return jax.tree.map(
         lambda leaf, as_leaf: jax.random.wrap_key_data(jnp.asarray(leaf)) if _is_key(as_leaf) else jnp.asarray(leaf),
         tree, like,

@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import shutil
 
+import jax
 import numpy as np
 import polars as pl
 import pytest
@@ -10,14 +12,18 @@ import pytest
 from eco_jax.errors import UserError
 from eco_jax.run.folder import Saving, locked
 from eco_jax.sweep import batch as module
-from eco_jax.sweep.batch import Batch, Told, finished, run
-from eco_jax.train.checkpoint import steps
+from eco_jax.sweep.batch import DONE, Batch, Told, damage, finished, run
+from eco_jax.sweep.search import packed
+from eco_jax.sweep.space import Choice, Space
+from eco_jax.train.checkpoint import params_sha256, steps
+from eco_jax.train.fit import fit, member, stack_params
 from eco_jax.train.interrupt import Interrupted, Stop
+from eco_jax.train.loop import Learner
 
 BASE = {"preset": "tiny", "train": {"updates": 24, "envs": 4, "rollout": 6, "hidden": 8, "layers": 1, "chunk": 3}}
 TRIALS = [
-    {"trial": 10 + i, "values": {"hyper.actor_lr": lr, "physics.sync_error": 0.3}}
-    for i, lr in enumerate((1e-4, 1e-2, 3e-2, 2e-2))
+    {"trial": 10 + i, "values": {"hyper.actor_lr": lr, "physics.side": side, "physics.sync_error": 0.3}}
+    for i, (lr, side) in enumerate(((1e-4, 1000), (1e-2, 500), (3e-2, 2000), (2e-2, 1000)))
 ]
 PLAIN = Batch(BASE, "space", TRIALS, [0, 1])
 HALVING = dataclasses.replace(PLAIN, strategy={"kind": "halving", "eta": 2, "seed": 0})
@@ -90,6 +96,20 @@ def test_what_is_done_is_not_done_again(whole):
     run(folder, Saving(), told=Told(look=lambda *_: pytest.fail("trained again")))
 
 
+def test_tables_that_are_damaged_are_written_again_and_nothing_is_trained(whole, tmp_path):
+    _, folder = whole
+    shutil.copytree(folder, tmp_path / "copy")
+    copy = tmp_path / "copy"
+    assert damage(copy) is None
+    for name in ("results.parquet", "curves.parquet"):
+        (copy / name).write_bytes((copy / name).read_bytes()[:-15])
+        assert damage(copy) == f"{copy / name}: not as it was written"
+        (copy / DONE).unlink()
+        run(copy, Saving(), told=Told(look=lambda *_: pytest.fail("trained again")), programs=PROGRAMS)
+        assert damage(copy) is None
+        same(folder, copy)
+
+
 def test_a_folder_is_for_one_process(tmp_path):
     PLAIN.write(tmp_path)
     with locked(tmp_path), pytest.raises(UserError, match="another process trains there"):
@@ -107,6 +127,38 @@ def test_results_and_curves(whole):
         assert own["update"].to_list() == list(range(3, row["updates"] + 1, 3))
         assert row["reward"] == pytest.approx(own["reward"][-1], rel=1e-6)  # a tenth of 8 looks is the last one
         assert row["cause"] is None
+
+
+@pytest.mark.parametrize("place", [1, 2])
+def test_each_member_of_a_sweep_over_the_side_is_what_it_is_alone(whole, place):
+    """The servers' sites follow from the side."""
+    batch, folder = whole
+    if batch.strategy["kind"] != "full":
+        pytest.skip("settings of the others do not stay")
+    config = batch.configs()[place]
+    env, params = config.make()
+    alone = fit(Learner(env, config.train), params, [config.hyper], [jax.random.key(1)])
+    row = pl.read_parquet(folder / "results.parquet").row(2 * place + 1, named=True)
+    assert (row["trial"], row["seed"], row["physics.side"]) == (10 + place, 1, config.physics.side)
+    assert row["params_sha256"] == params_sha256(member(alone.state.params, 0))
+
+
+def test_worlds_of_other_files_are_other_programs_and_each_its_own(tmp_path):
+    """Sites in files of equal length: nothing of one is another's."""
+    rng = np.random.default_rng(0)
+    files = [tmp_path / f"{i}.csv" for i in range(2)]
+    for path in files:
+        np.savetxt(path, rng.uniform(100, 900, (6, 2)), delimiter=",")
+    space = Space(BASE, {"sites": Choice(tuple(map(str, files))), "physics.side": Choice((1000, 1200))}, "space")
+    trials = [(space.make(values), {"trial": i, "values": values}) for i, values in enumerate(space.grid())]
+    groups = packed(trials, 64)
+    assert [[row["trial"] for row in rows] for rows in groups] == [[0, 1], [2, 3]]
+    for rows, path in zip(groups, files, strict=True):
+        group = Batch(BASE, "space", rows, [0]).group()
+        stacked, axes = stack_params(group.worlds, group.own)
+        assert (axes.sites, axes.side) == (None, 0)
+        np.testing.assert_allclose(stacked.sites, np.loadtxt(path, delimiter=","), rtol=1e-6)
+        assert group.worlds[1].sites is group.worlds[0].sites  # kept once
 
 
 def test_halving_ends_early_what_is_worse(tmp_path):
@@ -130,7 +182,7 @@ def test_population_based_training_moves_settings(tmp_path):
     changed = [not np.isclose(a, b, rtol=1e-6) for a, b in zip(given, rows["hyper.actor_lr"], strict=True)]
     assert any(changed)
     assert not all(changed)
-    assert rows["hyper.actor_lr"].is_between(1e-4, 1e-1).all()
+    assert rows["hyper.actor_lr"].is_between(0.9999e-4, 1.0001e-1).all()
     assert set(rows["status"]) == {"done"}
 
 

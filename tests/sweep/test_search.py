@@ -2,59 +2,20 @@
 
 import itertools
 import json
-import subprocess
-import sys
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import optuna
 import polars as pl
 import pytest
+from made_up_sweep import BASE, launch, made_up, sweep
 
 from eco_jax.errors import UserError
 from eco_jax.run import settings
-from eco_jax.sweep import search
 from eco_jax.sweep.batch import Batch
+from eco_jax.sweep.plan import Plan, check
 from eco_jax.sweep.results import best_config, ranked, results, summary
-from eco_jax.sweep.search import Plan, Sweep, packed
+from eco_jax.sweep.search import packed
 from eco_jax.sweep.space import Choice, Range, Space
-
-BASE = {"preset": "tiny", "train": {"rollout": 6}}
-AXES = {"hyper.actor_lr": Range(1e-4, 1e-1, log=True), "knowledge": Choice(("twin", "none"))}
-SPACE = Space(BASE, AXES, "space.toml")
-
-
-def rate(values):
-    return values.get("hyper.actor_lr", 0.1)
-
-
-def made_up(folder: Path, failed=(), pruned=(), worth=rate):
-    """Results as if the batch were trained: the larger the learning rate (or what else is worth it) the better."""
-    batch = Batch.read(folder)
-    rows = [
-        {
-            "trial": t["trial"], "seed": seed,
-            "status": "failed" if t["trial"] in failed else "pruned" if t["trial"] in pruned else "done",
-            "cause": "update 3: reward not finite" if t["trial"] in failed else None, "updates": 10,
-            "reward": worth(t["values"]) + 0.001 * seed, "energy_j": 0.1, "latency_s": 0.1, "qoe": 0.5,
-            "params_sha256": f"{t['trial']}-{seed}",
-            **{name: json.dumps(v) if isinstance(v, list) else v for name, v in t["values"].items()},
-        }
-        for t in batch.trials for seed in batch.seeds
-    ]  # fmt: skip
-    pl.DataFrame(rows, schema_overrides={"cause": pl.String}).write_parquet(folder / "results.parquet")
-
-
-def launch(folders):
-    for folder in folders:
-        made_up(folder)
-
-
-FOUR = Plan(4)
-
-
-def sweep(out, plan=FOUR, space=SPACE, storage=None, study=None):
-    out.mkdir(exist_ok=True)
-    return Sweep(out, space, plan, storage, study)
 
 
 @pytest.mark.parametrize("sampler", ["random", "tpe", "cmaes"])
@@ -121,6 +82,18 @@ def test_goes_on_where_it_was(tmp_path):
     assert len({t.params["hyper.actor_lr"] for t in again.study.get_trials()}) == 12
 
 
+def test_interrupted_it_asks_for_the_same_trials(tmp_path):
+    plan = Plan(9, generation=3)
+    whole = sweep(tmp_path / "whole", plan)
+    whole.run(launch)
+    for _ in range(3):  # opened again after each generation
+        again = sweep(tmp_path / "again", plan)
+        launch(again.batches)
+        again._tell()
+        again._ask(3)
+    assert again.asked == whole.asked
+
+
 def test_killed_between_asking_and_writing_it_asks_again(tmp_path):
     running = sweep(tmp_path)
     lost = running.study.ask()
@@ -140,13 +113,13 @@ def test_killed_between_asking_and_writing_it_asks_again(tmp_path):
 )
 def test_another_plan_is_refused_by_name(tmp_path, change, name):
     sweep(tmp_path)
-    with pytest.raises(UserError, match=f"{name} is another there"):
+    with pytest.raises(UserError, match=f"{name} = .* there, .* here: a sweep goes on as it began"):
         sweep(tmp_path, Plan(4, **change))
 
 
 def test_another_space_is_refused(tmp_path):
     sweep(tmp_path)
-    with pytest.raises(UserError, match="space is another there"):
+    with pytest.raises(UserError, match=r"\[space\] hyper.actor_lr = .* there, nothing here"):
         sweep(tmp_path, space=Space(BASE, {"hyper.clip": Range(0.1, 1)}, "space.toml"))
 
 
@@ -220,20 +193,15 @@ def test_two_sweeps_on_one_storage(tmp_path):
     assert one.study.study_name != two.study.study_name
 
 
-def test_two_processes_on_one_storage_at_once(tmp_path):
-    code = (
-        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import test_search as t;"
-        "out = Path(sys.argv[2]); journal = str(out.parent / 'journal');"
-        "t.sweep(out, t.Plan(40, generation=1), storage=journal, study='both').run(t.launch)"
-    )
-    command = [sys.executable, "-c", code, str(Path(__file__).parent)]
-    both = [subprocess.Popen([*command, str(tmp_path / name)]) for name in "ab"]
-    assert [process.wait(timeout=120) for process in both] == [0, 0]
-    trials = [
-        results(sweep(tmp_path / name, Plan(40), storage=str(tmp_path / "journal"), study="both"))["trial"]
-        for name in "ab"
-    ]
-    assert sorted([*trials[0], *trials[1]]) == list(range(80))
+def test_two_sweeps_on_one_study_at_once(tmp_path):
+    def one(name):
+        running = sweep(tmp_path / name, Plan(15, generation=1), storage=str(tmp_path / "journal"), study="both")
+        running.run(launch)
+        return results(running)["trial"].to_list()
+
+    with ThreadPoolExecutor(2) as threads:
+        numbers = list(threads.map(one, "ab"))
+    assert sorted([*numbers[0], *numbers[1]]) == list(range(30))
 
 
 def test_two_sweeps_of_one_study_share_its_trials(tmp_path):
@@ -250,7 +218,14 @@ def test_two_sweeps_of_one_study_share_its_trials(tmp_path):
     ("given", "said"),
     [
         ({"trials": 0}, "--trials 0: must be at least 1"),
+        ({"trials": -1}, "--trials -1: must be at least 1"),
+        ({"trials": 10**7}, "--trials 10000000 x --seeds 1: must be at most 1,000,000 members"),
         ({"trials": 1, "seeds": 0}, "--seeds 0: must be at least 1"),
+        ({"trials": 1, "seed": -1}, r"--seed -1: must lie in \[0, 4294967295\]"),
+        ({"trials": 1, "seed": 2**32}, r"--seed 4294967296: must lie in \[0, 4294967295\]"),
+        ({"trials": 1, "seed": 2**32 - 1, "seeds": 2}, r"--seed 4294967295: must lie in \[0, 4294967294\]"),
+        ({"trials": 1, "batch": 0}, "--batch 0: must be at least 1"),
+        ({"trials": 1, "seeds": 4, "batch": 3}, "--batch 3: must be at least 4, the seeds of a configuration"),
         ({"trials": 1, "sampler": "best"}, "--sampler best: must be one of random, tpe"),
         ({"trials": 1, "objective": "fun"}, "--objective fun: must be one of reward"),
         ({"trials": 1, "strategy": "halving", "eta": 1}, "--eta 1: must be at least 2"),
@@ -260,6 +235,60 @@ def test_two_sweeps_of_one_study_share_its_trials(tmp_path):
 def test_bad_plans(given, said):
     with pytest.raises(UserError, match=said):
         Plan(**given)
+
+
+def test_the_last_seed_of_all(tmp_path):
+    running = sweep(tmp_path, Plan(3, seed=2**32 - 1, generation=1, sampler="tpe"))
+    running.run(launch)
+    assert results(running)["seed"].to_list() == [2**32 - 1] * 3
+
+
+TWO = {"hyper.actor_lr": Range(1e-4, 1e-1), "hyper.clip": Range(0.1, 1.0)}
+ERRORS = Choice((0.1, 0.3))
+WORDS = {"train.optimizer": Choice(("adam", "sgd")), "train.algorithm": Choice(("a2c", "ppo"))}
+
+
+@pytest.mark.parametrize(
+    ("plan", "axes", "said"),
+    [
+        (
+            Plan(64, sampler="cmaes"),
+            WORDS,
+            "--sampler cmaes: needs at least two ranges of numbers in space.toml, not 0",
+        ),
+        (Plan(64, sampler="cmaes"), {**WORDS, "hyper.clip": Range(0.1, 1.0)}, "two ranges of numbers.*, not 1"),
+        (Plan(64, sampler="cmaes"), {"train.hidden": Range(8, 8, whole=True), "hyper.clip": Range(0.1, 1.0)}, "not 1"),
+        (Plan(64, sampler="cmaes", generation=1), TWO, "--generation 1: must be at least 2 for --sampler cmaes"),
+        (Plan(4, sampler="grid"), TWO, r"hyper\.actor_lr: a range has no grid"),
+        (Plan(4, strategy="pbt"), WORDS, r"train\.optimizer: pbt moves numbers of \[hyper\] only"),
+    ],
+)
+def test_what_a_sampler_cannot_do_is_refused(plan, axes, said):
+    with pytest.raises(UserError, match=said):
+        check(Space(BASE, axes, "space.toml"), plan)
+
+
+@pytest.mark.parametrize(
+    ("plan", "axes", "said"),
+    [
+        (Plan(64), TWO, None),
+        (Plan(64, sampler="tpe"), {**TWO, **WORDS}, None),
+        (Plan(64, sampler="cmaes"), {**TWO, **WORDS}, "draws train.optimizer, train.algorithm at random"),
+        (Plan(32, sampler="tpe"), TWO, "asks for all 32 trials before it is told a result"),
+        (Plan(5), WORDS, "has 4 configurations only, and --trials 5 trains some again"),
+        (Plan(5, sampler="grid"), WORDS, None),
+        (Plan(9, strategy="halving", batch=2), TWO, "no trial ends early in batches of 2, fewer than --eta 3"),
+        (Plan(3, strategy="pbt"), TWO, "none learns from another in batches of 3, fewer than 4"),
+        (Plan(64), {**TWO, "physics.sync_error": ERRORS}, "in physics.sync_error: the best reward is that of"),
+        (Plan(64, objective="qoe"), {**TWO, "env.users": ERRORS}, "in env.users: the best qoe is that of the easiest"),
+        (Plan(64, objective="energy"), {**TWO, "knowledge": ERRORS}, "worlds differ in knowledge: the best energy is"),
+        (Plan(64, objective="latency"), {**TWO, "trace": ERRORS}, "worlds differ in trace: the best latency is that"),
+    ],
+)  # fmt: skip
+def test_what_to_know_before_it_starts_is_one_line(plan, axes, said):
+    remarks = check(Space(BASE, axes, "space.toml"), plan)
+    assert len(remarks) == (said is not None)
+    assert said is None or said in remarks[0]
 
 
 def test_pbt_moves_hyperparameters_only(tmp_path):
@@ -289,4 +318,3 @@ def test_lists_are_choices_too(tmp_path):
 
     running.run(lambda folders: [made_up(f, worth=lambda values: len(values["env.beta_levels"])) for f in folders])
     assert best_config(running)[0].env.beta_levels == (0.5, 1.0)
-    assert search.SAMPLERS[0] == "random"

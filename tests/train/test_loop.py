@@ -106,7 +106,7 @@ def test_episodes_start_anew_at_the_horizon(world, two_seeds):
 @pytest.mark.slow
 def test_levels_are_members(world):
     env, params = world
-    stacked, axes = stack_params([params.with_knowledge(level) for level in ("none", "twin")], ("knowledge",))
+    stacked, axes = stack_params([params.with_knowledge(level) for level in ("none", "twin")])
     fitted = fit(Learner(env, SMALL), stacked, [Hyper()] * 2, [jax.random.key(0)] * 2, axes=axes)
     assert (fitted.metrics["syncs"][:, 0] == 0).all()
     assert (fitted.metrics["syncs"][:, 1] > 0).all()

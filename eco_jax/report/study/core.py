@@ -138,15 +138,14 @@ def train(
     learner: Learner,
     worlds: Sequence[EnvParams],
     seeds: Sequence[int],
-    vary: Sequence[str],
     hyper: Hyper | None = None,
 ) -> Arrays:
-    """Train one agent in each world (they differ in `vary`): `params/...` and `curve/<metric>` [updates, members]."""
+    """Train one agent in each world: `params/...` and `curve/<metric>` [updates, members]."""
 
     def tick(chunk: Chunk) -> None:
         study.tick(chunk.done / chunk.total)
 
-    stacked, axes = stack_params(worlds, vary)
+    stacked, axes = stack_params(worlds)
     keys = [jax.random.key(study.seed + seed) for seed in seeds]
     fitted = fit(learner, stacked, [hyper or study.hyper] * len(worlds), keys, axes=axes, on_chunk=tick)
     if fitted.failed:

@@ -18,7 +18,7 @@ def agents(study: Study, level: str) -> Arrays:
     env, params = study.world
     p = study.profile
     worlds = [params.with_knowledge(level)] * p.seeds
-    return train(study, study.learner(env, p.updates), worlds, range(p.seeds), ("knowledge",))
+    return train(study, study.learner(env, p.updates), worlds, range(p.seeds))
 
 
 def rules(study: Study) -> Arrays:

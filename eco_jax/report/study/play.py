@@ -1,6 +1,5 @@
 """Policies and agents on the same episodes, one after the other in one program."""
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,7 +12,7 @@ from jax import lax
 from eco_jax.env import Environment, EnvParams
 from eco_jax.report.study.store import Arrays
 from eco_jax.train.evaluate import Policy, evaluate
-from eco_jax.train.fit import stack
+from eco_jax.train.fit import of_member, stack_params
 from eco_jax.train.loop import Learner
 
 Played = dict[str, Arrays]
@@ -34,22 +33,20 @@ class Entry(NamedTuple):
     knobs: Knobs = (0.0, math.inf, 0.0)
 
 
-def _in_turn(one: Any, members: Sequence[EnvParams], vary: Sequence[str], key: Any, *own: Any) -> Any:
+def _in_turn(one: Any, members: Sequence[EnvParams], key: Any, *own: Any) -> Any:
     """`one(params, key, *own)` of every member, in turns: at once it would not be faster, and need their memory."""
-    changed = {name: stack([getattr(params, name) for params in members]) for name in vary}
+    stacked, axes = stack_params(members)
 
     # All numbers are arguments: the same program with other ones is in the compilation cache.
     @jax.jit
-    def every(first: EnvParams, changed: Any, key: Any, own: Any) -> Any:
-        return lax.map(lambda x: one(dataclasses.replace(first, **x[0]), key, *x[1]), (changed, own))
+    def every(stacked: EnvParams, key: Any, own: Any) -> Any:
+        return lax.map(lambda x: one(of_member(stacked, axes, x[0]), key, *x[1]), (jnp.arange(len(members)), own))
 
-    return every(members[0], changed, key, own)
+    return every(stacked, key, own)
 
 
-def play(
-    env: Environment, entries: Mapping[str, Entry], key: Any, episodes: int, vary: Sequence[str] = ("knowledge",)
-) -> Played:
-    """Every policy in its world; the worlds differ in the fields `vary` alone."""
+def play(env: Environment, entries: Mapping[str, Entry], key: Any, episodes: int) -> Played:
+    """Every policy in its world."""
     kinds = list(dict.fromkeys(entry.kind for entry in entries.values()))
 
     def one(params: EnvParams, key: Any, index: Any, knobs: Any) -> dict[str, Any]:
@@ -60,7 +57,7 @@ def play(
 
     index = jnp.array([kinds.index(entry.kind) for entry in entries.values()])
     knobs = jnp.array([entry.knobs for entry in entries.values()], jnp.float32)
-    found = _in_turn(one, [entry.world for entry in entries.values()], vary, key, index, knobs)
+    found = _in_turn(one, [entry.world for entry in entries.values()], key, index, knobs)
     return {name: {k: np.asarray(v)[i : i + 1] for k, v in found.items()} for i, name in enumerate(entries)}
 
 
@@ -70,7 +67,6 @@ def play_agents(
     worlds: Sequence[EnvParams],
     key: Any,
     episodes: int,
-    vary: Sequence[str] = ("knowledge",),
     greedy: Sequence[bool] = (True,),
     wrap: Callable[[Policy], Policy] = lambda policy: policy,
 ) -> list[Arrays]:
@@ -82,7 +78,7 @@ def play_agents(
     members, ways = len(worlds), len(greedy)
     again = jax.tree.map(lambda leaf: jnp.concatenate([jnp.asarray(leaf)] * ways), agents)
     choice = jnp.repeat(jnp.asarray(list(greedy)), members)
-    found = _in_turn(one, list(worlds) * ways, vary, key, again, choice)
+    found = _in_turn(one, list(worlds) * ways, key, again, choice)
     return [{k: np.asarray(v)[i * members : (i + 1) * members] for k, v in found.items()} for i in range(ways)]
 
 

@@ -31,12 +31,6 @@ def worlds_of(study: Study, points: Sequence[Point]) -> tuple[EcoEnv, list[EnvPa
     return made[0][0], [params.with_knowledge(level) for (level, _), (_, params) in zip(points, made, strict=True)]
 
 
-def fields_of(points: Sequence[Point]) -> tuple[str, ...]:
-    """What differs among the points."""
-    static = {"preset", "users", "servers"}
-    return ("knowledge", *sorted({name for _, change in points for name in change} - static))
-
-
 def about(points: Sequence[Point]) -> Arrays:
     """What the points are: `point/level`, and `point/<field>` for every number that differs."""
     fields = sorted({name for _, change in points for name in change})
@@ -54,8 +48,7 @@ def ruled(study: Study, points: Sequence[Point]) -> Arrays:
     for i, ((level, _), world) in enumerate(zip(points, worlds, strict=True)):
         for value in SYNC_ABOVE if level == "twin" else (NEVER,):
             trials[f"{i} {value}"] = Entry(kind, world, (0.0, value, 0.0))
-    fields = fields_of(points)
-    tuning, found = (play(env, trials, key, p.side_episodes, fields) for key in (study.tuning, study.evaluation))
+    tuning, found = (play(env, trials, key, p.side_episodes) for key in (study.tuning, study.evaluation))
     best = []
     for i in range(len(points)):
         mine = [key for key in trials if key.startswith(f"{i} ")]
@@ -71,7 +64,7 @@ def transferred(study: Study, points: Sequence[Point]) -> Arrays:
     each = [jax.tree.map(lambda leaf: leaf[:count], study.agents([level])) for level, _ in points]
     together = jax.tree.map(lambda *leaves: np.concatenate(leaves), *each)
     members = [world for world in worlds for _ in range(count)]
-    (played,) = play_agents(study.learner(env), together, members, study.evaluation, p.side_episodes, fields_of(points))
+    (played,) = play_agents(study.learner(env), together, members, study.evaluation, p.side_episodes)
     agents = at_points(played, len(points))
     return named({"a2c": agents, "rule": ruled(study, points)}) | about(points)
 
@@ -83,8 +76,8 @@ def retrained(study: Study, points: Sequence[Point], updates: int | None = None)
     members = [world for world in worlds for _ in range(p.side_seeds)]
     seeds = [seed for _ in worlds for seed in range(p.side_seeds)]
     learner = study.learner(env, updates or p.side_updates)
-    trained = train(study, learner, members, seeds, fields_of(points))
-    (played,) = play_agents(learner, nested(trained), members, study.evaluation, p.side_episodes, fields_of(points))
+    trained = train(study, learner, members, seeds)
+    (played,) = play_agents(learner, nested(trained), members, study.evaluation, p.side_episodes)
     curves = {name: value for name, value in trained.items() if name.startswith("curve/")}
     return named({"a2c": at_points(played, len(points)), "rule": ruled(study, points)}) | curves | about(points)
 
@@ -142,7 +135,7 @@ def online(study: Study) -> Arrays:
     hyper = replace(study.hyper, actor_lr=1e-3, critic_lr=1e-3, final_lr=1.0, decay=0.0, entropy=0.0, clip=1e9)
     members = [params.with_knowledge(level) for level in ("twin", "none") for _ in range(p.online_seeds)]
     seeds = [seed for _ in ("twin", "none") for seed in range(p.online_seeds)]
-    trained = train(study, learner, members, seeds, ("knowledge",), hyper)
+    trained = train(study, learner, members, seeds, hyper)
     (played,) = play_agents(learner, nested(trained), members, study.evaluation, p.side_episodes)
     curves = {
         name: value.reshape(p.online_episodes, horizon, -1).mean(axis=1)
@@ -162,7 +155,7 @@ def printed(study: Study) -> Arrays:
     members = [params.with_knowledge(level) for level in ("twin", "none") for _ in range(p.side_seeds)]
     seeds = [seed for _ in ("twin", "none") for seed in range(p.side_seeds)]
     learner = study.learner(env, p.side_updates)
-    trained = train(study, learner, members, seeds, ("knowledge",))
+    trained = train(study, learner, members, seeds)
     (played,) = play_agents(learner, nested(trained), members, study.evaluation, p.side_episodes)
     for i, level in enumerate(("twin", "none")):
         rows = slice(i * p.side_seeds, (i + 1) * p.side_seeds)

@@ -1,0 +1,68 @@
+"""The tables of a finished batch: what became of each trial and seed, and their learning curves."""
+
+import json
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from eco_jax.run import settings
+from eco_jax.sweep.batch import UNITS, Batch
+from eco_jax.sweep.population import SHOWN, Population, State
+from eco_jax.train.fit import member
+
+
+def curves(batch: Batch, population: Population, state: State) -> pl.DataFrame:
+    """Means over each look of each member: trial, seed, updates done, metrics."""
+    values = np.asarray(state.curves)
+    members, looks, _ = values.shape
+    done = (np.arange(looks) + 1) * population.group.look
+    frame = pl.DataFrame(
+        {
+            "trial": np.repeat([batch.trials[place]["trial"] for place, _ in batch.members], looks),
+            "seed": np.repeat([seed for _, seed in batch.members], looks),
+            "update": np.tile(done, members),
+            **{UNITS[name]: values[:, :, i].ravel() for i, name in enumerate(SHOWN)},
+        }
+    )
+    ran = np.cumsum(np.isfinite(values).any(-1)[:, ::-1], axis=1)[:, ::-1] > 0  # up to a member's last look
+    return frame.filter(pl.Series(ran.ravel())).with_columns(pl.col(list(UNITS.values())).fill_nan(None))
+
+
+def results(batch: Batch, population: Population, state: State) -> pl.DataFrame:
+    """One row for each trial and seed: what became of it, its last tenth's means, and its settings."""
+    from eco_jax.train.checkpoint import params_sha256
+
+    values, alive = np.asarray(state.curves), np.asarray(state.alive)
+    configs = [settings.flat(config) for config in batch.configs()]
+    params, hyper = _on_host((state.params, state.hyper))
+    rows = []
+    for i, (place, seed) in enumerate(batch.members):
+        looks = int(np.isfinite(values[i]).any(-1).sum())
+        failed = population.failed.get(i)
+        last = values[i, looks - max(1, looks // 10) : looks].mean(0) if looks else np.full(len(SHOWN), np.nan)
+        own = {name: configs[place][name] for name in batch.trials[place]["values"]}
+        own |= {f"hyper.{name}": float(hyper[name][i]) for name in batch.ranges}
+        rows.append(
+            {
+                "trial": batch.trials[place]["trial"],
+                "seed": seed,
+                "status": "failed" if failed else "done" if alive[i] else "pruned",
+                "cause": failed,
+                "updates": looks * population.group.look,
+                **{UNITS[n]: None if failed else float(v) for n, v in zip(SHOWN, last.tolist(), strict=True)},
+                "params_sha256": params_sha256(member(params, i)),
+                **{name: _cell(value) for name, value in own.items()},
+            }
+        )
+    return pl.DataFrame(rows, infer_schema_length=None, schema_overrides={"cause": pl.String})
+
+
+def _cell(value: Any) -> Any:
+    return value if isinstance(value, bool | int | float | str) else json.dumps(value, default=str)
+
+
+def _on_host(tree: Any) -> Any:
+    import jax
+
+    return jax.tree.map(np.asarray, tree)
