@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -20,6 +21,8 @@ Played = dict[str, Arrays]
 PLAYED = ("evaluation", "rules", "references", "misleading")
 """Parts that play policies in the study's own world."""
 
+KEPT = 8
+"""Programs kept, to be run again with other numbers."""
 Knobs = tuple[float, float, float]
 """Traced numbers of a policy: hysteresis, sync_above, sync_every (see `policies.greedy`)."""
 
@@ -30,35 +33,65 @@ class Entry(NamedTuple):
     kind: Callable[..., Any]
     """(knobs, key, observation, state, params) -> action; entries of one kind share its program"""
     world: EnvParams
-    knobs: Knobs = (0.0, math.inf, 0.0)
+    knobs: KEPT = 8
+
+
+"""Programs kept, to be run again with other numbers."""
+Knobs = (0.0, math.inf, 0.0)
 
 
 def _in_turn(one: Any, members: Sequence[EnvParams], key: Any, *own: Any) -> Any:
     """`one(params, key, *own)` of every member, in turns: at once it would not be faster, and need their memory."""
     stacked, axes = stack_params(members)
+    flat_axes, structure = jax.tree.flatten(axes, is_leaf=lambda axis: axis is None)
+    return _every(one, structure, tuple(flat_axes))(stacked, key, own)
+
+
+@lru_cache(maxsize=KEPT)
+def _every(one: Any, structure: Any, flat_axes: tuple[int | None, ...]) -> Any:
+    axes = structure.unflatten(flat_axes)
 
     # All numbers are arguments: the same program with other ones is in the compilation cache.
     @jax.jit
     def every(stacked: EnvParams, key: Any, own: Any) -> Any:
-        return lax.map(lambda x: one(of_member(stacked, axes, x[0]), key, *x[1]), (jnp.arange(len(members)), own))
+        members = jnp.arange(len(jax.tree.leaves(own)[0]))
+        return lax.map(lambda x: one(of_member(stacked, axes, x[0]), key, *x[1]), (members, own))
 
-    return every(stacked, key, own)
+    return every
 
 
-def play(env: Environment, entries: Mapping[str, Entry], key: Any, episodes: int) -> Played:
-    """Every policy in its world."""
-    kinds = list(dict.fromkeys(entry.kind for entry in entries.values()))
-
+@lru_cache(maxsize=KEPT)
+def _one_rule(env: Environment, kinds: tuple[Callable[..., Any], ...], episodes: int) -> Any:
     def one(params: EnvParams, key: Any, index: Any, knobs: Any) -> dict[str, Any]:
         def policy(*given: Any) -> Any:
             return lax.switch(index, kinds, knobs, *given)
 
         return evaluate(env, params, policy, key, episodes)
 
+    return one
+
+
+@lru_cache(maxsize=KEPT)
+def _one_agent(learner: Learner, wrap: Callable[[Policy], Policy], episodes: int) -> Any:
+    def one(params: EnvParams, key: Any, agent: Any, greedy: Any) -> dict[str, Any]:
+        return evaluate(learner.env, params, wrap(learner.policy(agent, greedy)), key, episodes)
+
+    return one
+
+
+def play(env: Environment, entries: Mapping[str, Entry], key: Any, episodes: int) -> Played:
+    """Every policy in its world."""
+    kinds = tuple(dict.fromkeys(entry.kind for entry in entries.values()))
     index = jnp.array([kinds.index(entry.kind) for entry in entries.values()])
     knobs = jnp.array([entry.knobs for entry in entries.values()], jnp.float32)
-    found = _in_turn(one, [entry.world for entry in entries.values()], key, index, knobs)
+    worlds = [entry.world for entry in entries.values()]
+    found = _in_turn(_one_rule(env, kinds, episodes), worlds, key, index, knobs)
     return {name: {k: np.asarray(v)[i : i + 1] for k, v in found.items()} for i, name in enumerate(entries)}
+
+
+def as_it_is(policy: Policy) -> Policy:
+    """The policy."""
+    return policy
 
 
 def play_agents(
@@ -68,17 +101,13 @@ def play_agents(
     key: Any,
     episodes: int,
     greedy: Sequence[bool] = (True,),
-    wrap: Callable[[Policy], Policy] = lambda policy: policy,
+    wrap: Callable[[Policy], Policy] = as_it_is,
 ) -> list[Arrays]:
     """Agents (a leading axis of members), each in its world, for every way to choose (`greedy`, or sampled)."""
-
-    def one(params: EnvParams, key: Any, agent: Any, greedy: Any) -> dict[str, Any]:
-        return evaluate(learner.env, params, wrap(learner.policy(agent, greedy)), key, episodes)
-
     members, ways = len(worlds), len(greedy)
     again = jax.tree.map(lambda leaf: jnp.concatenate([jnp.asarray(leaf)] * ways), agents)
     choice = jnp.repeat(jnp.asarray(list(greedy)), members)
-    found = _in_turn(one, list(worlds) * ways, key, again, choice)
+    found = _in_turn(_one_agent(learner, wrap, episodes), list(worlds) * ways, key, again, choice)
     return [{k: np.asarray(v)[i * members : (i + 1) * members] for k, v in found.items()} for i in range(ways)]
 
 
