@@ -166,17 +166,3 @@ def test_every_preset_can_be_made():
     for name in names:
         env, params = settings.from_preset(name).make()
         assert len(params.sites) == env.config.servers
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--preset", "mars"], "--preset mars: must be one of repaired, printed"),
-        (["--seed", "-1"], "--seed -1: must be at least 0"),
-        (["--profile", "huge"], "huge"),
-        (["--trace", "nowhere.npz"], "nowhere.npz"),
-    ],
-)
-def test_reproduce_says_what_is_wrong_and_writes_nothing(capsys, tmp_path, arguments, said):
-    assert said in fails(capsys, ["reproduce", "--out", str(tmp_path / "study"), *arguments])
-    assert not (tmp_path / "study").exists()
