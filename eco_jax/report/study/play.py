@@ -33,11 +33,7 @@ class Entry(NamedTuple):
     kind: Callable[..., Any]
     """(knobs, key, observation, state, params) -> action; entries of one kind share its program"""
     world: EnvParams
-    knobs: KEPT = 8
-
-
-"""Programs kept, to be run again with other numbers."""
-Knobs = (0.0, math.inf, 0.0)
+    knobs: Knobs = (0.0, math.inf, 0.0)
 
 
 def _in_turn(one: Any, members: Sequence[EnvParams], key: Any, *own: Any) -> Any:
@@ -61,7 +57,7 @@ def _every(one: Any, structure: Any, flat_axes: tuple[int | None, ...]) -> Any:
 
 
 @lru_cache(maxsize=KEPT)
-def _one_rule(env: Environment, kinds: tuple[Callable[..., Any], ...], episodes: int) -> Any:
+def _one_rule(env: Any, kinds: tuple[Callable[..., Any], ...], episodes: int) -> Any:
     def one(params: EnvParams, key: Any, index: Any, knobs: Any) -> dict[str, Any]:
         def policy(*given: Any) -> Any:
             return lax.switch(index, kinds, knobs, *given)
