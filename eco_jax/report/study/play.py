@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -81,7 +81,7 @@ def play(env: Environment, entries: Mapping[str, Entry], key: Any, episodes: int
     index = jnp.array([kinds.index(entry.kind) for entry in entries.values()])
     knobs = jnp.array([entry.knobs for entry in entries.values()], jnp.float32)
     worlds = [entry.world for entry in entries.values()]
-    found = _in_turn(_one_rule(env, kinds, episodes), worlds, key, index, knobs)
+    found = _in_turn(_one_rule(cast(Any, env), kinds, episodes), worlds, key, index, knobs)
     return {name: {k: np.asarray(v)[i : i + 1] for k, v in found.items()} for i, name in enumerate(entries)}
 
 
