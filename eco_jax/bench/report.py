@@ -7,6 +7,7 @@ from typing import Any
 
 from eco_jax.errors import UserError
 from eco_jax.files import check_output, whole, write_whole
+from eco_jax.report.figures.style import drawing
 
 MEANING = {
     "env.vs_numpy_single": "environment against NumPy, one environment at a time",
@@ -122,13 +123,16 @@ def tables(bench: Mapping[str, Any]) -> list[str]:
 
 def figure(bench: Mapping[str, Any], path: Path) -> None:
     """How the cost of an environment step grows with environments and with users."""
-    import matplotlib
+    with drawing({}), whole(path) as part:
+        _drawn(bench).savefig(part, dpi=150, format="png")
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+
+def _drawn(bench: Mapping[str, Any]) -> Any:
+    from matplotlib.figure import Figure
 
     env = bench["details"]["env"]
-    drawn, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    drawn = Figure(figsize=(9, 3.4), layout="constrained")
+    axes = drawn.subplots(1, 2)
     labels = {"envs": "environments at once (30 users each)", "users": "users (256 environments)"}
     for axis, (key, label) in zip(axes, labels.items(), strict=True):
         x = [row[key] for row in env[key]]
@@ -149,8 +153,7 @@ def figure(bench: Mapping[str, Any], path: Path) -> None:
     axes[1].legend(frameon=False)
     axes[0].set_ylabel("µs per environment step")
     drawn.suptitle(f"Environment alone: {bench['device']}", fontsize=10)
-    drawn.savefig(path, dpi=150, format="png")
-    plt.close(drawn)
+    return drawn
 
 
 def check(out: Path) -> None:

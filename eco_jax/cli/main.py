@@ -169,6 +169,27 @@ def inputs(argv: Sequence[str]) -> dict[str, Path | None]:
     return {name: None if text == "None" else Path(text) for name, text in peek(argv, *INPUTS).items()}
 
 
+def begun(argv: Sequence[str], otherwise: Path | None = None, usual: str | None = None) -> Any:
+    """The settings that flags go over, with the input files that they give.
+
+    Args:
+        argv: the flags; `--preset` or `--config` says which settings.
+        otherwise: the TOML file where neither is given.
+        usual: the preset where there is no such file either.
+
+    Raises:
+        UserError: both are given, or what is named cannot be taken.
+    """
+    from eco_jax.run import settings
+
+    found = peek(argv, "preset", "config")
+    preset, file = found.get("preset"), found.get("config")
+    if preset and file:
+        raise UserError("--preset and --config: give one of them, not both")
+    path = Path(file) if file else None if preset else otherwise
+    return settings.base(preset or (None if path else usual), path, inputs(argv))
+
+
 def _one_line(boxed: str) -> str:
     """Tyro's message without its frame, up to the pointer to --help."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", boxed)

@@ -1,88 +1,140 @@
 """`eco-jax reproduce`: the paper's figures and claims, and what lies beyond them, in one report."""
 
-import hashlib
+import dataclasses
 import shlex
+import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from eco_jax.cli.main import parse
+import tyro
+
+from eco_jax.cli.main import begun, parse, peek
 from eco_jax.cli.screen import show_table
 from eco_jax.errors import UserError
-from eco_jax.run import setup
+from eco_jax.report.study.core import DECIDED
+from eco_jax.report.study.profile import PAPER, PROFILES, QUICK, SMOKE
+from eco_jax.run import settings, setup
+from eco_jax.run.settings import RunConfig
+from eco_jax.train.config import TrainConfig, rollout_of
+
+PROFILE = (
+    f"How much to spend: smoke (a check, on a toy world where no other is given: {SMOKE.takes}), quick ({QUICK.takes}) "
+    f"or paper ({PAPER.seeds} seeds and every sweep: {PAPER.takes})."
+)
+TOY: dict[str, Any] = {"envs": 4, "rollout": 6, "hidden": 16, "chunk": 6}
+"""Training of the profile `smoke`, where nothing else is said."""
 
 
 @dataclass(frozen=True)
 class Arguments:
     """Train agents at every level of knowledge, play them, rules and references on the same episodes, put the paper's
-    claims to the numbers, and write report.html with everything behind it. Finished parts are kept: started again, it
-    goes on where it stopped."""  # noqa: D209
+    claims to the numbers, and write report.html with everything behind it. Every setting of the world and of the
+    training can be given by a flag, over a preset or a TOML file. Finished parts are kept: started again, it goes on
+    where it stopped."""  # noqa: D209
 
-    profile: Literal["smoke", "quick", "paper"] = "quick"
-    """How much to spend: smoke (a check, on a toy world), quick (about 13 minutes on 2 cores) or paper (10 seeds and
-    every sweep, hours on 2 cores)."""
+    profile: Annotated[Literal["smoke", "quick", "paper"], tyro.conf.arg(help=PROFILE)] = "quick"
     out: Path = Path("runs/reproduce")
-    """Folder for the report and the parts behind it."""
-    preset: str = ""
+    """Folder for the report and the parts behind it: a new one, or an earlier report's."""
+    preset: str | None = None
     """World to study instead of the default one: see `eco-jax info`; `printed` for the equations as printed."""
+    config: Path | None = None
+    """A TOML file of settings instead of a preset (a run's `config.toml` is one)."""
     seed: int = 0
     """First seed, - (0 or above)."""
-    trace: Path | None = None
-    """Prepared trace to replay instead of the synthetic mobility."""
     fresh: bool = False
     """Run every part anew."""
+    run: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=RunConfig)
+    """Settings of the study; not knowledge and train.updates, which the study and its profile decide."""
+
+
+def defaults(argv: Sequence[str]) -> Arguments:
+    """What flags go over: the settings of `--preset` or `--config`, else the default ones.
+
+    Raises:
+        UserError: a setting is given that the study decides itself.
+    """
+    given = {word.split("=")[0].removeprefix("--").replace("-", "_") for word in argv if word.startswith("--")}
+    for name in DECIDED:
+        if name in given:
+            raise UserError(f"--{name}: {WHY}")
+    found = peek(argv, "profile", "config")
+    smoke = found.get("profile") == "smoke"
+    config = begun(argv, usual="tiny" if smoke else None)
+    if "config" in found:
+        _decided(Path(found["config"]))
+    usual = TrainConfig(rollout=rollout_of(config.env.slots))
+    toy = {name: value for name, value in TOY.items() if smoke and getattr(config.train, name) == getattr(usual, name)}
+    train = dataclasses.replace(config.train, **toy, updates=usual.updates)
+    return Arguments(run=dataclasses.replace(config, knowledge=RunConfig().knowledge, train=train))
+
+
+WHY = "is not a setting here: agents of every level of knowledge are trained, for as long as --profile says"
+
+
+def _decided(path: Path) -> None:
+    """What a TOML file says of that: refused, but for a run's record of its settings, which says it anyway.
+
+    Raises:
+        UserError: the file sets one.
+    """
+    data = settings.read_toml(path)
+    for name in DECIDED:
+        section, _, field_ = name.rpartition(".")
+        if field_ in (data.get(section, {}) if section else data):
+            if "run" not in data:
+                raise UserError(f"{path}: {name}: {WHY}")
+            print(f"{path}: {name} of that run {WHY}", file=sys.stderr)
 
 
 def main(argv: Sequence[str]) -> int:
     """See the module."""
-    a: Any = parse(Arguments, argv, "eco-jax reproduce", Arguments.__doc__ or "")
-    from eco_jax.env import PRESETS
-
-    preset = a.preset or ("tiny" if a.profile == "smoke" else "repaired")
-    if preset not in PRESETS:
-        raise UserError(f"--preset {preset}: must be one of {', '.join(PRESETS)}")
-    if a.seed < 0:
-        raise UserError(f"--seed {a.seed}: must be at least 0")
-    setup.configure()
-    import shutil
-
-    from eco_jax.data import load
-    from eco_jax.report.reproduce import reproduce
-    from eco_jax.report.study.core import Study, maker
-    from eco_jax.report.study.profile import PROFILES
-    from eco_jax.train.config import Hyper, TrainConfig
-
-    trace = None if a.trace is None else load(a.trace)._asdict()
-    made = maker(preset, trace)
-    made()  # what is wrong with the world is said before anything is written
-    if a.fresh:
-        shutil.rmtree(a.out / "parts", ignore_errors=True)
-    a.out.mkdir(parents=True, exist_ok=True)
+    default = defaults(argv)
+    a: Any = parse(Arguments, argv, "eco-jax reproduce", Arguments.__doc__ or "", default)
     profile = PROFILES[a.profile]
-    train = TrainConfig(envs=4, rollout=6, hidden=16, chunk=6) if a.profile == "smoke" else TrainConfig()
-    study = Study(made, train, Hyper(), profile, a.seed)
+    settings.check_seeds(a.seed, profile.keys)
+    run = settings.over(default.run, a.run, "train.rollout" not in peek(argv, "train.rollout"))
+    if run.train.algorithm != "a2c":
+        raise UserError(f"train.algorithm = {run.train.algorithm!r}: must be 'a2c', the paper's, in its reproduction")
+    setup.configure()
+    from eco_jax.report import page
+    from eco_jax.report.reproduce import PARTS, check_folder, in_words, reproduce
+    from eco_jax.report.study.core import Study
+    from eco_jax.report.study.run import check
+    from eco_jax.report.study.store import Store
+    from eco_jax.run.folder import locked
+
+    study = Study(run, profile, a.seed)
+    check_folder(a.out)
+    check(study)  # what is wrong with a world is said before anything is written
     versions = setup.versions()
-    digest = "" if a.trace is None else hashlib.sha256(a.trace.read_bytes()).hexdigest()
-    settings = {
-        "preset": preset, "seed": a.seed, "trace": digest, "train": asdict(train), "hyper": asdict(Hyper()),
-        "versions": {name: versions[name] for name in ("eco-jax", "jax")}, "platform": setup.device(),
-    }  # fmt: skip
+    here = {"versions": {name: versions[name] for name in ("eco-jax", "jax")}, "platform": setup.device()}
     about = {
         "profile": a.profile,
-        "world": preset,
+        "world": a.preset or (a.config and a.config.name) or ("tiny" if a.profile == "smoke" else "repaired"),
+        page.DIFFERS: in_words(run),
+        **settings.input_hashes(run),
         "seed": a.seed,
         "seeds": profile.seeds,
         "episodes": profile.episodes,
-        "env_steps_per_agent": profile.updates * train.envs * train.rollout,
-        "mobility": "trace" if a.trace else "synthetic (random waypoint)",
+        "env_steps_per_agent": profile.updates * run.train.envs * run.train.rollout,
+        "mobility": MOBILITY[study.world[0].config.mobility],
         "device": setup.device(),
         "versions": versions,
     }
     command = shlex.join(["eco-jax", "reproduce", *argv])
-    results, claims = reproduce(a.out, study, settings, about, command)
+    with locked(a.out):
+        if a.fresh:
+            Store(a.out / PARTS).clear()
+        results, claims = reproduce(a.out, study, here, about, command)
     _show(results, claims, a.out)
     return 0
+
+
+MOBILITY = {
+    "waypoint": "synthetic (random waypoint)", "gauss-markov": "synthetic (Gauss-Markov)", "trace": "trace",
+}  # fmt: skip
 
 
 def _show(results: Any, claims: Any, out: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from eco_jax.cli.main import inputs, parse, peek
+from eco_jax.cli.main import begun, parse, peek
 from eco_jax.errors import UserError
 from eco_jax.run import processes, settings, setup
 from eco_jax.run.folder import Saving, run
@@ -52,15 +52,10 @@ class Arguments:
 
 def defaults(argv: Sequence[str]) -> Any:
     """What flags go over: the settings of `--preset` or `--config`, else of the run to go on with."""
-    found = peek(argv, "preset", "config", "out")
-    preset, file = found.get("preset"), found.get("config")
-    if preset and file:
-        raise UserError("--preset and --config: give one of them, not both")
-    there = Path(found.get("out") or "") / "config.toml"
-    going_on = "--resume" in argv and bool(found.get("out")) and there.exists()
-    if going_on and not preset and not file:
-        file = str(there)
-    config = settings.base(preset, None if file is None else Path(file), inputs(argv))
+    out = peek(argv, "out").get("out")
+    there = Path(out or "") / "config.toml"
+    going_on = "--resume" in argv and bool(out) and there.exists()
+    config = begun(argv, there if going_on else None)
     kept = settings.recorded(there) if going_on else {}
     return Arguments(tyro.MISSING, seed=kept.get("seed", 0), seeds=kept.get("seeds", 1), run=config)
 

@@ -34,6 +34,16 @@ class EnergyTerms(NamedTuple):
         return sum(self[1:], start=self[0])
 
 
+LABELS = {
+    "edge": "computing, servers", "local": "computing, devices",
+    "uplink": "radio", "receive": "radio", "downlink": "radio",
+    "migration": "migration, replicas", "placement": "migration, replicas",
+    "prediction": "twin (prediction, syncs)", "synchronisation": "twin (prediction, syncs)",
+}  # fmt: skip
+"""Terms in words, in the order of a figure: those with the same words are shown together, a term without under its
+own name."""
+
+
 def computing_energy(share: Real, cycles: Real, rate: Real, power: Real) -> Real:
     """Share * C * power / rate, J: power times the CPU time of the task itself, whatever the load beside it.
 

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from eco_jax.env.config import KNOWLEDGE
 from eco_jax.report import statistics
 from eco_jax.report.figures import by_episode
 from eco_jax.report.figures.paper import latency_of_offloaded
@@ -17,12 +18,7 @@ from eco_jax.report.study.store import Arrays
 Verdict = Literal["holds", "does not hold", "not decidable"]
 Done = Mapping[str, Arrays]
 
-BELOW = {
-    "none": ("none",),
-    "telemetry": ("none", "telemetry"),
-    "twin": ("none", "telemetry", "twin"),
-    "truth": ("none", "telemetry", "twin", "truth"),
-}
+BELOW: dict[str, tuple[str, ...]] = {level: KNOWLEDGE[: i + 1] for i, level in enumerate(KNOWLEDGE)}
 """Levels that see no more than a level."""
 
 
@@ -144,9 +140,9 @@ def against_memory(done: Done) -> list[Claim]:
 
 
 def rules_below(rules: Played, level: str) -> Played:
-    """The rules that see no more than an agent at this level."""
-    free = ("local", "random", "nearest-full", "nearest-half")
-    return {name: values for name, values in rules.items() if name in free or name.rsplit("-", 1)[-1] in BELOW[level]}
+    """The rules that see no more than an agent at this level: a rule without a level in its name sees nothing."""
+    above = set(KNOWLEDGE).difference(BELOW[level])
+    return {name: values for name, values in rules.items() if name.rsplit("-", 1)[-1] not in above}
 
 
 def best_rule(rules: Played, level: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from eco_jax.env.params import EnvParams
+from eco_jax.files import write_whole
 from eco_jax.report import markup
 from eco_jax.report.audit import FINDINGS, Finding
 from eco_jax.report.markup import Block, Code, Contents, Heading, Items, Judged, Judgements, Pictures, Text, slug
@@ -79,7 +80,9 @@ VERDICTS = {
 }
 """Verdict -> symbol, and kind: a style of `page.css`."""
 
-TOP = ("profile", "mobility", "device")
+DIFFERS = "differs from the default"
+"""Of `Report.about`: what of the settings does."""
+TOP = ("profile", "world", DIFFERS, "mobility", "device")
 """What of `Report.about` a reader must not miss."""
 
 DESCRIPTION = (
@@ -141,7 +144,7 @@ def write(out: Path, report: Report) -> None:
     }
     out.mkdir(parents=True, exist_ok=True)
     for name, page in pages.items():
-        (out / name).write_text(page, encoding="utf-8", newline="\n")
+        write_whole(out / name, page)
 
 
 def _document(report: Report) -> list[Block]:
@@ -274,7 +277,10 @@ def _parameters() -> list[Block]:
         for name, s in EnvParams.specs().items()
     )
     columns = ("setting", "symbol", "default", "unit", "range", "source", "meaning")
-    text = "The defaults of the model; a part of this report that changes one says so. Not every world uses all."
+    text = (
+        "The defaults of the model; what this study changed stands at the top and in a section of its own, and a part "
+        "of this report that changes one says so. Not every world uses all."
+    )
     return [Heading("Parameters", "parameters"), Text(text), Table("Every number of the model", columns, rows)]
 
 

@@ -6,11 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from eco_jax.errors import UserError
+from eco_jax.files import leftover, write_whole
 from eco_jax.report import figures, page, statistics, tables
 from eco_jax.report.claims import Claim, all_claims
-from eco_jax.report.study.core import Study
-from eco_jax.report.study.run import run
-from eco_jax.report.study.store import Store
+from eco_jax.report.study.core import Study, differences
+from eco_jax.report.study.play import everyone
+from eco_jax.report.study.run import left_out, run
+from eco_jax.report.study.store import Store, noted
+from eco_jax.run.settings import RunConfig
+
+PARTS = "parts"
+"""Folder of the finished parts in a report's."""
+FILES = ("report.html", "report.md", "results.json", "table.md")
+"""What is written beside it and the figures."""
 
 
 def reproduce(
@@ -21,7 +30,7 @@ def reproduce(
     Args:
         out: folder, made where it is missing; finished parts lie in `out/parts`.
         study: what to run.
-        settings: everything beside the profile that the numbers depend on (see `study.run`).
+        settings: what the numbers depend on beside the profile and the study's settings (see `study.run`).
         about: noted in the results: versions, device, ...
         command: that repeats it.
 
@@ -29,13 +38,13 @@ def reproduce(
         What `results.json` holds, and the claims.
     """
     started = time.perf_counter()
-    parts = run(study, Store(out / "parts"), settings)
+    parts = run(study, Store(out / PARTS), settings)
     env, params = study.world
     done = study.done
     per_episode = max(1, env.config.slots // study.train.rollout)
     claims = all_claims(done, per_episode)
-    played = tables.everyone(done)
-    found = tables.comparisons(played)
+    played = everyone(done)
+    found = tables.comparisons(done)
     drawn = figures.write(out, done, env.config.slots, study.train.rollout)
     results = {
         **about,
@@ -52,11 +61,12 @@ def reproduce(
             for c in claims
         ],
     }  # fmt: skip
-    (out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+    write_whole(out / "results.json", json.dumps(results, indent=2) + "\n")
     summary = [*tables.headline(found), _count(claims)]
     lines = [*tables.short_lines(played), "", *tables.headline(found)]
-    (out / "table.md").write_text("\n".join(lines) + "\n")
+    write_whole(out / "table.md", "\n".join(lines) + "\n")
     sections = [
+        *_world(study),
         ("Printed against repaired", [tables.printed_table(done["printed"])], PRINTED),
         ("Every sweep in numbers", tables.sweep_tables(done), "Intervals as above; the rule is `foresight`."),
         ("How the rules were tuned", [tables.tuning_table(study.tuned)], TUNING),
@@ -72,6 +82,56 @@ def reproduce(
     )
     page.write(out, report)
     return results, claims
+
+
+def check_folder(out: Path) -> None:
+    """Whether a report may be written there: nothing is, or nothing but an earlier report and its parts.
+
+    Raises:
+        UserError: `out` is a file, or holds what no report wrote.
+    """
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out}: is a file; --out needs a folder")
+    there = _shown(out)
+    ours = {PARTS, *FILES, *(f"{f.name}.{ending}" for f in figures.FIGURES for ending in ("png", "pdf", "csv"))}
+    foreign = [path for path in there if path.name not in ours]
+    if there and not (out / PARTS).is_dir():
+        foreign = foreign or there  # a file of our name, but not of a study
+    foreign += [path for path in _shown(out / PARTS) if not _a_part(path)]
+    if foreign:
+        raise UserError(f"{out}: holds {foreign[0].relative_to(out)}, which is not of a report; choose another folder")
+
+
+def _shown(folder: Path) -> list[Path]:
+    """What lies in a folder, but for hidden files and leftovers."""
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [path for path in found if not path.name.startswith(".") and not leftover(path)]
+
+
+def _a_part(path: Path) -> bool:
+    return path.suffix == ".npz" or (path.suffix == ".json" and "fingerprint" in noted(path))
+
+
+def _world(study: Study) -> list[tuple[str, list[page.Table], str]]:
+    """A section on what differs from the default, and what that leaves out; none where nothing does."""
+    differ, out = differences(study.config), left_out(study)
+    if not differ and not out:
+        return []
+    rows = tuple((f"`{name}`", _said(usual), _said(here)) for name, (usual, here) in differ.items())
+    text = "All of this report is about a world and a training with these settings, but for what a part changes."
+    text += "".join(f" Left out: {name.replace('_', ' ')} ({why})." for name, why in out.items())
+    return [("What differs from the default", [page.Table("Settings", ("setting", "default", "here"), rows)], text)]
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, Path):
+        return value.name
+    return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def in_words(config: RunConfig) -> str:
+    """What differs from the default, in a line."""
+    return ", ".join(f"{name} = {_said(here)}" for name, (_, here) in differences(config).items()) or "nothing"
 
 
 PRINTED = (

@@ -59,7 +59,9 @@ def bootstrap(
     def resampled(*drawn: NDArray[np.integer], axis: int = -1) -> Values:
         chosen = np.moveaxis(drawn[-1], axis, -1)
         which = np.moveaxis(drawn[0], axis, -1) if seeds > 1 else np.zeros((*chosen.shape[:-1], 1), int)
-        counts = (chosen[..., None, :] == np.arange(episodes)[:, None]).mean(-1)  # share of each episode
+        draws = chosen.reshape(-1, episodes)
+        places = draws + episodes * np.arange(len(draws))[:, None]
+        counts = np.bincount(places.ravel(), minlength=draws.size).reshape(chosen.shape) / episodes  # share of each
         figures = []
         for row in rows:
             means = counts @ row.T  # [..., seeds]

@@ -3,25 +3,31 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from eco_jax.report import statistics
 from eco_jax.report.claims import Done, best_rule
 from eco_jax.report.page import Table
 from eco_jax.report.statistics import Interval
-from eco_jax.report.study.play import Played, by_policy
+from eco_jax.report.study.play import Played, by_policy, everyone
 from eco_jax.report.study.store import Arrays
+from eco_jax.run.summary import MEANS
 
-METRICS = {"reward": "reward", "energy_j": "energy", "latency_s": "latency", "qoe": "qoe"}
-"""Names in results, and the environment's."""
-
+METRICS = MEANS
+"""Names in results, and the environment's: those of a run's summary."""
 SHORT = ("slot-reference", "central-twin", "foresight-twin", "greedy-twin", "foresight-telemetry", "greedy-telemetry",
          "foresight-none", "greedy-none", "nearest-full", "local", "random")  # fmt: skip
 """Policies of the short table, beside the agents."""
 
 
-def everyone(done: Done) -> Played:
-    """Every policy played in the study's own world."""
-    parts = [part for part in ("evaluation", "rules", "references", "misleading") if part in done]
-    return {name: values for part in parts for name, values in by_policy(done[part]).items()}
+SWEEPS = {
+    "speed": "Users at other speeds, km/h", "slowdown": "Other mean slowdowns", "fixes": "Slots between position fixes",
+    "users": "Other numbers of users", "servers": "Other numbers of servers",
+    "value-correlation": "Trained at other correlations of the slowdowns",
+    "value-error": "Trained at other errors of a synchronisation",
+    "value-energy": "Trained at other energies of a synchronisation, mJ", "weights": "Trained for other weights",
+}  # fmt: skip
+"""Parts with points, in words."""
 
 
 def cell(values: Any, sign: str = "", digits: int = 3) -> str:
@@ -88,12 +94,17 @@ def printed_table(part: Arrays) -> Table:
     return Table("The equations as printed", columns, rows, "Energy and latency in the units that the equations give.")
 
 
-def sweep_table(title: str, field: str, part: Arrays) -> Table:
+def sweep_table(title: str, part: Arrays) -> Table:
     """Agents and the rule at every point of a sweep."""
-    columns = ("level", field, "A2C reward", "A2C energy J", "A2C QoE", "A2C syncs /slot", "rule reward")
+    fields = {name.removeprefix("point/"): values for name, values in part.items() if name.startswith("point/")}
+    del fields["level"]
+    if "speed_max" in fields and np.array_equal(fields["speed_max"], fields["speed_min"]):
+        del fields["speed_max"]  # all users of a point move at one speed
+    columns = ("level", *fields, "A2C reward", "A2C energy J", "A2C QoE", "A2C syncs /slot", "rule reward")
     rows = tuple(
-        (str(level), f"{part[f'point/{field}'][i]}", cell(part["a2c/reward"][i], "+"), cell(part["a2c/energy"][i]),
-         cell(part["a2c/qoe"][i]), f"{part['a2c/syncs'][i].mean():.3f}", cell(part["rule/reward"][i], "+"))
+        (str(level), *(str(values[i]) for values in fields.values()), cell(part["a2c/reward"][i], "+"),
+         cell(part["a2c/energy"][i]), cell(part["a2c/qoe"][i]), f"{part['a2c/syncs'][i].mean():.3f}",
+         cell(part["rule/reward"][i], "+"))
         for i, level in enumerate(part["point/level"])
     )  # fmt: skip
     return Table(title, columns, rows)
@@ -117,9 +128,10 @@ def short_lines(played: Played) -> list[str]:
     return ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
 
 
-def comparisons(played: Played) -> dict[str, Any]:
+def comparisons(done: Done) -> dict[str, Any]:
     """The twin against the other levels, and each level's share of the way to its rule."""
     found: dict[str, Any] = {}
+    played, rules = everyone(done), by_policy(done["rules"])
     twin = played["a2c-twin"]
     for other in ("none", "telemetry"):
         old = played[f"a2c-{other}"]
@@ -129,11 +141,8 @@ def comparisons(played: Played) -> dict[str, Any]:
             "qoe_relative": statistics.relative(twin["qoe"], old["qoe"])._asdict(),
         }
     for level in ("none", "telemetry", "twin"):
-        rules = {
-            name: values for name, values in played.items() if not name.startswith(("a2c", "slot", "central", "upper"))
-        }
         name = best_rule(rules, level)
-        random, rule = played["random"]["reward"].mean(), rules[name]["reward"].mean()
+        random, rule = rules["random"]["reward"].mean(), rules[name]["reward"].mean()
         way = ((played[f"a2c-{level}"]["reward"].mean(axis=1) - random) / (rule - random)).tolist()
         found[f"share_of_way_to_best_rule_{level}"] = {"rule": name, "each_seed": way, "least": min(way)}
     return found
@@ -156,19 +165,9 @@ def headline(found: Mapping[str, Any]) -> list[str]:
 
 
 def sweep_tables(done: Done) -> Sequence[Table]:
-    """A table for every sweep that was run."""
-    fields = {
-        "speed": ("Users at other speeds, km/h", "speed_min"), "slowdown": ("Other mean slowdowns", "slowdown_mean"),
-        "fixes": ("Slots between position fixes", "fix_every"), "users": ("Other numbers of users", "users"),
-        "servers": ("Other numbers of servers", "servers"),
-        "value-correlation": ("Trained at other correlations of the slowdowns", "correlation"),
-        "value-error": ("Trained at other errors of a synchronisation", "sync_error"),
-        "value-energy": ("Trained at other energies of a synchronisation, mJ", "sync_energy"),
-        "weights": ("Trained for other weights", "w1"),
-    }  # fmt: skip
-    tables = [sweep_table(title, field, done[name]) for name, (title, field) in fields.items() if name in done]
-    return tables + [
-        sweep_table(f"Trained in {name.removeprefix('check-')}", "preset", done[name])
-        for name in done
-        if name.startswith("check-")
+    """A table for every part with points."""
+    return [
+        sweep_table(SWEEPS.get(name, name.replace("check-", "Trained in ")), part)
+        for name, part in done.items()
+        if "point/level" in part
     ]

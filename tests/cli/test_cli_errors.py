@@ -262,17 +262,3 @@ def test_every_preset_trains_as_it_is():
         env, params = config.make()
         assert params.sites is None
         Learner(env, config.train)  # refuses a rollout that does not divide the episode
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--preset", "mars"], "--preset mars: must be one of repaired, printed"),
-        (["--seed", "-1"], "--seed -1: must be at least 0"),
-        (["--profile", "huge"], "huge"),
-        (["--trace", "nowhere.npz"], "nowhere.npz"),
-    ],
-)
-def test_reproduce_says_what_is_wrong_and_writes_nothing(capsys, tmp_path, arguments, said):
-    assert said in fails(capsys, ["reproduce", "--out", str(tmp_path / "study"), *arguments])
-    assert not (tmp_path / "study").exists()

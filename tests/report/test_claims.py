@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from made_up_study import made_up
 
+from eco_jax.env.config import KNOWLEDGE
 from eco_jax.report.claims import all_claims, best_rule, rules_below, verdict
 from eco_jax.report.statistics import Interval
 from eco_jax.report.study.play import by_policy
+from eco_jax.report.tables import sweep_tables
 
 EPISODES, SEEDS = 12, 4
 METRICS = ("reward", "energy", "latency", "qoe")
@@ -110,6 +113,25 @@ def test_rules_that_see_more_are_not_asked():
     assert best_rule(rules, "telemetry") == "greedy-telemetry"
     assert best_rule(rules, "twin") == "greedy-twin"
     assert best_rule(rules, "truth") == "greedy-truth"
+
+
+def test_a_rule_without_a_level_in_its_name_is_asked_at_every_level():
+    rules = by_policy(study(GOOD, GOOD, BAD)["rules"])
+    rules["own-idea"] = {"reward": np.full((1, EPISODES), 9.0)}
+    assert {best_rule(rules, level) for level in KNOWLEDGE} == {"own-idea"}
+
+
+def test_every_point_has_its_row_and_every_number_its_column():
+    whole = made_up(1, 2, 2)
+    done = {"weights": whole["weights"], "speed": whole["speed"], "new": whole["fixes"]}
+    found = {table.title: table for table in sweep_tables(done)}
+    assert found["Trained for other weights"].columns[:4] == ("level", "w1", "w2", "w3")
+    assert [row[1:4] for row in found["Trained for other weights"].rows][1:3] == [
+        ("4.0", "1.0", "1.0"),
+        ("1.0", "4.0", "1.0"),
+    ]
+    assert found["Users at other speeds, km/h"].columns[:3] == ("level", "speed_min", "A2C reward")
+    assert found["new"].columns[1] == "fix_every"
 
 
 @pytest.mark.parametrize(

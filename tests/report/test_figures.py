@@ -1,8 +1,13 @@
 """Every figure from made-up numbers: what it draws, what it leaves out, and what its CSV says."""
 
 import csv
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import matplotlib
 import numpy as np
@@ -11,9 +16,11 @@ from made_up_study import LEVELS, Made, made_up
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
+from eco_jax.model import energy
 from eco_jax.report import figures
 from eco_jax.report.figures import figure
-from eco_jax.report.figures.style import RC, STYLES
+from eco_jax.report.figures.policies import ENERGY_TERMS
+from eco_jax.report.figures.style import STYLES, drawing, save
 
 
 def read(path) -> dict[str, np.ndarray]:
@@ -95,17 +102,17 @@ def test_the_same_data_make_the_same_bytes(study, tmp_path, few_resamples):
 @pytest.mark.slow
 def test_fonts_can_be_read_and_nothing_is_hidden_or_cut_off(study, few_resamples):
     for each in figures.FIGURES:
-        with matplotlib.rc_context(RC):
-            drawing, _ = each.draw(figures.Results(study[1], 60, 10))
-            drawing.suptitle(each.title)
-            FigureCanvasAgg(drawing).draw()
-        assert drawing.get_size_inches()[0] == 4.8
-        texts = [text for text in drawing.findobj(Text) if text.get_text() and text.get_visible()]
+        with drawing():
+            drawn, _ = each.draw(figures.Results(study[1], 60, 10))
+            drawn.suptitle(each.title)
+            FigureCanvasAgg(drawn).draw()
+        assert drawn.get_size_inches()[0] == 4.8
+        texts = [text for text in drawn.findobj(Text) if text.get_text() and text.get_visible()]
         assert min(text.get_size() for text in texts) >= 8, each.name
-        (legend,) = drawing.legends
-        assert not any(axes.get_legend() for axes in drawing.axes)
-        assert legend.get_window_extent().y1 <= min(axes.get_tightbbox().y0 for axes in drawing.axes) + 1.0, each.name
-        whole, (width, height) = drawing.get_tightbbox(), drawing.get_size_inches()
+        (legend,) = drawn.legends
+        assert not any(axes.get_legend() for axes in drawn.axes)
+        assert legend.get_window_extent().y1 <= min(axes.get_tightbbox().y0 for axes in drawn.axes) + 1.0, each.name
+        whole, (width, height) = drawn.get_tightbbox(), drawn.get_size_inches()
         assert whole.x0 >= -0.01, each.name
         assert whole.y0 >= -0.01, each.name
         assert whole.x1 <= width + 0.01, each.name
@@ -170,9 +177,9 @@ def test_figure_2b_is_the_latency_of_offloaded_tasks(unsaved, tmp_path):
     found = drawn_from(tmp_path, done)["fig2b"]
     assert found["speed_km_h"] == pytest.approx([0, 0, 0, 60, 60, 60])
     assert found["seed0_ms"] == pytest.approx([120, 120, 120, 144, 144, np.nan], nan_ok=True)
-    with matplotlib.rc_context(RC):
-        drawing, _ = next(each for each in figures.FIGURES if each.name == "fig2b").draw(figures.Results(done, 60, 10))
-    (label,) = [text.get_text() for text in drawing.legends[0].get_texts()]
+    with drawing():
+        drawn, _ = next(each for each in figures.FIGURES if each.name == "fig2b").draw(figures.Results(done, 60, 10))
+    (label,) = [text.get_text() for text in drawn.legends[0].get_texts()]
     assert "+0.400 [+0.400, +0.400] ms per km/h" in label  # 24 ms over 60 km/h, the episode without offloading left out
 
 
@@ -254,6 +261,82 @@ def test_energy_terms_are_whole_and_in_mj(study):
     row = found["policy"].tolist().index("a2c-none")
     assert total[row] == pytest.approx(1e3 * done["evaluation"]["a2c-none/energy"].mean(), rel=1e-4)
     assert found["edge_mj"][row] == pytest.approx(0.5 * total[row], rel=1e-4)
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_new_energy_term_is_in_the_figure_and_in_the_total(unsaved, monkeypatch, tmp_path, declared):
+    if declared:
+        fields = [*energy.EnergyTerms.__annotations__.items(), ("cooling", float)]
+        monkeypatch.setattr(energy, "EnergyTerms", NamedTuple("EnergyTerms", fields))
+        monkeypatch.setattr(energy, "LABELS", energy.LABELS | {"cooling": "cooling of servers"})
+    terms = {"edge": 0.1, "local": 0.05, "migration": 0.03, "cooling": 0.02}  # 180 mJ without it
+    parts = constant(energy=0.2, **{f"energy/{name}": value for name, value in terms.items()})
+    done = {"evaluation": {f"a2c-{level}/{name}": value for level in LEVELS for name, value in parts.items()}}
+    monkeypatch.setattr(figures, "FIGURES", (ENERGY_TERMS,))
+    found = drawn_from(tmp_path, done)["energy_terms"]
+    assert found["cooling_mj"] == pytest.approx([20.0] * len(LEVELS))
+    assert sum(column for name, column in found.items() if name != "policy") == pytest.approx([200.0] * len(LEVELS))
+    with drawing():
+        drawn, _ = ENERGY_TERMS.draw(figures.Results(done, 60, 10))
+    assert [text.get_text() for text in drawn.axes[0].texts] == [" 200"] * len(LEVELS)
+    words = [text.get_text() for text in drawn.legends[0].get_texts()]
+    assert words[-1] == ("cooling of servers" if declared else "cooling")
+    ends = [bar.get_x() + bar.get_width() for bar in drawn.axes[0].patches]
+    assert max(ends) == pytest.approx(200.0)
+
+
+def test_every_energy_term_has_words():
+    assert set(energy.LABELS) == set(energy.EnergyTerms._fields)
+
+
+def test_a_user_s_settings_change_no_picture(tmp_path, few_resamples):
+    done = {"value-energy": made_up(2, 3, 12)["value-energy"]}
+    odd = {"text.usetex": True, "font.size": 30, "savefig.bbox": "tight", "axes.facecolor": "red", "interactive": True}
+    figures.write(tmp_path / "usual", done, 60, 10)
+    with matplotlib.rc_context(odd):
+        figures.write(tmp_path / "odd", done, 60, 10)
+        assert matplotlib.rcParams["font.size"] == 30
+    assert len(list((tmp_path / "usual").iterdir())) == 3
+    for path in (tmp_path / "usual").iterdir():
+        assert path.read_bytes() == (tmp_path / "odd" / path.name).read_bytes(), path.name
+
+
+def test_no_screen_and_no_backend_is_asked_for(tmp_path):
+    """In a process of its own: Matplotlib reads the environment when it is imported."""
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\nbackend: nowhere\nfigure.dpi: x\n")
+    code = (
+        "import sys; from pathlib import Path; from eco_jax.report.figures import style\n"
+        "with style.drawing():\n"
+        "    drawn, axes = style.canvas(2.0); axes[0, 0].plot([1, 2], label='$x$'); style.legend(drawn, axes[0, 0])\n"
+        "    style.save(drawn, Path('x.png'))\n"
+        "import os; print('matplotlib.pyplot' in sys.modules, os.environ['MPLBACKEND'])"
+    )
+    env = dict(os.environ, MATPLOTLIBRC=str(tmp_path), MPLBACKEND="nowhere", PYTHONPATH=os.pathsep.join(sys.path))
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "False nowhere\n", done.stderr
+    assert (tmp_path / "x.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_package_never_uses_pyplot(request):
+    for path in (request.config.rootpath / "eco_jax").rglob("*.py"):
+        assert not re.search(r"import.*pyplot|matplotlib\.use\(", path.read_text()), path
+
+
+def test_a_picture_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    (tmp_path / "x.png").write_bytes(b"before")
+
+    def fails(self, path, **options):
+        path.write_bytes(b"half of it")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Figure, "savefig", fails)
+    with pytest.raises(OSError, match="No space"):
+        save(Figure(), tmp_path / "x.png")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("x.png", b"before")]
 
 
 @pytest.mark.slow

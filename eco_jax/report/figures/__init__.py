@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from eco_jax.report.figures.figure import Figure, MissingError, Results, by_episode
 from eco_jax.report.figures.paper import FIG2A, FIG2B, FIG3A, FIG3B
 from eco_jax.report.figures.policies import ENERGY_TERMS, LADDER, LATENCY_CDF, MISLEADING
-from eco_jax.report.figures.style import RC, save, save_columns
+from eco_jax.report.figures.style import drawing, save, save_columns
 from eco_jax.report.figures.value import SYNC_RATE, VALUE
 from eco_jax.report.figures.world import CHECKS, FIXES, SLOWDOWN, USERS, WEIGHTS
 
@@ -38,21 +38,19 @@ def write(out: Path, done: Mapping[str, Mapping[str, NDArray[Any]]], horizon: in
     Returns:
         Those drawn, in the order of the report.
     """
-    import matplotlib
-
     out.mkdir(parents=True, exist_ok=True)
     results = Results(done, horizon, rollout)
     drawn: list[Figure] = []
     for figure in FIGURES:
         if not figure.ready(done):
             continue
-        with matplotlib.rc_context(RC):
+        with drawing():
             try:
-                drawing, columns = figure.draw(results)
+                drawn_one, columns = figure.draw(results)
             except MissingError:
                 continue
-            drawing.suptitle(figure.title)
-            save(drawing, out / f"{figure.name}.png")
+            drawn_one.suptitle(figure.title)
+            save(drawn_one, out / f"{figure.name}.png")
         save_columns(columns, out / f"{figure.name}.csv")
         drawn.append(figure)
     return drawn

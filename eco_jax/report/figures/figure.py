@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eco_jax.report.statistics import Interval, bootstrap
-from eco_jax.report.study.play import Played, by_policy
+from eco_jax.report.study.play import Played, everyone
 from eco_jax.report.study.profile import LEVELS
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ Columns = dict[str, NDArray[Any]]
 """Name -> one entry a row: what the CSV beside a figure holds."""
 
 RESAMPLES = 1000
-PLAYED = ("evaluation", "rules", "references", "misleading")
-"""Parts that play policies in the study's own world."""
 
 
 class MissingError(Exception):
@@ -108,8 +106,7 @@ class Results:
     @property
     def played(self) -> Played:
         """Every policy that was played in the study's own world."""
-        parts = [dict(self.done[part]) for part in PLAYED if part in self.done]
-        return {name: values for part in parts for name, values in by_policy(part).items()}
+        return everyone(self.done)
 
     def sweep(self, part: str) -> Sweep:
         """A part with points."""

@@ -1,9 +1,12 @@
 """All policies on the same episodes, in the study's own world."""
 
+from collections.abc import Iterable
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eco_jax.model import energy
 from eco_jax.report.figures.figure import Columns, Figure, MissingError, Results, interval, spread, table
 from eco_jax.report.figures.style import NAMES, ORDER, POLICIES, STYLES, canvas, legend, policy_name, reach
 from eco_jax.report.statistics import Interval
@@ -117,43 +120,52 @@ def latency_cdf(results: Results) -> tuple["Drawing", Columns]:
     return drawing, {"share_percent": shares} | {f"{name}_ms": mean for name, mean in rows}
 
 
-TERMS = {
-    "computing, servers": (("edge",), "#0072B2", ""),
-    "computing, devices": (("local",), "#56B4E9", ""),
-    "radio": (("uplink", "receive", "downlink"), "#E69F00", "///"),
-    "migration, replicas": (("migration", "placement"), "#CC79A7", "..."),
-    "twin (prediction, syncs)": (("prediction", "synchronisation"), "#000000", ""),
-}
-"""Energy terms of Eq. (8) that are shown together, their colour and their hatching."""
+LOOKS = (
+    ("#0072B2", ""), ("#56B4E9", ""), ("#E69F00", "///"), ("#CC79A7", "..."), ("#000000", ""), ("#009E73", "xxx"),
+    ("#D55E00", "---"), ("#F0E442", "ooo"), ("#999999", ""),
+)  # fmt: skip
+"""Colour and hatching of the energy terms that are shown together, in the order of `energy.LABELS`."""
 BARS = (
     *(f"a2c-{level}" for level in LEVELS), "slot-reference", *(f"foresight-{level}" for level in LEVELS),
     "nearest-full", "local", "random",
 )  # fmt: skip
 
 
+def terms_of(names: Iterable[str]) -> dict[str, list[str]]:
+    """Words -> the energy terms that they stand for: every term `energy/<term>` among the names of metrics."""
+    there = {name.removeprefix("energy/") for name in names if name.startswith("energy/")}
+    order = dict.fromkeys([*energy.LABELS, *energy.EnergyTerms._fields, *sorted(there)])
+    shown: dict[str, list[str]] = {}
+    for term in order:
+        if term in there:
+            shown.setdefault(energy.LABELS.get(term, term), []).append(term)
+    return shown
+
+
 def energy_terms(results: Results) -> tuple["Drawing", Columns]:
-    """Energy by term."""
+    """Energy by term; the number behind a bar is the metric `energy` itself."""
     played = results.played
-    names = [name for name in BARS if name in played and "energy/edge" in played[name]]
+    shown = terms_of(metric for name in BARS if name in played for metric in played[name])
+    terms = [term for together in shown.values() for term in together]
+    names = [name for name in BARS if name in played and any(f"energy/{term}" in played[name] for term in terms)]
     if not names:
         raise MissingError("no terms")
     means = {
-        name: {
-            term: 1e3 * float(played[name][f"energy/{term}"].mean()) for terms, _, _ in TERMS.values() for term in terms
-        }
-        for name in names
+        name: {term: 1e3 * float(np.mean(played[name].get(f"energy/{term}", 0.0))) for term in terms} for name in names
     }
     drawing, axes = canvas(1.3 + 0.24 * len(names))
     ax, y = axes[0, 0], np.arange(len(names))
     left = np.zeros(len(names))
-    for label, (terms, color, hatch) in TERMS.items():
-        width = np.array([sum(means[name][term] for term in terms) for name in names])
+    looks = dict(zip(dict.fromkeys([*energy.LABELS.values(), *shown]), cycle(LOOKS), strict=False))
+    for label, together in shown.items():
+        color, hatch = looks[label]
+        width = np.array([sum(means[name][term] for term in together) for name in names])
         ax.barh(
             y, width, left=left, height=0.7, color=color, hatch=hatch, edgecolor="white", linewidth=0.4, label=label
         )
         left += width
-    for i, total in enumerate(left):
-        ax.text(total, i, f" {total:.0f}", va="center")
+    for i, name in enumerate(names):
+        ax.text(left[i], i, f" {1e3 * played[name]['energy'].mean():.0f}", va="center")
     ax.set_yticks(y, [policy_name(name) for name in names])
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.set_xlabel("energy, mJ per task")
@@ -220,8 +232,8 @@ LATENCY_CDF = Figure(
 ENERGY_TERMS = Figure(
     "energy_terms",
     "Where the energy goes",
-    "Energy per task by the terms of Eq. (8), means over episodes and seeds; the number behind a bar is the sum. What "
-    "a twin costs is the black part; what it saves is the difference of the others. The name says what the policy "
+    "Energy per task by the terms of Eq. (8), means over episodes and seeds; the number behind a bar is all of it. "
+    "What a twin costs is the black part; what it saves is the difference of the others. The name says what the policy "
     "knows.",
     ("evaluation",),
     energy_terms,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from eco_jax.files import whole, write_whole
 from eco_jax.report.statistics import Interval, interquartile_mean
+from eco_jax.report.study.profile import LADDER, LEVELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +43,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "telemetry": {"color": "#009E73", "linestyle": "--", "marker": "s"},
     "none": {"color": "#D55E00", "linestyle": "-.", "marker": "^"},
 }
-ORDER = ("twin", "telemetry", "none", "truth")
+ORDER = (*LADDER, *(level for level in LEVELS if level not in LADDER))
 """In legends."""
 POLICIES = {
     "local": "local only",

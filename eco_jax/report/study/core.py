@@ -1,7 +1,7 @@
 """What all parts share: the study, what a part is, and how agents are trained in it."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -9,37 +9,77 @@ from typing import Any
 import jax
 import numpy as np
 
-from eco_jax.env import EcoEnv, EnvParams, make
+from eco_jax.env import PRESETS, EcoEnv, EnvParams
 from eco_jax.report.study.play import flat, nested
 from eco_jax.report.study.profile import Profile
 from eco_jax.report.study.store import Arrays
+from eco_jax.run.settings import INPUTS, RunConfig, input_hashes
+from eco_jax.run.settings import flat as flat_settings
 from eco_jax.train.config import Hyper, TrainConfig
 from eco_jax.train.fit import Chunk, NotFiniteError, fit, stack_params
 from eco_jax.train.loop import Learner
 
-CURVES = ("reward", "energy", "qoe", "latency", "syncs")
-"""Metrics kept of a training."""
+DECIDED = ("knowledge", "train.updates")
+"""Settings of a run that a study decides itself: it has agents of every level, and its profile says how long."""
 
 
-def maker(preset: str, trace: Any = None) -> Callable[..., tuple[EcoEnv, EnvParams]]:
-    """`eco_jax.env.make` for a world by name, of which a part may change anything, its name included."""
-    return lambda **changes: make(**{"preset": preset, "trace": trace, **changes})
+def differences(config: RunConfig) -> dict[str, tuple[Any, Any]]:
+    """What differs from the default: name of the flag -> (default, value)."""
+    usual, here = flat_settings(RunConfig()), flat_settings(config)
+    return {name: (usual[name], here[name]) for name in here if name not in DECIDED and here[name] != usual[name]}
+
+
+def changed(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
+    """The settings with other values: fields of `EnvConfig` and numbers of the model by name.
+
+    `preset` stands for what a world by name (`env.PRESETS`) changes.
+    """
+    named = dict(changes)
+    named = {**PRESETS[named.pop("preset")], **named} if "preset" in named else named
+    static = {f.name for f in dataclasses.fields(config.env)}
+    env = dataclasses.replace(config.env, **{k: v for k, v in named.items() if k in static})
+    physics = dataclasses.replace(config.physics, **{k: v for k, v in named.items() if k not in static})
+    return dataclasses.replace(config, env=env, physics=physics)
+
+
+def maker(config: RunConfig) -> Callable[..., tuple[EcoEnv, EnvParams]]:
+    """What makes the world of these settings, of which a part may change anything (see `changed`)."""
+    return lambda **changes: changed(config, changes).make()
 
 
 @dataclass
 class Study:
     """What all parts share."""
 
-    make: Callable[..., tuple[EcoEnv, EnvParams]]
-    """`eco_jax.env.make` for this study's world: takes what a part changes"""
-    train: TrainConfig
-    hyper: Hyper
+    config: RunConfig
+    """settings of the world and of the training; of `DECIDED` the study decides itself"""
     profile: Profile
     seed: int = 0
     done: dict[str, Arrays] = field(default_factory=dict)
     """finished parts"""
     tick: Callable[[float], None] = lambda share: None
     """told the share of the present part that is done"""
+
+    @property
+    def train(self) -> TrainConfig:
+        """The training's static settings."""
+        return self.config.train
+
+    @property
+    def hyper(self) -> Hyper:
+        """The training's hyperparameters."""
+        return self.config.hyper
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that the numbers of a part depend on beside the profile and the machine."""
+        found = {name: value for name, value in flat_settings(self.config).items() if name not in DECIDED + INPUTS}
+        return found | input_hashes(self.config) | {"seed": self.seed}
+
+    @cached_property
+    def make(self) -> Callable[..., tuple[EcoEnv, EnvParams]]:
+        """Makes the study's world, with what a part changes (see `maker`)."""
+        return maker(self.config)
 
     @cached_property
     def world(self) -> tuple[EcoEnv, EnvParams]:
@@ -83,7 +123,7 @@ class Part:
     title: str
     """what it does, for the progress bar"""
     seconds: float
-    """about what it takes on two cores"""
+    """what it takes, as a share of its profile's"""
     run: Callable[[Study], Arrays]
     needs: tuple[str, ...] = ()
     """parts that must be done before"""
@@ -107,5 +147,5 @@ def train(
     if fitted.failed:
         which, cause = min(fitted.failed.items())
         raise NotFiniteError(f"agent {which}, {cause}", fitted.state)
-    curves = {f"curve/{name}": fitted.metrics[name].astype(np.float32) for name in CURVES if name in fitted.metrics}
+    curves = {f"curve/{name}": value.astype(np.float32) for name, value in fitted.metrics.items()}
     return flat(fitted.state.params) | curves

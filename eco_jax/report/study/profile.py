@@ -1,15 +1,22 @@
 """How much to spend on each part of the reproduction."""
 
+import math
 from dataclasses import dataclass
 
-LEVELS = ("truth", "twin", "telemetry", "none")
+from eco_jax.env.config import KNOWLEDGE
+
+LEVELS = KNOWLEDGE[::-1]
 """The ladder of knowledge, from the top."""
+LADDER = LEVELS[1:]
+"""Those that somebody can have."""
 
 
 @dataclass(frozen=True)
 class Profile:
     """Budgets: of the agents of the table and Figs. 2 and 3 (`updates`, `seeds`), and of all others (`side_*`)."""
 
+    seconds: float
+    """what all of it took on two idle cores in the default world: what is said of it anywhere comes from here"""
     updates: int
     """of an agent"""
     seeds: int
@@ -49,17 +56,30 @@ class Profile:
     """w1, w2, w3; agents are trained at each"""
     checks: tuple[str, ...]
     """presets in which the claims are tried again; agents are trained in each"""
-    levels: tuple[str, ...] = LEVELS[1:]
+    levels: tuple[str, ...] = LADDER
     """of the agents of the table; rules are played at all"""
+
+    @property
+    def takes(self) -> str:
+        """How long it takes, in words."""
+        minutes = math.ceil(self.seconds / 60.0)
+        return f"about {minutes} minute{'s' if minutes > 1 else ''} on 2 cores"
+
+    @property
+    def keys(self) -> int:
+        """Consecutive seeds that its agents need."""
+        return max(self.seeds, self.side_seeds, self.online_seeds)
 
 
 SMOKE = Profile(
+    seconds=60.0,
     updates=12, seeds=2, episodes=4, reference_episodes=2, tuning_episodes=2,
     side_updates=6, side_seeds=1, side_episodes=2, transfer_seeds=1, online_episodes=2, online_seeds=2,
     speeds=(0.0, 60.0, 120.0), slowdowns=(), users=(), servers=(), fix_gaps=(),
     sync_errors=(), sync_energies=(), correlations=(), weights=(), checks=(),
 )  # fmt: skip
 QUICK = Profile(
+    seconds=265.0,
     updates=1200, seeds=3, episodes=64, reference_episodes=16, tuning_episodes=16,
     side_updates=300, side_seeds=1, side_episodes=32, transfer_seeds=2, online_episodes=100, online_seeds=3,
     speeds=(0.0, 30.0, 60.0, 90.0, 120.0), slowdowns=(), users=(), servers=(), fix_gaps=(),
@@ -67,6 +87,7 @@ QUICK = Profile(
 )  # fmt: skip
 """Without the sweeps: agents trained for seconds at each point would say more about the training than the twin."""
 PAPER = Profile(
+    seconds=75 * 60.0,
     updates=3000, seeds=10, episodes=256, reference_episodes=64, tuning_episodes=64,
     side_updates=900, side_seeds=2, side_episodes=64, transfer_seeds=3, online_episodes=100, online_seeds=5,
     speeds=tuple(10.0 * i for i in range(13)), slowdowns=(0.1, 0.2, 0.3, 0.4, 0.5),

@@ -8,15 +8,48 @@ from typing import Any
 
 from eco_jax.report.study.core import Part, Study
 from eco_jax.report.study.parts import table_parts
+from eco_jax.report.study.profile import Profile
 from eco_jax.report.study.store import Store, fingerprint
-from eco_jax.report.study.sweeps import other_parts
+from eco_jax.report.study.sweeps import changes, other_parts
+
+
+def left_out(study: Study) -> dict[str, str]:
+    """Points of the profile (its fields) that this world has no use for, and why."""
+    mobility = study.world[0].config.mobility
+    found: dict[str, str] = {}
+    if mobility != "waypoint":
+        found["speeds"] = f"of users who move by {mobility} no sweep sets the speed"
+    if mobility == "trace":
+        found["fix_gaps"] = "a recorded user's position is known when it was recorded"
+    if study.config.sites is not None:
+        found["servers"] = "there are as many servers as sites"
+    return {name: why for name, why in found.items() if getattr(study.profile, name)}
+
+
+def possible(study: Study) -> Profile:
+    """The profile without the points that are left out."""
+    nothing: Any = dict.fromkeys(left_out(study), ())
+    return dataclasses.replace(study.profile, **nothing)
+
+
+def check(study: Study) -> None:
+    """Whether every part can run: makes each world that a part will need, and trains in none.
+
+    Raises:
+        UserError: what is wrong with one of them.
+    """
+    study.learner(study.world[0])
+    for change in changes(possible(study)):
+        study.make(**change)
 
 
 def all_parts(study: Study) -> list[Part]:
     """Every part of the study, in an order in which each finds what it needs."""
-    profile = study.profile
-    if study.world[0].config.mobility == "trace":
-        profile = dataclasses.replace(profile, speeds=())  # recorded users move as fast as they did
+    scale = study.profile.seconds / sum(part.seconds for part in _parts(study.profile))
+    return [dataclasses.replace(part, seconds=scale * part.seconds) for part in _parts(possible(study))]
+
+
+def _parts(profile: Profile) -> list[Part]:
     return [*table_parts(profile), *other_parts(profile)]
 
 
@@ -86,14 +119,15 @@ def run(study: Study, store: Store, settings: Mapping[str, Any]) -> dict[str, di
     Args:
         study: `done` is filled.
         store: where the parts are.
-        settings: everything beside the profile that the numbers depend on.
+        settings: what the numbers depend on beside the profile and the study's own settings: versions, device.
 
     Returns:
         part -> what was noted of it (`seconds`, ...).
     """
     parts = all_parts(study)
-    profile = dataclasses.asdict(study.profile)
-    marks = {part.name: fingerprint({"part": part.name, "profile": profile, **settings}) for part in parts}
+    profile = {name: value for name, value in dataclasses.asdict(study.profile).items() if name != "seconds"}
+    same = {"profile": profile, "study": study.settings, **settings}
+    marks = {part.name: fingerprint({"part": part.name, **same}) for part in parts}
     about: dict[str, dict[str, Any]] = {}
     missing = []
     for part in parts:

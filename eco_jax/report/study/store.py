@@ -1,14 +1,16 @@
 """Finished parts on disk: what was computed with the same settings is not computed again."""
 
 import hashlib
+import io
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from eco_jax.files import write_whole
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -18,8 +20,21 @@ def fingerprint(settings: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
+def noted(path: Path) -> dict[str, Any]:
+    """What stands in a part's `.json`; nothing where it is none.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 class Store:
-    """A folder of parts, each an `.npz` of its numbers and a `.json` about it."""
+    """A folder of parts, each an `.npz` of its numbers and a `.json` about it that knows its hash."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -28,21 +43,27 @@ class Store:
     def load(self, name: str, mark: str) -> tuple[Arrays, dict[str, Any]] | None:
         """A part's numbers and what was noted of it; None where it is missing, unreadable or of other settings."""
         try:
-            about = json.loads((self.folder / f"{name}.json").read_text())
-            if about["fingerprint"] != mark:
-                return None
-            with np.load(self.folder / f"{name}.npz", allow_pickle=False) as file:
-                return dict(file), about
-        except (OSError, ValueError, KeyError):
+            about = noted(self.folder / f"{name}.json")
+            data = (self.folder / f"{name}.npz").read_bytes()
+        except OSError:
             return None
+        if about.get("fingerprint") != mark or about.get("sha256") != hashlib.sha256(data).hexdigest():
+            return None
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            return dict(file), about
 
     def save(self, name: str, mark: str, arrays: Arrays, about: Mapping[str, Any]) -> None:
         """Keep a part, whole or not at all."""
-        path = self.folder / f"{name}.npz"
-        part = path.with_suffix(".part")
-        with part.open("wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        os.replace(part, path)
-        note = path.with_suffix(".json.part")
-        note.write_text(json.dumps({"fingerprint": mark, **about}, indent=2) + "\n")
-        os.replace(note, path.with_suffix(".json"))
+        packed = io.BytesIO()
+        np.savez_compressed(packed, **arrays)  # type: ignore[arg-type]
+        data = packed.getvalue()
+        write_whole(self.folder / f"{name}.npz", data)
+        note = {"fingerprint": mark, "sha256": hashlib.sha256(data).hexdigest(), **about}
+        write_whole(self.folder / f"{name}.json", json.dumps(note, indent=2) + "\n")
+
+    def clear(self) -> None:
+        """Forget every part."""
+        for path in self.folder.iterdir():
+            if path.suffix == ".json" and "fingerprint" in noted(path):
+                path.with_suffix(".npz").unlink(missing_ok=True)
+                path.unlink()

@@ -11,13 +11,9 @@ import numpy as np
 from eco_jax.env import EcoEnv, EnvParams
 from eco_jax.report.study.core import Part, Study, train
 from eco_jax.report.study.play import Entry, named, nested, play, play_agents
-from eco_jax.report.study.profile import Profile
+from eco_jax.report.study.profile import LADDER, Profile
 from eco_jax.report.study.rules import NEVER, SYNC_ABOVE, knobbed, simple_rules
 from eco_jax.report.study.store import Arrays
-
-LADDER = ("twin", "telemetry", "none")
-WANTED = ("reward", "energy", "latency", "qoe", "syncs", "offloaded", "latency_offloaded", "migrations", "miss")
-"""Metrics kept at each point of a sweep."""
 
 Change = Mapping[str, Any]
 Point = tuple[str, Change]
@@ -25,8 +21,8 @@ Point = tuple[str, Change]
 
 
 def at_points(played: Arrays, points: int) -> Arrays:
-    """Metrics of members, those of a point side by side, as [points, members of each, episodes]."""
-    return {name: played[name].reshape(points, -1, played[name].shape[-1]) for name in WANTED}
+    """Metrics of members, those of a point side by side, as [points, members of each, episodes, ...]."""
+    return {name: value.reshape(points, -1, *value.shape[1:]) for name, value in played.items()}
 
 
 def worlds_of(study: Study, points: Sequence[Point]) -> tuple[EcoEnv, list[EnvParams]]:
@@ -57,7 +53,7 @@ def ruled(study: Study, points: Sequence[Point]) -> Arrays:
     for i in range(len(points)):
         mine = [key for key in trials if key.startswith(f"{i} ")]
         best.append(max(mine, key=lambda key: float(tuning[key]["reward"].mean())))
-    return {name: np.stack([found[key][name] for key in best]) for name in WANTED}
+    return {name: np.stack([found[key][name] for key in best]) for name in found[best[0]]}
 
 
 def transferred(study: Study, points: Sequence[Point]) -> Arrays:
@@ -126,7 +122,15 @@ def online(study: Study) -> Arrays:
     p = study.profile
     horizon = env.config.slots
     learner = study.learner(
-        env, p.online_episodes * horizon, envs=1, rollout=1, optimizer="sgd", algorithm="a2c", chunk=horizon
+        env,
+        p.online_episodes * horizon,
+        envs=1,
+        rollout=1,
+        optimizer="sgd",
+        algorithm="a2c",
+        chunk=horizon,
+        normalise=False,
+        residual=False,
     )
     hyper = replace(study.hyper, actor_lr=1e-3, critic_lr=1e-3, final_lr=1.0, decay=0.0, entropy=0.0, clip=1e9)
     members = [params.with_knowledge(level) for level in ("twin", "none") for _ in range(p.online_seeds)]
@@ -157,6 +161,20 @@ def printed(study: Study) -> Arrays:
         rows = slice(i * p.side_seeds, (i + 1) * p.side_seeds)
         found[f"a2c-{level}"] = {name: value[rows] for name, value in played.items()}
     return named(found)
+
+
+def changes(p: Profile) -> list[Change]:
+    """Everything that a part changes of the study's world."""
+    single = {
+        "slowdown_mean": p.slowdowns, "fix_every": p.fix_gaps, "users": p.users, "servers": p.servers,
+        "correlation": p.correlations, "sync_error": p.sync_errors, "sync_energy": p.sync_energies,
+        "preset": p.checks, "equations": ("printed",),
+    }  # fmt: skip
+    return [
+        *({name: value} for name, values in single.items() for value in values),
+        *({"speed_min": v, "speed_max": v} for v in p.speeds),
+        *(dict(zip(("w1", "w2", "w3"), w, strict=True)) for w in p.weights),
+    ]
 
 
 def other_parts(p: Profile) -> list[Part]:

@@ -1,0 +1,151 @@
+"""`eco-jax reproduce`: settings of one's own, what is refused, and that nothing is touched before."""
+
+import re
+
+import numpy as np
+import pytest
+import tomli_w
+
+from eco_jax.cli.main import main
+from eco_jax.report import reproduce as report
+from eco_jax.report.study.profile import PAPER, QUICK, SMOKE
+from eco_jax.report.study.store import Store
+from eco_jax.run import settings
+
+
+def said(capsys, arguments):
+    """The one line on stderr of a command that is refused."""
+    assert main(["reproduce", *map(str, arguments)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+@pytest.fixture
+def studied(monkeypatch, tmp_path):
+    """Run the command up to the study; it returns the study, what is noted of it, and the fingerprint's settings."""
+    seen = []
+
+    def reproduced(out, study, here, about, repeat):
+        seen.append((study, about, repeat))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(report, "reproduce", reproduced)
+
+    def run(*arguments):
+        assert main(["reproduce", "--out", str(tmp_path / "study"), *map(str, arguments)]) == 130
+        return seen[-1]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--preset", "mars"], "preset 'mars': must be one of"),
+        (["--seed", "-1"], "--seed -1: must lie in [0, "),
+        (["--seed", str(2**32 - 2)], "--seed 4294967294: must lie in [0, "),
+        (["--seed", str(2**63)], "--seed 9223372036854775808: must lie in [0, "),
+        (["--profile", "huge"], "huge"),
+        (["--trace", "nowhere.npz"], "nowhere.npz"),
+        (["--config", "nowhere.toml"], "nowhere.toml"),
+        (["--config", "a.toml", "--preset", "tiny"], "--preset and --config: give one of them"),
+        (["--knowledge", "none"], "--knowledge: is not a setting here"),
+        (["--train.updates=7"], "--train.updates: is not a setting here"),
+        (["--train.algorithm", "ppo"], "train.algorithm = 'ppo': must be 'a2c'"),
+        (["--env.users", "0"], "env.users = 0"),
+        (["--physics.sync-energy", "-1"], "sync_energy"),
+        (["--env.candidates", "20", "--profile", "paper"], "env.candidates = 20: must lie in [1, 15]"),
+        (["--train.rollout", "7"], "train.rollout = 7: must divide"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line_and_nothing_is_written(capsys, tmp_path, arguments, words):
+    assert words in said(capsys, ["--out", tmp_path / "study", *arguments])
+    assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"knowledge": "none"}, "knowledge: is not a setting here"),
+        ({"train": {"updates": 5}}, "train.updates: is not a setting here"),
+        ({"env": {"userz": 5}}, "env.userz: unknown setting"),
+    ],
+)
+def test_a_file_of_settings_is_read_as_strictly(capsys, tmp_path, data, words):
+    (tmp_path / "mine.toml").write_text(tomli_w.dumps(data))
+    line = said(capsys, ["--out", tmp_path / "study", "--config", tmp_path / "mine.toml"])
+    assert str(tmp_path / "mine.toml") in line
+    assert words in line
+
+
+@pytest.mark.parametrize("content", [{"config.toml": ""}, {"sweep.json": "{}"}, {"notes.txt": "mine"}])
+@pytest.mark.parametrize("fresh", [[], ["--fresh"]])
+def test_a_folder_of_something_else_is_left_alone(capsys, tmp_path, content, fresh):
+    (tmp_path / "parts").mkdir()
+    for name in (*content, "parts/mine.npz"):
+        (tmp_path / name).write_text(content.get(name, "mine"))
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    assert f"holds {next(iter(content))}" in said(capsys, ["--out", tmp_path, *fresh])
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+def test_fresh_forgets_the_parts_and_nothing_else(studied, tmp_path):
+    store = Store(tmp_path / "study" / "parts")
+    store.save("rules", "mark", {"x": np.zeros(1)}, {})
+    (tmp_path / "study" / "report.html").write_text("before")
+    studied()
+    assert len(list(store.folder.iterdir())) == 2
+    studied("--fresh")
+    assert list(store.folder.iterdir()) == []
+    assert (tmp_path / "study" / "report.html").read_text() == "before"
+
+
+def test_settings_of_one_s_own(studied, tmp_path):
+    (tmp_path / "sites.txt").write_text("".join(f"{x},100\n" for x in range(0, 900, 100)))
+    (tmp_path / "mine.toml").write_text(tomli_w.dumps({"preset": "tiny", "env": {"users": 4}, "train": {"rollout": 4}}))
+    study, about, repeat = studied(
+        "--config", tmp_path / "mine.toml", "--physics.sync-energy", 5, "--hyper.entropy", 0.2, "--env.servers", 9,
+        "--sites", tmp_path / "sites.txt", "--profile", "smoke", "--seed", 3,
+    )  # fmt: skip
+    env, params = study.world
+    assert (env.config.users, env.config.slots, env.config.servers, study.seed) == (4, 12, 9, 3)
+    assert float(params.sync_energy) == pytest.approx(5e-3)
+    assert study.hyper.entropy == 0.2
+    assert (study.train.rollout, study.train.envs) == (4, 4)  # the file's, and the toy's where it says nothing
+    assert about["world"] == "mine.toml"
+    for words in ("env.users = 4", "physics.sync_energy = 5", "hyper.entropy = 0.2", "sites = sites.txt"):
+        assert words in about["differs from the default"]
+    assert about["sites_sha256"] == study.settings["sites_sha256"]
+    assert "--physics.sync-energy 5" in repeat
+
+
+def test_the_default_is_the_default_world(studied):
+    study, about, _ = studied()
+    assert study.config == settings.RunConfig()
+    assert (about["world"], about["differs from the default"]) == ("repaired", "nothing")
+    assert about["mobility"] == "synthetic (random waypoint)"
+
+
+def test_smoke_is_a_toy_where_no_world_is_given(studied):
+    assert studied("--profile", "smoke")[0].world[0].config.users == 3
+    assert studied("--profile", "smoke", "--preset", "sparse")[0].world[0].config.users == 10
+
+
+def test_the_settings_of_a_run_are_taken_without_what_the_study_decides(studied, capsys, tmp_path):
+    run = settings.from_mapping({"preset": "tiny", "knowledge": "none", "train": {"updates": 9, "rollout": 6}}, "here")
+    (tmp_path / "config.toml").write_text(settings.to_toml(run, {"seed": 1}))
+    study, about, _ = studied("--config", tmp_path / "config.toml")
+    notes = capsys.readouterr().err
+    assert "knowledge of that run is not a setting here" in notes
+    assert "train.updates of that run" in notes
+    assert study.world[0].config.users == 3
+    assert "updates" not in about["differs from the default"]
+
+
+def test_help_says_how_long_it_takes(capsys):
+    with pytest.raises(SystemExit):
+        main(["reproduce", "--help"])
+    text = " ".join(re.sub("[│╭╰─╮╯]", " ", capsys.readouterr().out).split())
+    for profile in (SMOKE, QUICK, PAPER):
+        assert profile.takes in text
+    assert set(re.findall(r"about \d+ minutes? on 2 cores", text)) == {p.takes for p in (SMOKE, QUICK, PAPER)}

@@ -1,0 +1,95 @@
+"""Every part of a full profile, each by itself, on agents with random weights in the smallest world."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from eco_jax.report.figures import Results
+from eco_jax.report.study.core import Study
+from eco_jax.report.study.play import by_policy, flat
+from eco_jax.report.study.profile import LADDER, LEVELS, SMOKE
+from eco_jax.report.study.run import all_parts
+from eco_jax.report.study.sweeps import changes
+from eco_jax.run import settings
+from eco_jax.train.config import TrainConfig
+
+ONE_POINT = dataclasses.replace(
+    SMOKE, updates=2, seeds=1, episodes=2, reference_episodes=2, tuning_episodes=2, side_updates=2, side_episodes=2,
+    online_episodes=2, online_seeds=1, speeds=(30.0,), slowdowns=(0.3,), users=(3,), servers=(6,), fix_gaps=(2,),
+    sync_errors=(0.3,), sync_energies=(5.0,), correlations=(0.9,), weights=((1.0, 4.0, 1.0),), checks=("cmos",),
+)  # fmt: skip
+"""Every part. What parts have in common (users, levels, episodes) makes them the same programs, compiled once."""
+
+
+def small_study():
+    tiny = settings.from_preset("tiny")
+    env = dataclasses.replace(tiny.env, slots=4, candidates=2, beta_levels=(0.5, 1.0))
+    train = TrainConfig(envs=2, rollout=2, hidden=4, layers=1)
+    return Study(dataclasses.replace(tiny, env=env, train=train), ONE_POINT)
+
+
+STUDY = small_study()
+PARTS = {part.name: part for part in all_parts(STUDY)}
+
+
+@pytest.fixture(scope="module")
+def before():
+    """What parts need of others: agents that were never trained, and rules that were never tuned."""
+    learner = STUDY.learner(STUDY.world[0])
+    started = jax.eval_shape(
+        lambda keys: learner.init(None, keys, STUDY.world[1]), jax.random.split(jax.random.key(0), 1)
+    )
+    draw = np.random.default_rng(0)
+    agents = flat(jax.tree.map(lambda leaf: draw.normal(size=leaf.shape).astype(np.float32), started.params))
+    tuned = {f"tuned:{rule}/{level}/hysteresis/value": 0.0 for rule in ("greedy", "foresight") for level in LEVELS}
+    tuned |= {"tuned:greedy/twin/sync_every/value": 2.0, "tuned:greedy/twin/sync_above/value": 0.3}
+    rules = {name: np.asarray(value) for name, value in tuned.items()}
+    return {**{f"agents-{level}": agents for level in LADDER}, "rules": rules}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_part(name, before):
+    part = PARTS[name]
+    study = dataclasses.replace(STUDY, done={need: before[need] for need in part.needs})
+    shares = []
+    study.tick = shares.append
+    found = part.run(study)
+    assert all(0.0 <= share <= 1.0 for share in shares)
+    numbers = {key: value for key, value in found.items() if value.dtype.kind == "f" and "point/" not in key}
+    assert numbers
+    assert [
+        key for key, value in numbers.items() if not key.startswith("tuned:") and not np.isfinite(value).all()
+    ] == []
+    if "point/level" in found:
+        levels = found["point/level"].tolist()
+        assert levels in (list(LADDER), ["twin"])
+        varied = {key.removeprefix("point/") for key in found if key.startswith("point/")} - {"level"}
+        assert any(varied == set(change) for change in changes(ONE_POINT))
+        assert found["a2c/reward"].shape == found["rule/reward"].shape == (len(levels), 1, ONE_POINT.side_episodes)
+    elif name.startswith("agents-"):
+        assert found["curve/reward"].shape == (ONE_POINT.updates, ONE_POINT.seeds)
+    elif name == "online":
+        assert found["curve/reward"].shape == (ONE_POINT.online_episodes, 2)
+    else:
+        played = by_policy(found)
+        assert {"rules": 4 + 4 * 8 + 1, "references": 6, "evaluation": 6, "misleading": 2, "printed": 8}[name] == len(
+            played
+        )
+        for policy, values in played.items():
+            if policy == "upper-bound":  # reports no terms
+                continue
+            terms = sum(value for metric, value in values.items() if metric.startswith("energy/"))
+            assert terms == pytest.approx(values["energy"], rel=1e-4), policy
+
+
+def test_every_metric_of_an_evaluation_is_kept_at_a_point(before):
+    """A new metric of the environment needs no list of its own here."""
+    part = PARTS["users"]
+    found = part.run(dataclasses.replace(STUDY, done={need: before[need] for need in part.needs}))
+    whole = PARTS["evaluation"].run(dataclasses.replace(STUDY, done=before))
+    kept = {name.removeprefix("a2c/") for name in found if name.startswith("a2c/")}
+    assert kept == set(by_policy(whole)["a2c-twin"]) == {n.removeprefix("rule/") for n in found if "rule/" in n}
+    assert found["a2c/latency_quantiles"].shape == (3, 1, ONE_POINT.side_episodes, 99)
+    assert Results({"users": found}, 4, 2).sweep("users").at("a2c/miss", "none", "users", 3).shape == (1, 2)
