@@ -223,7 +223,7 @@ def test_who_looks_on_changes_nothing():
     def one(params, key, number):
         return {"x": number * params.slot + params.knowledge.sync, "y": jax.random.uniform(key, (2,))}
 
-    given = one, members, ("knowledge",), jax.random.key(3), jax.numpy.arange(3.0)
+    given = one, members, jax.random.key(3), jax.numpy.arange(3.0)
     alone, watched = _in_turn(*given), _in_turn(*given, look=lambda done, total: seen.append((done, total)))
     assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
     jax.tree.map(np.testing.assert_array_equal, alone, watched)
