@@ -6,7 +6,6 @@ import jax
 import numpy as np
 import pytest
 
-from eco_jax.report.figures import Results
 from eco_jax.report.study.core import Study
 from eco_jax.report.study.play import by_policy, flat
 from eco_jax.report.study.profile import LADDER, LEVELS, SMOKE
@@ -49,8 +48,16 @@ def before():
     return {**{f"agents-{level}": agents for level in LADDER}, "rules": rules}
 
 
+@pytest.fixture(scope="module")
+def reported():
+    """Names of all that the environment says of a slot."""
+    env, params = STUDY.world
+    key, action = jax.random.key(0), np.zeros((env.agents, len(env.heads)), np.int32)
+    return set(jax.eval_shape(lambda: env.step(key, env.reset(key, params)[1], action, params)[5]["metrics"]))
+
+
 @pytest.mark.parametrize("name", PARTS)
-def test_part(name, before):
+def test_part(name, before, reported):
     part = PARTS[name]
     study = dataclasses.replace(STUDY, done={need: before[need] for need in part.needs})
     shares = []
@@ -67,9 +74,13 @@ def test_part(name, before):
         assert levels in (list(LADDER), ["twin"])
         varied = {key.removeprefix("point/") for key in found if key.startswith("point/")} - {"level"}
         assert any(varied == set(change) for change in changes(ONE_POINT))
+        for who in ("a2c", "rule"):  # a new metric needs no list of its own here
+            assert {key.removeprefix(f"{who}/") for key in found if key.startswith(f"{who}/")} > reported
+            assert found[f"{who}/latency_quantiles"].shape == (len(levels), 1, ONE_POINT.side_episodes, 99)
         assert found["a2c/reward"].shape == found["rule/reward"].shape == (len(levels), 1, ONE_POINT.side_episodes)
     elif name.startswith("agents-"):
         assert found["curve/reward"].shape == (ONE_POINT.updates, ONE_POINT.seeds)
+        assert {key.removeprefix("curve/") for key in found} > reported
     elif name == "online":
         assert found["curve/reward"].shape == (ONE_POINT.online_episodes, 2)
     else:
@@ -82,14 +93,3 @@ def test_part(name, before):
                 continue
             terms = sum(value for metric, value in values.items() if metric.startswith("energy/"))
             assert terms == pytest.approx(values["energy"], rel=1e-4), policy
-
-
-def test_every_metric_of_an_evaluation_is_kept_at_a_point(before):
-    """A new metric of the environment needs no list of its own here."""
-    part = PARTS["users"]
-    found = part.run(dataclasses.replace(STUDY, done={need: before[need] for need in part.needs}))
-    whole = PARTS["evaluation"].run(dataclasses.replace(STUDY, done=before))
-    kept = {name.removeprefix("a2c/") for name in found if name.startswith("a2c/")}
-    assert kept == set(by_policy(whole)["a2c-twin"]) == {n.removeprefix("rule/") for n in found if "rule/" in n}
-    assert found["a2c/latency_quantiles"].shape == (3, 1, ONE_POINT.side_episodes, 99)
-    assert Results({"users": found}, 4, 2).sweep("users").at("a2c/miss", "none", "users", 3).shape == (1, 2)
