@@ -17,9 +17,10 @@ from eco_jax.train.config import TrainConfig
 ONE_POINT = dataclasses.replace(
     SMOKE, updates=2, seeds=1, episodes=2, reference_episodes=2, tuning_episodes=2, side_updates=2, side_episodes=2,
     online_episodes=2, online_seeds=1, speeds=(30.0,), slowdowns=(0.3,), users=(3,), servers=(6,), fix_gaps=(2,),
-    sync_errors=(0.3,), sync_energies=(5.0,), correlations=(0.9,), weights=((1.0, 4.0, 1.0),), checks=("cmos",),
+    sync_errors=(0.3,), sync_energies=(5.0,), correlations=(0.9,), weights=((1.0, 4.0, 1.0),), checks=("repaired",),
 )  # fmt: skip
-"""Every part. What parts have in common (users, levels, episodes) makes them the same programs, compiled once."""
+"""Every part. What they have in common (users, levels, episodes, the world of the check) makes them the same programs,
+compiled once."""
 
 
 def small_study():

@@ -72,7 +72,7 @@ class Profile:
 
 
 SMOKE = Profile(
-    seconds=60.0,
+    seconds=120.0,
     updates=12, seeds=2, episodes=4, reference_episodes=2, tuning_episodes=2,
     side_updates=6, side_seeds=1, side_episodes=2, transfer_seeds=1, online_episodes=2, online_seeds=2,
     speeds=(0.0, 60.0, 120.0), slowdowns=(), users=(), servers=(), fix_gaps=(),
