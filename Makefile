@@ -36,13 +36,19 @@ peers: $(PEERS:%=.peers/%/.ready)  ## the peers' own virtual environments (for `
 	@touch $@
 
 CHECKED := --jaxtyping-packages=eco_jax.model,eco_jax.env,eco_jax.agent,eco_jax.train,beartype.beartype
-PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadscope --durations=5 $(TESTS)
+PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations=5
+UNIT := tests/model tests/env tests/agent
+APART := not bench and not cluster and not mangle
 
-test: $(READY)  ## all tests, shapes and types checked, with coverage of the core
-	$(PYTEST) -m "not bench and not cluster and not mangle" $(CHECKED) --cov --cov-report=term
+test: $(READY)  ## all tests, shapes and types checked in the unit tests: 6 minutes on 2 cores
+	$(PYTEST) $(UNIT) -m "$(APART)" $(CHECKED)
+	$(PYTEST) tests $(UNIT:%=--ignore=%) -m "$(APART)"
 
-test-fast: $(READY)  ## the tests that take no more than seconds (TYPED=1 to check shapes and types, too)
-	$(PYTEST) -m "not slow and not bench and not cluster and not mangle" $(if $(TYPED),$(CHECKED))
+test-fast: $(READY)  ## the tests that take no more than seconds
+	$(PYTEST) $(TESTS) -m "not slow and $(APART)"
+
+coverage: $(READY)  ## how much of the core the unit tests run: at least 95 %
+	$(PYTEST) $(UNIT) tests/train -m "$(APART)" --cov --cov-report=term:skip-covered --cov-fail-under=95
 
 test-cluster: $(READY)  ## sweeps as jobs of a real SLURM on this machine (root; Debian's slurm-wlm and munge)
 	$(BIN)/python -m pytest -rs --durations=3 tests/cluster $(FLAGS)

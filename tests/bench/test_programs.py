@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-import pytest
 
 from eco_jax.bench import programs
 from eco_jax.env import Environment, make
@@ -42,17 +41,16 @@ def test_flops_of_the_network_by_hand():
     assert programs.network_flops(agent, 68) == 2 * 3 * (712 + 1328 + 1568)
 
 
-@pytest.mark.slow
 def test_the_idle_environment_has_the_shapes_of_the_one_it_stands_for():
     agent, params = learner()
-    width = agent.env.reset(jax.random.key(0), params)[0].features.shape[1]
+    width = jax.eval_shape(agent.env.reset, jax.random.key(0), params)[0].features.shape[1]
     idle = programs.DummyEnv(agent.env, width)
     assert isinstance(idle, Environment)
     for env, numbers in ((agent.env, params), (idle, {})):
-        observation, state = env.reset(jax.random.key(0), numbers)
+        observation, state = jax.jit(env.reset)(jax.random.key(0), numbers)
         assert observation.features.shape == (3, width)
         assert observation.mask.shape == (3, 13)
-        new, _, reward, terminated, truncated, info = env.step(
+        new, _, reward, terminated, truncated, info = jax.jit(env.step)(
             jax.random.key(1), state, jnp.zeros((3, 4), jnp.int32), numbers
         )
         assert new.features.shape == (3, width)

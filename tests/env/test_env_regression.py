@@ -27,6 +27,7 @@ def run():
 
 
 @pytest.mark.slow
+@pytest.mark.optimised
 @pytest.mark.parametrize(
     ("rule", "knowledge", "energy", "reward"),
     [

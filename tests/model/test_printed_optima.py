@@ -26,7 +26,7 @@ def world(reading):
     """(reset, step, parameters), compiled once. About the paper's density of servers; slow users, who can stay."""
     env, params = make(
         reading, users=USERS, servers=6, candidates=2, slots=SLOTS, side=1000.0, speed_min=1.0, speed_max=5.0,
-        beta_levels=LEVELS, credit="user",
+        beta_levels=LEVELS, **({} if reading == "printed" else {"credit": "user"}),
     )  # fmt: skip
     quick = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})  # few slots are played
     return quick(env.reset), quick(env.step), params

@@ -188,7 +188,7 @@ def test_what_a_world_has_no_use_for_is_left_out(tmp_path):
     def names(config):
         return {part.name for part in all_parts(study(config, PAPER))}
 
-    (tmp_path / "sites.txt").write_text("1,1\n2,2\n3,3\n4,4\n")
+    (tmp_path / "sites.txt").write_text("100,100\n200,200\n300,300\n400,400\n")
     sited = dataclasses.replace(TINY, sites=tmp_path / "sites.txt", env=dataclasses.replace(TINY.env, servers=4))
     whole = names(TINY)
     assert whole - names(with_env(mobility="gauss-markov")) == {"speed"}

@@ -17,7 +17,7 @@ from eco_jax.train.program import mesh_of
 def test_eight_devices_train_as_one(tmp_path):
     flags = {
         **os.environ,
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
+        "XLA_FLAGS": os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8",
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
     }
     script = Path(__file__).with_name("eight_devices.py")

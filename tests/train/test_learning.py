@@ -11,7 +11,7 @@ from eco_jax.train.evaluate import evaluate
 from eco_jax.train.fit import fit, member
 from eco_jax.train.loop import Learner
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.optimised]
 
 
 def test_learns_cartpole_through_the_protocol():

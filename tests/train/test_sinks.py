@@ -82,7 +82,6 @@ def put(at, line):
         (put(1, b'{"update": true, "seed": 5, "reward": 1.0}'), "line 2 is not that of update 0, seed 5"),
         (put(1, b'{"update": 0, "seed": 5, "reward": 7.0}'), "of the first 2 updates are not as they were written"),
     ],
-    ids=str,
 )
 def test_lines_that_are_not_as_they_were_are_said_and_left(tmp_path, harm, said):
     path = tmp_path / "metrics.jsonl"
