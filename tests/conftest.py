@@ -18,7 +18,7 @@ def pytest_configure(config):
     folder.mkdir(parents=True, exist_ok=True)
     os.environ["ECO_JAX_CACHE"] = str(folder)
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
 settings.register_profile("here", deadline=None)  # a busy machine is no error

@@ -51,7 +51,7 @@ def _p(
     default: int | float, unit: str, low: int | float, high: int | float, symbol: str, source: str, doc: str
 ) -> Any:  # a dataclass field; Any so that the annotated type of the attribute stands
     spec = Spec(default, unit, low, high, symbol, source, doc)
-    return field(default=UNITS[unit](default), metadata={"spec": spec})
+    return field(default=float(UNITS[unit](default)), metadata={"spec": spec})
 
 
 class Knowledge(NamedTuple):

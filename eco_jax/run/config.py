@@ -95,7 +95,7 @@ class RunConfig:
         sites = None if self.sites is None else read_sites(self.sites)
         if sites is not None:
             try:
-                check_sites(sites, config.physics.side)
+                check_sites(sites, float(config.physics.side))
             except UserError as error:
                 raise UserError(f"{self.sites}: {error}") from None
         static, numbers = dataclasses.asdict(config.env), dataclasses.asdict(config.physics)

@@ -7,7 +7,6 @@ import pytest
 from share_programs import shared_programs
 
 from eco_jax.cli.main import main
-from eco_jax.env import policies
 from eco_jax.run import settings
 from eco_jax.train import fit
 
@@ -66,13 +65,13 @@ def test_force_replaces_a_run(run, tmp_path, capsys):
     assert "holds a run already" in capsys.readouterr().err
 
 
-def test_evaluate_agents_and_rules_on_the_same_episodes(run, tmp_path, capsys, monkeypatch):
-    named = policies.named  # three of the rules do here: compiling all takes long
-    monkeypatch.setattr(
-        policies, "named", lambda config: {name: named(config)[name] for name in ("greedy", "local", "random")}
-    )
+THREE = ["--rules", "greedy,local,random"]
+"""Compiling all takes long."""
+
+
+def test_evaluate_agents_and_rules_on_the_same_episodes(run, tmp_path, capsys):
     result = tmp_path / "result.json"
-    assert main(["evaluate", "--checkpoint", str(run), "--episodes", "4", "--json", str(result)]) == 0
+    assert main(["evaluate", "--checkpoint", str(run), "--episodes", "4", "--json", str(result), *THREE]) == 0
     captured = capsys.readouterr()
     assert "greedy" in captured.out
     assert "eco-jax evaluate: compiling 2 x a2c-telemetry on 4 episodes" in captured.err

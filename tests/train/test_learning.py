@@ -11,9 +11,10 @@ from eco_jax.train.evaluate import evaluate
 from eco_jax.train.fit import fit, member
 from eco_jax.train.loop import Learner
 
-pytestmark = [pytest.mark.slow, pytest.mark.optimised]
+pytestmark = pytest.mark.slow
 
 
+@pytest.mark.optimised
 def test_learns_cartpole_through_the_protocol():
     env = GymnaxEnv("CartPole-v1")
     config = TrainConfig(updates=600, envs=32, rollout=16, chunk=100)
@@ -25,6 +26,7 @@ def test_learns_cartpole_through_the_protocol():
     assert np.median(length[-100:]) > 120
 
 
+@pytest.mark.optimised
 def test_ppo_learns_cartpole():
     env = GymnaxEnv("CartPole-v1")
     config = TrainConfig(
@@ -39,12 +41,12 @@ def test_ppo_learns_cartpole():
 
 
 def test_learns_the_default_world_beyond_local_and_nearest():
-    env, params = make(users=10, servers=16)
-    config = TrainConfig(updates=400, envs=16, rollout=10, chunk=50)
+    env, params = make(users=5, servers=9, side=1500)
+    config = TrainConfig(updates=250, envs=16, rollout=10, hidden=32, layers=2, chunk=50)
     fitted = fit(Learner(env, config), params, [Hyper()], [jax.random.key(0)])
     rewards = fitted.metrics["reward"][:, 0]
     assert rewards[-20:].mean() > rewards[:10].mean() + 0.15
     agent = member(fitted.state.params, 0)
     policy = Learner(env, config).policy(agent)
-    reward = evaluate(env, params, policy, jax.random.key(9), 16)["reward"].mean()
+    reward = jax.jit(lambda key: evaluate(env, params, policy, key, 16))(jax.random.key(9))["reward"].mean()
     assert reward > rewards[:10].mean() + 0.15

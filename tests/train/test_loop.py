@@ -16,7 +16,7 @@ from eco_jax.train.config import Hyper, TrainConfig
 from eco_jax.train.fit import NotFiniteError, chunk_length, final_metrics, fit, member, stack_params
 from eco_jax.train.loop import Learner
 
-SMALL = TrainConfig(updates=6, envs=4, rollout=6, hidden=8, chunk=3)
+SMALL = TrainConfig(updates=6, envs=4, rollout=6, hidden=8, layers=1, chunk=3)
 
 
 @pytest.fixture(scope="module")
