@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import os
 
 import jax
@@ -14,11 +15,12 @@ def pytest_configure(config):
     """Compilation dominates these small programs: what was compiled once is kept, here and not in the user's cache."""
     if (0, 10) <= jax.version.__version_info__ < (0, 12) and QUICK not in os.environ.get("XLA_FLAGS", ""):
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK}".strip()
+    gc.set_threshold(100_000, 20, 100)  # tracing makes millions of objects that stay
     folder = config.rootpath / ".pytest_cache" / "compiled"
     folder.mkdir(parents=True, exist_ok=True)
     os.environ["ECO_JAX_CACHE"] = str(folder)
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 settings.register_profile("here", deadline=None)  # a busy machine is no error
