@@ -27,7 +27,6 @@ def run():
 
 
 @pytest.mark.slow
-@pytest.mark.optimised
 @pytest.mark.parametrize(
     ("rule", "knowledge", "energy", "reward"),
     [
