@@ -91,16 +91,16 @@ def check(slurm: Slurm) -> None:
     """Whether jobs can be submitted from here: before anything is written.
 
     Raises:
-        UserError: there is no SLURM here, or it has no such partition.
+        UserError: there is no SLURM here, it does not answer, or it has no such partition.
     """
-    for program in ("srun", "sbatch", "squeue"):
+    for program in ("srun", "sbatch", "squeue", "sinfo"):
         if shutil.which(program) is None:
             raise UserError(f"--launcher slurm: no {program} here; run it on a machine of the cluster")
-    if slurm.partition and shutil.which("sinfo"):
-        done = subprocess.run(["sinfo", "--noheader", "--format=%R"], capture_output=True, text=True)
+    done = subprocess.run(["sinfo", "--noheader", "--format=%R"], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise UserError(f"--launcher slurm: no cluster answers: {(done.stderr.strip() or 'no word').splitlines()[-1]}")
+    if slurm.partition:
         there = sorted(set(done.stdout.split()))
-        if done.returncode != 0:
-            raise UserError(f"--launcher slurm: sinfo: {(done.stderr.strip() or 'no answer').splitlines()[0]}")
         missing = [name for name in slurm.partition.split(",") if name not in there]
         if missing:
             raise UserError(f"slurm.partition = {slurm.partition!r}: no {missing[0]} here; there is {', '.join(there)}")

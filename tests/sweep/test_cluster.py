@@ -54,11 +54,14 @@ def programs(tmp_path, monkeypatch):
 
 
 def test_slurm_is_looked_for_before_anything_is_written(programs):
-    for name in ("srun", "sbatch", "squeue"):
+    for name in ("srun", "sbatch", "squeue", "sinfo"):
         with pytest.raises(UserError, match=f"--launcher slurm: no {name} here; run it on a machine of the cluster"):
             check(Slurm())
         programs(name)
-    check(Slurm(partition="gpu"))  # nobody says which partitions there are
+    check(Slurm())
+    programs("sinfo", code=1)  # SLURM's programs are installed, and no cluster is there
+    with pytest.raises(UserError, match="--launcher slurm: no cluster answers: no word"):
+        check(Slurm())
 
 
 def test_a_partition_that_is_not_there(programs):
@@ -68,9 +71,6 @@ def test_a_partition_that_is_not_there(programs):
     check(Slurm())
     check(Slurm(partition="low,high"))
     with pytest.raises(UserError, match="slurm.partition = 'gpu': no gpu here; there is high, low"):
-        check(Slurm(partition="gpu"))
-    programs("sinfo", code=1)
-    with pytest.raises(UserError, match="--launcher slurm: sinfo: no answer"):
         check(Slurm(partition="gpu"))
 
 
