@@ -30,7 +30,7 @@ def check_seeds(first: int, count: int = 1) -> None:
     if count < 1:
         raise UserError(f"--seeds {count}: must be at least 1")
     if not 0 <= first <= SEEDS - count:
-        of_all = f", with --seeds {count}" if count > 1 else ""
+        of_all = f", as {count} seeds begin there" if count > 1 else ""
         raise UserError(f"--seed {first}: must lie in [0, {SEEDS - count}]{of_all}")
 
 

@@ -44,7 +44,7 @@ def fails(capsys, argv):
         (["--seed", "-1"], "--seed -1: must lie in [0, 4294967295]"),
         (["--seed", str(2**32)], "--seed 4294967296: must lie in [0, 4294967295]"),
         (["--seed", str(2**63)], f"--seed {2**63}: must lie in [0, 4294967295]"),
-        (["--seed", str(2**32 - 1), "--seeds", "2"], "must lie in [0, 4294967294], with --seeds 2"),
+        (["--seed", str(2**32 - 1), "--seeds", "2"], "must lie in [0, 4294967294], as 2 seeds begin there"),
         (["--train.updates", "3000000000"], "train.updates = 3000000000: must be at most 2147483647"),
         (["--physics.bandwith", "3"], "--physics.bandwith: unknown setting; did you mean bandwidth"),
         (["--physics.zzz", "3"], "--physics.zzz: unknown setting; --help-physics lists them"),
