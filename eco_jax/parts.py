@@ -1,0 +1,165 @@
+"""Exchangeable pieces of the model and of the agent, and how they get their names.
+
+A variant is an object that brings its own numbers: a class that declares its settings, registered by name. Flags, TOML,
+`--help` and sweeps know whatever is registered, in this package or in a file of the user's own.
+"""
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
+
+import jax
+import numpy as np
+
+from eco_jax.errors import UserError, quoted
+from eco_jax.settings import changed, check, choice, number, numbers, specs, switch, to_si, whole
+
+
+@dataclass_transform(
+    frozen_default=True, kw_only_default=True, field_specifiers=(number, whole, switch, choice, numbers)
+)
+class Part:
+    """An exchangeable piece that brings its own settings: a frozen dataclass and a pytree.
+
+    Made with settings in their documented units (`Waypoint(speed_max=30)`, km/h), it holds its numbers in SI as fp32
+    leaves. Its class and its static settings are part of the tree's structure. A subclass declares its settings as
+    fields (`number`, `whole`, ...); other fields are taken as they are, and are leaves.
+    """
+
+    kind: ClassVar[str] = ""
+    """what it is a variant of, as `mobility`; also the name of its section of settings"""
+    name: ClassVar[str] = ""
+    """its own name, as `waypoint`"""
+
+    def __init_subclass__(cls, kind: str = "", **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if kind:
+            cls.kind = kind
+            KINDS[kind] = cls
+        dataclass(frozen=True, init=False, eq=False)(cls)
+        fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+        leaves = tuple(f.name for f in fields if not f.metadata.get("static"))
+        fixed = tuple(f.name for f in fields if f.metadata.get("static"))
+
+        def flatten(part: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+            return tuple((jax.tree_util.GetAttrKey(n), getattr(part, n)) for n in leaves), tuple(
+                getattr(part, n) for n in fixed
+            )
+
+        def unflatten(static: tuple[Any, ...], children: Iterable[Any]) -> Any:
+            return _made(cls, dict(zip(fixed, static, strict=True)) | dict(zip(leaves, children, strict=True)))
+
+        jax.tree_util.register_pytree_with_keys(cls, flatten, unflatten)
+
+    def __init__(self, **values: Any) -> None:
+        """See the class.
+
+        Args:
+            values: settings in their units; other fields as they are.
+
+        Raises:
+            UserError: an unknown name, a value that is not allowed, or values that contradict each other.
+        """
+        known = specs(type(self))
+        others = [f for f in dataclasses.fields(type(self)) if f.name not in known]  # type: ignore[arg-type]
+        arrays = {n: v for n, v in values.items() if n in known and not known[n].static and _is_array(v)}
+        own = {n: v for n, v in values.items() if n not in arrays and n not in {f.name for f in others}}
+        full = check(type(self), self.kind or type(self).__name__, own)
+        held = {name: value if known[name].static else to_si(known[name], value) for name, value in full.items()}
+        held |= changed(type(self), self.kind, arrays)
+        for f in others:
+            held[f.name] = values.get(f.name, f.default)
+        for name, value in held.items():
+            object.__setattr__(self, name, value)
+
+    def set(self, **values: Any) -> Self:
+        """The same with other numbers, in their documented units; an array of them is for `jax.vmap`.
+
+        Raises:
+            UserError: an unknown name, or a value that is not allowed.
+        """
+        now = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+        return _made(type(self), now | changed(type(self), self.kind, values))
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, jax.Array | np.ndarray)
+
+
+def _made(cls: Any, held: Mapping[str, Any]) -> Any:
+    """A part that holds this, unchecked: what `jax.tree.map` puts into a tree need not be a number."""
+    part = object.__new__(cls)
+    for name, value in held.items():
+        object.__setattr__(part, name, value)
+    return part
+
+
+KINDS: dict[str, Any] = {}
+"""Kind -> its base class, for kinds of parts."""
+_REGISTERED: dict[str, dict[str, Any]] = {}
+
+Thing = TypeVar("Thing")
+
+
+def register(kind: str, name: str) -> Callable[[Thing], Thing]:
+    """Give a variant its name: `@register("mobility", "levy")` above its class or function.
+
+    Raises:
+        UserError: there is no such kind, the name is taken, or it is no variant of that kind.
+    """
+
+    def named(thing: Thing) -> Thing:
+        where = f"register({kind!r}, {name!r}), {_place(thing)}"
+        if kind not in _REGISTERED and kind not in KINDS:
+            raise UserError(f"{where}: no such kind; must be one of {', '.join(sorted({*_REGISTERED, *KINDS}))}")
+        if not name or any(c.isspace() or c in ".,=\"'" for c in name):
+            raise UserError(f"{where}: a name has no space, dot, comma, quote or equals sign")
+        there = _REGISTERED.setdefault(kind, {}).get(name)
+        if there is not None:
+            raise UserError(f"{where}: the name is taken by {_place(there)}")
+        base = KINDS.get(kind)
+        if base is not None:
+            if not (isinstance(thing, type) and issubclass(thing, base)):
+                raise UserError(f"{where}: must be a subclass of {base.__name__}")
+            thing.name = name  # type: ignore[attr-defined]
+        _REGISTERED[kind][name] = thing
+        return thing
+
+    return named
+
+
+def open_kind(kind: str) -> None:
+    """Make a kind known whose variants are no parts, for instance rules."""
+    _REGISTERED.setdefault(kind, {})
+
+
+def forget(kind: str, name: str) -> None:
+    """Take a name back, as the tests of plug-ins do."""
+    _REGISTERED.get(kind, {}).pop(name, None)
+
+
+def registered(kind: str) -> dict[str, Any]:
+    """Name -> variant, of all that is registered of a kind."""
+    return dict(_REGISTERED.get(kind, {}))
+
+
+def variant(kind: str, name: Any, where: str = "") -> Any:
+    """The variant of a kind by its name.
+
+    Raises:
+        UserError: there is none of this name; those that there are are named.
+    """
+    known = registered(kind)
+    if not isinstance(name, str) or name not in known:
+        raise UserError(f"{where or kind} = {quoted(name)}: must be one of {', '.join(known)}")
+    return known[name]
+
+
+def _place(thing: Any) -> str:
+    """File and line of a class or function."""
+    try:
+        return f"{inspect.getsourcefile(thing)}:{inspect.getsourcelines(thing)[1]}"
+    except (OSError, TypeError):
+        return repr(thing)
