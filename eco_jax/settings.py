@@ -69,8 +69,8 @@ class Spec(NamedTuple):
         """The allowed values in words."""
         if self.of:
             return f"one of {', '.join(self.of)}"
-        if self.kind is bool:
-            return "true or false"
+        if self.kind in (bool, str):
+            return "true or false" if self.kind is bool else "a text"
         return (
             f"{self.low:g} to {self.high:g}" if self.kind is not tuple else f"numbers of ({self.low:g}, {self.high:g}]"
         )
@@ -97,6 +97,11 @@ def switch(default: bool, doc: str) -> Any:
 def choice(default: str, of: Sequence[str], doc: str, source: str = "") -> Any:
     """A static choice of words."""
     return _static(Spec(default, "-", None, None, "", source, doc, static=True, of=tuple(of)))
+
+
+def text(default: str, doc: str) -> Any:
+    """A static text of any kind."""
+    return _static(Spec(default, "-", None, None, "", "", doc, static=True))
 
 
 def numbers(default: tuple[float, ...], low: float, high: float, doc: str, symbol: str = "", source: str = "") -> Any:
@@ -128,9 +133,9 @@ def check_value(where: str, spec: Spec, value: Any) -> Any:
         if not isinstance(value, str) or value not in spec.of:
             raise UserError(f"{where} = {quoted(value)}: must be {spec.allowed}")
         return value
-    if spec.kind is bool:
-        if not isinstance(value, bool):
-            raise UserError(f"{where} = {quoted(value)}: must be true or false")
+    if spec.kind in (bool, str):
+        if not isinstance(value, spec.kind):
+            raise UserError(f"{where} = {quoted(value)}: must be {spec.allowed}")
         return value
     if spec.kind is tuple:
         if not isinstance(value, list | tuple) or not value or not all(map(_is_number, value)):

@@ -3,21 +3,21 @@
 import dataclasses
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from eco_jax.cli.main import inputs, parse, peek
+from eco_jax.agent.algorithms import DEFAULTS as AGENT
+from eco_jax.cli.main import parse, peek, settings_of
 from eco_jax.cli.screen import Steps, show_table
 from eco_jax.env import policies
-from eco_jax.env.params import similar
 from eco_jax.errors import UserError, quoted
 from eco_jax.files import check_output, write_whole
 from eco_jax.run import settings, setup
 from eco_jax.run.config import INPUTS, RunConfig
-from eco_jax.train.config import Hyper, TrainConfig
+from eco_jax.settings import similar
 
 METRICS = {
     "reward": "reward", "energy": "energy J", "latency": "latency s", "qoe": "QoE", "miss": "missed",
@@ -26,16 +26,6 @@ METRICS = {
 """Metrics shown, and their column heads; the last five are shares of the tasks (of the slots for syncs)."""
 MOST = 10**6
 """Episodes."""
-
-
-@dataclass(frozen=True)
-class World(RunConfig):
-    """A run's settings, without flags for what its network and its training have been."""
-
-    train: Annotated[TrainConfig, tyro.conf.Suppress] = field(default_factory=TrainConfig)
-    """As in the run."""
-    hyper: Annotated[Hyper, tyro.conf.Suppress] = field(default_factory=Hyper)
-    """As in the run."""
 
 
 @dataclass(frozen=True)
@@ -54,32 +44,32 @@ class Arguments:
     """The same as --rules none."""
     json: Path | None = None
     """Write means and intervals to this file too."""
-    run: Annotated[World, tyro.conf.arg(name="")] = field(default_factory=World)
-    """Settings, those of the run by default."""
 
 
 def main(argv: Sequence[str]) -> int:
     """See the module."""
     folder = peek(argv, "checkpoint").get("checkpoint")
-    begun = RunConfig() if folder is None else _config_of(Path(folder), inputs(argv))
-    for word in argv:
-        if word.startswith(("--train.", "--hyper.")):
+    if folder is not None and not (Path(folder) / "config.toml").is_file():
+        raise UserError(f"{folder}: holds no run (no config.toml)")
+    given = settings_of(argv, None if folder is None else Path(folder) / "config.toml")
+    for name in given.flags:
+        if name.split(".")[0] in ("train", *AGENT):
             raise UserError(
-                f"{word.split('=')[0]}: the run's network and training are what they were; only env, physics, "
-                "knowledge, trace and sites may differ here"
+                f"--{name}: the run's network and training are what they were; only the world, knowledge, trace and "
+                "sites may differ here"
             )
-    default = Arguments(checkpoint=tyro.MISSING, run=World(**vars(begun)))
-    a: Any = parse(Arguments, argv, "eco-jax evaluate", Arguments.__doc__ or "", default)
+    default = Arguments(checkpoint=tyro.MISSING)
+    a: Any = parse(Arguments, given.rest, "eco-jax evaluate", Arguments.__doc__ or "", default, settings=True)
     if not 2 <= a.episodes <= MOST:
         raise UserError(f"--episodes {a.episodes}: must lie in [2, {MOST}]")
     settings.check_seeds(a.seed)
-    config = settings.over(begun, RunConfig(**vars(a.run)), fitting=False)
+    config = given.config()
     rules = chosen_rules(config, "none" if a.no_rules else a.rules)
     if a.no_rules and a.rules not in ("all", "none"):
         raise UserError(f"--no-rules and --rules {a.rules}: give one of them, not both")
     _check_inputs(config, a.checkpoint / "config.toml")
     if a.json is not None:
-        check_output(a.json, _ours, [path for name in INPUTS if (path := getattr(config, name)) is not None])
+        check_output(a.json, _ours, [path for name in INPUTS if (path := config.values[name]) is not None])
         if not a.json.absolute().parent.is_dir():
             raise UserError(f"--json {a.json}: its folder does not exist")
     setup.configure()
@@ -95,16 +85,10 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _config_of(folder: Path, given: dict[str, Path | None]) -> RunConfig:
-    if not (folder / "config.toml").is_file():
-        raise UserError(f"{folder}: holds no run (no config.toml)")
-    return settings.base(file=folder / "config.toml", inputs=given)
-
-
 def _check_inputs(config: RunConfig, path: Path) -> None:
     """A file that the run was trained with is still what it was; another one, given by a flag, may be anything."""
-    there = settings.from_toml(path)
-    same = [f"{name}_sha256" for name in INPUTS if getattr(there, name) == getattr(config, name)]
+    _, there, _ = settings.base(file=path)
+    same = [f"{name}_sha256" for name in INPUTS if there.get(name) == str(config.values[name])]
     noted = {name: value for name, value in settings.recorded(path).items() if name in same}
     settings.check_inputs(config, noted, path)
 

@@ -2,7 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 TYRO_COLUMNS = 80
 """At which tyro writes one option below the other."""
@@ -47,3 +47,14 @@ def _plain(option: str) -> str:
     option = re.sub(r"^(--\S+), --\S*no-\S+", r"\1, --no-…", option)
     option = option.replace("{None}|", "").replace(" (default: None)", "").replace(" (default: False)", "")
     return re.sub(r"\s{2,}", "  ", option)
+
+
+def listed(rows: Sequence[tuple[str, str]], width: int) -> str:
+    """Flags and what they say, as `compact` shows them."""
+    lines: list[str] = []
+    for flag, doc in rows:
+        lines += textwrap.wrap(
+            f"{flag}  {doc}", width, initial_indent=" ", subsequent_indent="     ", break_long_words=False,
+            break_on_hyphens=False,
+        )  # fmt: skip
+    return "\n".join(lines)

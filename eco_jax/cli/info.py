@@ -4,27 +4,29 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from eco_jax.cli.main import parse
-from eco_jax.env import EnvParams
+from eco_jax.cli.flags import declared, told
+from eco_jax.cli.main import load_plugins, parse, without_plugins
 from eco_jax.run.settings import preset_names
 from eco_jax.run.setup import cache_folder, configure, device, versions
 
 
 def parameter_table() -> str:
-    """Every number of the model as a Markdown table."""
+    """Every setting as a Markdown table."""
     head = "| setting | symbol | default | unit | range | source | meaning |\n|---|---|---|---|---|---|---|"
     rows = [
-        f"| `{name}` | {s.symbol or '-'} | {s.default:g} | {s.unit} | {s.low:g} to {s.high:g} | {s.source} | {s.doc} |"
-        for name, s in EnvParams.specs().items()
+        f"| `{section}.{name}` | {s.symbol or '-'} | {told(s)} | {s.unit} | {s.allowed} | {s.source or '-'} | "
+        f"{s.doc}{f' ({part})' if part else ''} |"
+        for section, part, name, s in declared()
     ]
-    return "\n".join(["# Parameters", "", "Made by `eco-jax info --parameters`.", "", head, *rows])
+    about = "Made by `eco-jax info --parameters`. In brackets: the variant of a part that has the setting."
+    return "\n".join(["# Parameters", "", about, "", head, *rows])
 
 
 def info(parameters: bool = False) -> None:
     """Print what this installation runs on.
 
     Args:
-        parameters: print the table of the model's parameters (Markdown) instead.
+        parameters: print the table of all settings (Markdown) instead.
     """
     if parameters:
         print(parameter_table())
@@ -45,5 +47,6 @@ def info(parameters: bool = False) -> None:
 
 def main(argv: Sequence[str]) -> int:
     """See the module."""
-    parse(info, argv, "eco-jax info", "Versions, devices, presets and the compilation cache.")
+    load_plugins(argv)
+    parse(info, without_plugins(argv), "eco-jax info", "Versions, devices, presets and the compilation cache.")
     return 0

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import dataclasses
 import importlib
 import io
 import os
@@ -11,8 +10,9 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from eco_jax.errors import FailedSeedsError, UserError, printable, shown
 
@@ -100,45 +100,41 @@ def _discard() -> None:
 
 
 def parse(
-    kind: type | Callable[..., Any], argv: Sequence[str], prog: str, description: str, default: object = None
-) -> Any:
-    """tyro, with its error message brought to one line. Where `kind` has a field `run`, a `RunConfig`, also the flags
-    of its physics, and `--help-physics`.
+    kind: type | Callable[..., Any], argv: Sequence[str], prog: str, description: str, default: object = None,
+    settings: bool = False,
+) -> Any:  # fmt: skip
+    """A command's own arguments by tyro, with its error message brought to one line.
+
+    Args:
+        kind: dataclass or function of the arguments.
+        argv: without the flags of settings: see `settings_of`.
+        prog: name of the command.
+        description: of the command.
+        default: what the flags go over.
+        settings: whether the command takes a run's settings, which its help then lists.
 
     Raises:
         UserError: what tyro says of the arguments.
     """
     import tyro
 
-    from eco_jax.cli import physics
-
     options: dict[str, Any] = {} if default is None else {"default": default}
-    arguments, numbers = list(argv), dict[str, float]()
-    if physics.takes_physics(kind):
-        if physics.HELP in arguments:
-            print(physics.table())
-            raise SystemExit(0)
-        description = f"{description} {physics.EPILOG}"
-        if {"-h", "--help"} & set(arguments):
-            _show_help(lambda: tyro.cli(kind, args=["--help"], prog=prog, description=description, **options))
-        arguments, numbers = physics.split(arguments)
+    arguments = list(argv)
+    if {"-h", "--help"} & set(arguments):
+        _show_help(lambda: tyro.cli(kind, args=["--help"], prog=prog, description=description, **options), settings)
     stderr = io.StringIO()
     try:
         with contextlib.redirect_stderr(stderr):
-            found = tyro.cli(kind, args=arguments, prog=prog, description=description, **options)
+            return tyro.cli(kind, args=arguments, prog=prog, description=description, **options)
     except SystemExit as stop:
         if not stop.code:
             raise
         raise UserError(shown(_one_line(stderr.getvalue()), 400)) from None
-    if not numbers:
-        return found
-    run = dataclasses.replace(found.run, physics=dataclasses.replace(found.run.physics, **numbers))
-    return dataclasses.replace(found, run=run)
 
 
-def _show_help(tyro_help: Callable[[], Any]) -> NoReturn:
-    """Tyro's help with less space; it ends the command."""
-    from eco_jax.cli.help import TYRO_COLUMNS, compact
+def _show_help(tyro_help: Callable[[], Any], settings: bool) -> NoReturn:
+    """Tyro's help with less space, and a run's settings; it ends the command."""
+    from eco_jax.cli.help import TYRO_COLUMNS, compact, listed
 
     own, stdout = os.environ.get("COLUMNS"), io.TextIOWrapper(io.BytesIO(), "utf-8")
     os.environ["COLUMNS"] = str(TYRO_COLUMNS)
@@ -150,7 +146,12 @@ def _show_help(tyro_help: Callable[[], Any]) -> NoReturn:
         os.environ |= {} if own is None else {"COLUMNS": own}
     columns = shutil.get_terminal_size((100, 24)).columns
     stdout.seek(0)
-    print(compact(stdout.read(), min(max(columns, 40), 120)))
+    width = min(max(columns, 40), 120)
+    print(compact(stdout.read(), width))
+    if settings:
+        from eco_jax.cli import flags
+
+        print(f"\nsettings of a run (numbers of the world: {flags.HELP}):\n{listed(flags.listing(), width)}")
     raise SystemExit(0)
 
 
@@ -162,32 +163,85 @@ def peek(argv: Sequence[str], *names: str) -> dict[str, str]:
     return {name: text for name, text in vars(parser.parse_known_args(list(argv))[0]).items() if text is not None}
 
 
-def inputs(argv: Sequence[str]) -> dict[str, Path | None]:
-    """The input files that flags give; `None` takes one away."""
-    from eco_jax.run.config import INPUTS
+def load_plugins(argv: Sequence[str]) -> None:
+    """Load what `--plugin` names, and what installed packages bring."""
+    from eco_jax import plugins
 
-    return {name: None if text == "None" else Path(text) for name, text in peek(argv, *INPUTS).items()}
+    plugins.load_installed()
+    words = [*argv, ""]
+    named = [b if a == "--plugin" else a.partition("=")[2] for a, b in pairwise(words) if a.split("=")[0] == "--plugin"]
+    if "" in named:
+        raise UserError("--plugin: needs a file")
+    plugins.load(named)
 
 
-def begun(argv: Sequence[str], otherwise: Path | None = None, usual: str | None = None) -> Any:
-    """The settings that flags go over, with the input files that they give.
+def without_plugins(argv: Sequence[str]) -> list[str]:
+    """The arguments without `--plugin FILE`."""
+    words = list(argv)
+    return [w for i, w in enumerate(words) if w.split("=")[0] != "--plugin" and (i == 0 or words[i - 1] != "--plugin")]
+
+
+class Given(NamedTuple):
+    """A run's settings as a command was given them, and the rest of its arguments."""
+
+    given: dict[str, Any]
+    """what flags, or a file that somebody wrote, say"""
+    usual: dict[str, Any]
+    """what they go over"""
+    flags: dict[str, Any]
+    """those of `given` that are flags"""
+    rest: list[str]
+
+    def config(self) -> Any:
+        """All settings, checked.
+
+        Raises:
+            UserError: see `run.config.resolve`.
+        """
+        from eco_jax.run.config import resolve
+
+        return resolve(self.given, self.usual)
+
+
+def settings_of(argv: Sequence[str], otherwise: Path | None = None, usual: str | None = None) -> Given:
+    """The settings that flags give, over a preset or a file.
 
     Args:
-        argv: the flags; `--preset` or `--config` says which settings.
+        argv: the flags; `--preset` or `--config` says what they go over.
         otherwise: the TOML file where neither is given.
         usual: the preset where there is no such file either.
 
     Raises:
         UserError: both are given, or what is named cannot be taken.
     """
+    from eco_jax import plugins
+    from eco_jax.cli import flags
     from eco_jax.run import settings
+    from eco_jax.run.config import INPUTS, resolve, yielding
 
+    load_plugins(argv)
+    if flags.HELP in argv:
+        print(flags.table())
+        raise SystemExit(0)
     found = peek(argv, "preset", "config")
     preset, file = found.get("preset"), found.get("config")
     if preset and file:
         raise UserError("--preset and --config: give one of them, not both")
     path = Path(file) if file else None if preset else otherwise
-    return settings.base(preset or (None if path else usual), path, inputs(argv))
+    written, below, where = settings.base(preset or (None if path else usual), path)
+    if isinstance(written.get("plugins"), list):
+        plugins.load(written["plugins"])
+    rest, own = flags.split(argv, {**below, **written})
+    if "plugins" in own and ("plugins" in below or "plugins" in written):
+        own["plugins"] = tuple(
+            dict.fromkeys(str(Path(p).absolute()) for p in (*written.get("plugins", ()), *own["plugins"]))
+        )
+    if written:
+        try:
+            resolve(written | {name: own[name] for name in INPUTS if name in own}, below)
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from None
+    return Given({**yielding(own, written, files=False), **own}, below, own, rest)
 
 
 def _one_line(boxed: str) -> str:

@@ -1,29 +1,27 @@
 """`eco-jax reproduce`: the paper's figures and claims, and what lies beyond them, in one report."""
 
-import dataclasses
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
-from eco_jax.cli.main import begun, parse, peek
+from eco_jax.cli.main import parse, peek, settings_of
 from eco_jax.cli.screen import show_table
 from eco_jax.errors import UserError
 from eco_jax.report.study.core import DECIDED
 from eco_jax.report.study.profile import PAPER, PROFILES, QUICK, SMOKE
 from eco_jax.run import settings, setup
-from eco_jax.run.settings import RunConfig
-from eco_jax.train.config import TrainConfig, rollout_of
+from eco_jax.run.config import CHOSEN, RunConfig, resolve
 
 PROFILE = (
     f"How much to spend: smoke (a check, on a toy world where no other is given: {SMOKE.takes}), quick ({QUICK.takes}) "
     f"or paper ({PAPER.seeds} seeds and every sweep: {PAPER.takes})."
 )
-TOY: dict[str, Any] = {"envs": 4, "rollout": 6, "hidden": 16, "chunk": 6}
+TOY: dict[str, Any] = {"train.envs": 4, "train.rollout": 6, "network.hidden": 16, "train.chunk": 6}
 """Training of the profile `smoke`, where nothing else is said."""
 
 
@@ -45,58 +43,41 @@ class Arguments:
     """First seed, - (0 or above)."""
     fresh: bool = False
     """Run every part anew."""
-    run: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=RunConfig)
-    """Settings of the study; not knowledge and train.updates, which the study and its profile decide."""
-
-
-def defaults(argv: Sequence[str]) -> Arguments:
-    """What flags go over: the settings of `--preset` or `--config`, else the default ones.
-
-    Raises:
-        UserError: a setting is given that the study decides itself.
-    """
-    given = {word.split("=")[0].removeprefix("--").replace("-", "_") for word in argv if word.startswith("--")}
-    for name in DECIDED:
-        if name in given:
-            raise UserError(f"--{name}: {WHY}")
-    found = peek(argv, "profile", "config")
-    smoke = found.get("profile") == "smoke"
-    config = begun(argv, usual="tiny" if smoke else None)
-    if "config" in found:
-        _decided(Path(found["config"]))
-    usual = TrainConfig(rollout=rollout_of(config.env.slots))
-    toy = {name: value for name, value in TOY.items() if smoke and getattr(config.train, name) == getattr(usual, name)}
-    train = dataclasses.replace(config.train, **toy, updates=usual.updates)
-    return Arguments(run=dataclasses.replace(config, knowledge=RunConfig().knowledge, train=train))
 
 
 WHY = "is not a setting here: agents of every level of knowledge are trained, for as long as --profile says"
 
 
-def _decided(path: Path) -> None:
-    """What a TOML file says of that: refused, but for a run's record of its settings, which says it anyway.
+def study_config(argv: Sequence[str]) -> tuple[RunConfig, list[str]]:
+    """The settings of the study, and the command's other arguments.
 
     Raises:
-        UserError: the file sets one.
+        UserError: a setting is given that the study decides itself, or one that is not allowed.
     """
-    data = settings.read_toml(path)
+    found = peek(argv, "profile", "config")
+    smoke = found.get("profile") == "smoke"
+    given = settings_of(argv, usual="tiny" if smoke else None)
     for name in DECIDED:
-        section, _, field_ = name.rpartition(".")
-        if field_ in (data.get(section, {}) if section else data):
-            if "run" not in data:
-                raise UserError(f"{path}: {name}: {WHY}")
-            print(f"{path}: {name} of that run {WHY}", file=sys.stderr)
+        if name in given.given:
+            where = f"--{name}" if name in given.flags else f"{found['config']}: {name}"
+            raise UserError(f"{where}: {WHY}")
+        if name in given.usual and "config" in found:
+            print(f"{found['config']}: {name} of that run {WHY}", file=sys.stderr)
+    toy = {name: value for name, value in TOY.items() if smoke and name not in given.usual}
+    usual = {name: value for name, value in (given.usual | toy).items() if name not in DECIDED}
+    config = resolve(given.given, usual)
+    kind = config.values["algorithm"]
+    if kind != CHOSEN["algorithm"].name:
+        raise UserError(f"algorithm = {kind!r}: must be 'a2c', the paper's, in its reproduction")
+    return config, given.rest
 
 
 def main(argv: Sequence[str]) -> int:
     """See the module."""
-    default = defaults(argv)
-    a: Any = parse(Arguments, argv, "eco-jax reproduce", Arguments.__doc__ or "", default)
+    run, rest = study_config(argv)
+    a: Any = parse(Arguments, rest, "eco-jax reproduce", Arguments.__doc__ or "", settings=True)
     profile = PROFILES[a.profile]
     settings.check_seeds(a.seed, profile.keys)
-    run = settings.over(default.run, a.run, "train.rollout" not in peek(argv, "train.rollout"))
-    if run.train.algorithm != "a2c":
-        raise UserError(f"train.algorithm = {run.train.algorithm!r}: must be 'a2c', the paper's, in its reproduction")
     setup.configure()
     from eco_jax.report import page
     from eco_jax.report.reproduce import PARTS, check_folder, in_words, reproduce
@@ -119,7 +100,7 @@ def main(argv: Sequence[str]) -> int:
         "seeds": profile.seeds,
         "episodes": profile.episodes,
         "env_steps_per_agent": profile.updates * run.train.envs * run.train.rollout,
-        "mobility": MOBILITY[study.world[0].config.mobility],
+        "mobility": MOBILITY.get(run.values["mobility"], run.values["mobility"]),
         "device": setup.device(),
         "versions": versions,
     }

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from eco_jax.cli.main import parse
+from eco_jax.cli.main import load_plugins, parse, without_plugins
 from eco_jax.cli.screen import show_table
 from eco_jax.errors import UserError
 from eco_jax.files import write_whole
@@ -21,7 +21,8 @@ from eco_jax.train.interrupt import Interrupted, Stop, interruptible
 
 @dataclass(frozen=True)
 class Arguments:
-    """Train many configurations of a search space. Killed anywhere, it goes on with --resume."""
+    """Train many configurations of a search space. Killed anywhere, it goes on with --resume. --plugin FILE, which may be
+    repeated, loads parts, rules or algorithms of one's own."""  # noqa: D209
 
     space: Annotated[Path, tyro.conf.Positional]
     """The search space, a TOML file: [base] holds settings of a run, [space] what varies."""
@@ -112,7 +113,8 @@ class Screen:
 
 def main(argv: Sequence[str]) -> int:
     """See the module."""
-    a: Any = parse(Arguments, argv, "eco-jax sweep", Arguments.__doc__ or "")
+    load_plugins(argv)
+    a: Any = parse(Arguments, without_plugins(argv), "eco-jax sweep", Arguments.__doc__ or "")
     if a.save_s < 0:
         raise UserError(f"--save-s {a.save_s:g}: must be at least 0")
     if a.slurm is not None and a.launcher != "slurm":

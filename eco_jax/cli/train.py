@@ -3,17 +3,16 @@
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import tyro
 
-from eco_jax.cli.main import begun, parse, peek
+from eco_jax.cli.main import parse, peek, settings_of
 from eco_jax.errors import UserError
 from eco_jax.run import processes, settings, setup
 from eco_jax.run.folder import Saving, run
-from eco_jax.run.settings import RunConfig
 from eco_jax.train.interrupt import Interrupted, interruptible
 
 
@@ -46,27 +45,18 @@ class Arguments:
     """Devices that share the environments of a run, - (at least 1; 0: all there are)."""
     distributed: bool = False
     """Several processes train one run (`srun eco-jax train --distributed ...`), on all their devices."""
-    run: Annotated[RunConfig, tyro.conf.arg(name="")] = field(default_factory=RunConfig)
-    """Settings of the run."""
-
-
-def defaults(argv: Sequence[str]) -> Any:
-    """What flags go over: the settings of `--preset` or `--config`, else of the run to go on with."""
-    out = peek(argv, "out").get("out")
-    there = Path(out or "") / "config.toml"
-    going_on = "--resume" in argv and bool(out) and there.exists()
-    config = begun(argv, there if going_on else None)
-    kept = settings.recorded(there) if going_on else {}
-    return Arguments(tyro.MISSING, seed=kept.get("seed", 0), seeds=kept.get("seeds", 1), run=config)
 
 
 def main(argv: Sequence[str]) -> int:
     """See the module."""
-    default = defaults(argv)
-    a: Any = parse(Arguments, argv, "eco-jax train", Arguments.__doc__ or "", default)
+    there = Path(peek(argv, "out").get("out") or "") / "config.toml"
+    going_on = "--resume" in argv and there.is_file()
+    given = settings_of(argv, there if going_on else None)
+    kept = settings.recorded(there) if going_on else {}
+    default = Arguments(tyro.MISSING, seed=kept.get("seed", 0), seeds=kept.get("seeds", 1))
+    a: Any = parse(Arguments, given.rest, "eco-jax train", Arguments.__doc__ or "", default, settings=True)
     settings.check_seeds(a.seed, a.seeds)
-    fitting = "train.rollout" not in peek(argv, "train.rollout")
-    config = settings.over(default.run, a.run, fitting)
+    config = given.config()
     if not 0 <= a.save_s < math.inf or a.save_updates < 0 or a.keep < 1:
         raise UserError("--save-s and --save-updates must be at least 0, --keep at least 1")
     if a.resume and a.force:

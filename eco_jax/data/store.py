@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from eco_jax import files
 from eco_jax.data.sources import UNREADABLE, reason
-from eco_jax.env.mobility.trace import check
+from eco_jax.env.parts.mobility.replay import check
 from eco_jax.errors import UserError, shown
 
 FORMAT_VERSION = 1

@@ -37,7 +37,7 @@ def interpret(config: EnvConfig, state: State, action: Int[Array, "users 4"], pa
     """The action as legal decisions: an illegal target or factor counts as local, a sync without a twin as none."""
     target = action[:, 0]
     choice = jnp.clip(target - 1, 0, config.candidates - 1)
-    legal = pick(legal_candidates(config, state, params), choice)
+    legal = pick(legal_candidates(state, params), choice)
     offloaded = (target >= 1) & (target <= config.candidates) & legal
     level = action[:, 1]
     levels = jnp.asarray(config.beta_levels, jnp.float32)[None]

@@ -8,8 +8,10 @@ from jaxtyping import PRNGKeyArray
 
 from eco_jax.env.config import EnvConfig
 from eco_jax.env.params import EnvParams
+from eco_jax.env.parts import DEFAULTS
 from eco_jax.env.state import State
 from eco_jax.errors import UserError
+from eco_jax.settings import specs
 
 
 def check_params(config: EnvConfig, params: Any) -> None:
@@ -20,15 +22,15 @@ def check_params(config: EnvConfig, params: Any) -> None:
     """
     if not isinstance(params, EnvParams):
         raise UserError(f"params: must be an EnvParams, not {type(params).__name__}")
-    for name in (*EnvParams.specs(), "knowledge"):
+    parts = [kind for kind in DEFAULTS if specs(getattr(params, kind))]
+    for name in (*EnvParams.specs(), *parts, "costs", "knowledge"):
         for leaf in jax.tree.leaves(getattr(params, name)):
             if jnp.shape(leaf) != ():
                 raise UserError(f"params.{name}: has shape {jnp.shape(leaf)}, must be a number: vmap over its axes")
     if params.sites is not None and jnp.shape(params.sites) != (config.servers, 2):
         raise UserError(f"params.sites: has shape {jnp.shape(params.sites)}, must be ({config.servers}, 2)")
-    if (params.trace is not None) != (config.mobility == "trace"):
-        has = "no trace" if params.trace is None else "a trace"
-        raise UserError(f"params.trace: there is {has}, and env.mobility = {config.mobility!r}")
+    if getattr(params.mobility, "trace", ...) is None:
+        raise UserError("params.mobility: has no trace to replay")
 
 
 def check_action(config: EnvConfig, action: Any) -> None:

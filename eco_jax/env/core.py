@@ -1,5 +1,6 @@
 """The environment: reset, step, observe. Pure functions, no autoreset."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -12,13 +13,13 @@ from eco_jax.env.action import Act, interpret, pick
 from eco_jax.env.check import check_action, check_params, check_state, varying_like
 from eco_jax.env.config import EnvConfig
 from eco_jax.env.metrics import slot_metrics
-from eco_jax.env.mobility import MODELS
-from eco_jax.env.mobility.fixes import dead_reckoning
 from eco_jax.env.observe import observe, view
-from eco_jax.env.outcome import Decision, believed, evaluate
+from eco_jax.env.outcome import believed, evaluate
 from eco_jax.env.params import EnvParams
-from eco_jax.env.settle import paid, settle, team_reward
-from eco_jax.env.state import Hardware, Memory, Observation, Outcome, Place, State, Task, View
+from eco_jax.env.parts.credit import Earned
+from eco_jax.env.parts.mobility.fixes import dead_reckoning
+from eco_jax.env.settle import paid, settle
+from eco_jax.env.state import Decision, Fixes, Hardware, Memory, Observation, Outcome, Place, State, Task, View
 from eco_jax.model import tasks, twin
 from eco_jax.random import uniform
 
@@ -27,7 +28,7 @@ class Draws(NamedTuple):
     """All randomness of a slot: standard uniforms and normals."""
 
     task: Float[Array, "users four"]
-    fading: Float[Array, "users links"]
+    fading: Float[Array, "draws users links"]
     """in (0, 1)"""
     mobility: Float[Array, "users draws"]
     fluctuation: Float[Array, " both"]
@@ -37,17 +38,18 @@ class Draws(NamedTuple):
 
 
 @jax.named_scope("draw")
-def _draw(config: EnvConfig, key: PRNGKeyArray) -> Draws:
-    links = 1 if config.access == "nearest" else config.servers
-    moves = MODELS[config.mobility].DRAWS
+def _draw(config: EnvConfig, key: PRNGKeyArray, params: EnvParams) -> Draws:
+    links = params.access.links(config.servers)
+    fadings, moves = params.pathloss.draws * links, params.mobility.draws
     both = config.users + config.servers
     # One draw, split by slicing: many small ones cost more than the numbers themselves.
-    columns = 4 + links + moves
+    columns = 4 + fadings + moves
     flat = uniform(key, config.users * columns + 3 * both)
     user = flat[: config.users * columns].reshape(config.users, columns)
     # The uniforms are multiples of 2^-23 in [0, 1): half a step up keeps normals finite and fading above 0.
     normal = 2.0**0.5 * lax.erf_inv(2.0 * flat[config.users * columns :] - (1.0 - 2.0**-23)).reshape(3, both)
-    return Draws(user[:, :4], user[:, 4 : 4 + links] + 2.0**-24, user[:, 4 + links :], normal[0], normal[1:])
+    fading = jnp.stack([user[:, 4 + first : 4 + first + links] for first in range(0, fadings, links)]) + 2.0**-24
+    return Draws(user[:, :4], fading, user[:, 4 + fadings :], normal[0], normal[1:])
 
 
 def _between(uniform: Array, low: Any, high: Any) -> Array:
@@ -59,26 +61,26 @@ def _task(config: EnvConfig, draws: Draws, params: EnvParams) -> Task:
     density = _between(draws.task[:, 1], params.density_min, params.density_max)
     return Task(
         data=data,
-        cycles=tasks.required_cycles(data, density, config.density_unit),
+        cycles=tasks.required_cycles(data, density, params.equations.density_unit),
         deadline=_between(draws.task[:, 2], params.deadline_min, params.deadline_max),
         power=_between(draws.task[:, 3], params.power_min, params.power_max),
-        fading=jnp.maximum(-jnp.log(1.0 - draws.fading), params.fading_floor),  # 1 - uniform is exact, and in (0, 1)
+        fading=params.pathloss.fading(draws.fading, params.fading_floor),
     )
 
 
 @jax.named_scope("nearest")
-def _place(config: EnvConfig, motion: Any, params: EnvParams) -> Place:
+def _place(config: EnvConfig, motion: Any, fixes: Fixes, params: EnvParams) -> Place:
     sites = topology.sites(config, params)
     candidates, distance = topology.nearest(motion.position, sites, config.candidates)
     predicts = params.knowledge.telemetry
-    point = jnp.where(predicts, dead_reckoning(motion.fixes, motion.position, params), motion.position)
+    point = jnp.where(predicts, dead_reckoning(fixes, motion.position, params), motion.position)
     return Place(
         position=motion.position,
         candidates=candidates,
         distance=distance,
         predicted_distance=topology.distances(point, sites, candidates),
         predicted_server=topology.nearest(point, sites, 1)[0][:, 0],
-        fix_age=jnp.where(predicts, motion.fixes.age, 0.0),
+        fix_age=jnp.where(predicts, fixes.age, 0.0),
     )
 
 
@@ -97,14 +99,15 @@ def reset(config: EnvConfig, key: PRNGKeyArray, params: EnvParams) -> tuple[Obse
         server=_between(u[2 * users :], params.server_min, params.server_max),
         service=_between(u[users : 2 * users], params.service_min, params.service_max),
     )
-    draws = _draw(config, draw_key)
-    motion = MODELS[config.mobility].reset(draws.mobility, config, params)
+    draws = _draw(config, draw_key, params)
+    motion = params.mobility.reset(draws.mobility, params)
+    fixes = params.mobility.first_fixes(motion)
     x_device, x_server = draws.fluctuation[:users], draws.fluctuation[users:]
     task = _task(config, draws, params)
 
     zero, none = jnp.zeros(users, jnp.float32), jnp.full(users, -1, jnp.int32)
     data = jnp.full(users, 0.5 * (params.data_min + params.data_max))
-    cycles = tasks.required_cycles(data, 0.5 * (params.density_min + params.density_max), config.density_unit)
+    cycles = tasks.required_cycles(data, 0.5 * (params.density_min + params.density_max), params.equations.density_unit)
     idle = jnp.zeros(servers, jnp.int32)
     memory = Memory(
         latency=zero, twin_latency=zero, migration=zero, twin_migration=zero, bits=zero, data=data,
@@ -113,7 +116,8 @@ def reset(config: EnvConfig, key: PRNGKeyArray, params: EnvParams) -> tuple[Obse
     state = State(
         t=jnp.int32(0),
         mobility=motion,
-        place=_place(config, motion, params),
+        fixes=fixes,
+        place=_place(config, motion, fixes, params),
         hardware=hardware,
         x_device=x_device,
         x_server=x_server,
@@ -129,7 +133,7 @@ def reset(config: EnvConfig, key: PRNGKeyArray, params: EnvParams) -> tuple[Obse
 
 @jax.named_scope("prediction")
 def _predicted_by_twin(
-    config: EnvConfig, seen: View, act: Act, decision: Decision, params: EnvParams
+    seen: View, act: Act, decision: Decision, params: EnvParams
 ) -> tuple[Float[Array, " users"], Float[Array, " users"]]:
     """Latency and migration cost (s) that the belief expects of the action taken."""
 
@@ -137,7 +141,7 @@ def _predicted_by_twin(
         return pick(leaf, act.choice)
 
     expected = evaluate(
-        config, params, data=seen.data, cycles=seen.cycles, deadline=seen.deadline, power=seen.power,
+        params, data=seen.data, cycles=seen.cycles, deadline=seen.deadline, power=seen.power,
         rate_up=own(seen.rate_up), rate_down=own(seen.rate_down),
         device=believed(params, seen.device, seen.device_mean, seen.device_variance),
         server=believed(params, own(seen.server), own(seen.server_mean), own(seen.server_variance)),
@@ -170,19 +174,19 @@ def step(
     check_params(config, params)
     check_state(config, state)
     check_action(config, action)
-    draws = _draw(config, key)
+    draws = _draw(config, key, params)
     act = interpret(config, state, action, params)
-    seen = view(config, state, params)
+    seen = view(state, params)
     settled = settle(config, params, state, act, seen)
     decision, place, task = settled.decision, state.place, state.task
 
     def at_load(load: Array) -> Outcome:
-        return paid(config, params, task, settled, load)
+        return paid(params, task, settled, load)
 
     outcome = at_load(decision.load)
-    reward, team = _credit(config, act, outcome, lambda: at_load(jnp.maximum(decision.load - 1.0, 1.0)))
-    twin_latency, twin_migration = _predicted_by_twin(config, seen, act, decision, params)
-    metrics = slot_metrics(config, params, state, act, decision, outcome, seen, settled.asked, team, settled.server)
+    reward, team = _credit(config, act, outcome, params, lambda: at_load(jnp.maximum(decision.load - 1.0, 1.0)).reward)
+    twin_latency, twin_migration = _predicted_by_twin(seen, act, decision, params)
+    metrics = slot_metrics(params, state, act, decision, outcome, seen, settled.asked, team, settled.server)
 
     # What is measured of this slot, one slot old when it is used
     synced = jnp.where(act.sync[:, None], place.candidates, config.servers).reshape(-1)
@@ -200,11 +204,13 @@ def step(
     x = twin.next_fluctuation(jnp.concatenate([state.x_device, state.x_server]), draws.fluctuation, params.correlation)
     x_device, x_server = x[: config.users], x[config.users :]
     t = state.t + 1
-    motion = MODELS[config.mobility].move(draws.mobility, state.mobility, t, config, params)
+    motion = params.mobility.move(draws.mobility, state.mobility, params)
+    fixes = params.mobility.next_fixes(state.fixes, motion, t, params)
     new = State(
         t=t,
         mobility=motion,
-        place=_place(config, motion, params),
+        fixes=fixes,
+        place=_place(config, motion, fixes, params),
         hardware=state.hardware,
         x_device=x_device,
         x_server=x_server,
@@ -225,17 +231,9 @@ def step(
 
 @jax.named_scope("credit")
 def _credit(
-    config: EnvConfig, act: Act, outcome: Outcome, alone: Any
+    config: EnvConfig, act: Act, outcome: Outcome, params: EnvParams, relieved: Callable[[], Array]
 ) -> tuple[Float[Array, " users"], Float[Array, ""]]:
-    """Each user's reward under the chosen credit, and the team's: the mean over users (printed: the sum)."""
-    own = outcome.reward
-    team = team_reward(config, own)
-    if config.printed or config.credit == "team":
-        return jnp.full_like(own, team), team
-    if config.credit == "difference":
-        # What each user on a server would gain if one task less ran there; a user causes this to all but itself.
-        harm = jnp.where(act.offloaded, own - alone().reward, 0.0)
-        there = act.server[:, None] == jnp.arange(config.servers)
-        total = jnp.sum(jnp.where(there, harm[:, None], 0.0), axis=0)
-        return own + jnp.where(act.offloaded, total[act.server] - harm, 0.0), team
-    return own, team
+    """Each user's reward under the chosen credit, and the team's."""
+    team = params.equations.team(outcome.reward)
+    earned = Earned(outcome.reward, team, act.offloaded, act.server, config.servers, relieved)
+    return params.credit.reward(earned), team

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,12 +12,15 @@ from jax import Array
 from jaxtyping import Float, Int, PRNGKeyArray
 
 from eco_jax.env import core, topology
-from eco_jax.env.config import EnvConfig
-from eco_jax.env.mobility.trace import as_trace, check
+from eco_jax.env.config import STATIC, EnvConfig
 from eco_jax.env.observe import view
-from eco_jax.env.params import EnvParams, Knowledge, similar
+from eco_jax.env.params import EnvParams, Knowledge
+from eco_jax.env.parts import COST, DEFAULTS, Cost, Replay
+from eco_jax.env.parts.mobility.replay import as_trace, check
 from eco_jax.env.state import Observation, State, View
 from eco_jax.errors import UserError
+from eco_jax.parts import Part, variant
+from eco_jax.settings import similar, specs
 
 PRESETS: dict[str, dict[str, Any]] = {
     "repaired": {},
@@ -25,7 +28,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "hard-coverage": {"coverage": "hard"},
     "umi": {"pathloss": "umi"},
     "shared-spectrum": {"spectrum": "shared"},
-    "cmos": {"cpu_energy": "cmos"},
+    "cmos": {"energy": "cmos"},
     "city": {"users": 188, "replica_slots": 8},
     "sparse": {"users": 10, "servers": 100},
     "tiny": {"users": 3, "servers": 6, "slots": 12, "side": 1000},
@@ -71,7 +74,7 @@ class EcoEnv:
 
     def view(self, state: State, params: EnvParams) -> View:
         """What a controller may see, in SI units: see `observe.view`."""
-        return view(self.config, state, params)
+        return view(state, params)
 
 
 def make(
@@ -80,6 +83,7 @@ def make(
     knowledge: str = "twin",
     sites: np.ndarray | None = None,
     trace: str | os.PathLike[str] | Mapping[str, Any] | Any = None,
+    costs: Sequence[Cost | str] = (),
     **overrides: Any,
 ) -> tuple[EcoEnv, EnvParams]:
     """An environment and its parameters.
@@ -90,21 +94,19 @@ def make(
         sites: own server coordinates, m, [servers, 2]; they say how many `servers` there are.
         trace: a prepared trace: its file, what `eco_jax.data.load` gives, or its arrays by name. It decides
             `mobility`, `slot` and `side`.
-        overrides: any field of `EnvConfig`, or of `EnvParams` in the units of `EnvParams.specs()`.
+        costs: own cost terms, as objects or by name.
+        overrides: any field of `EnvConfig`; any number of `EnvParams`; a part by its kind, as an object
+            (`mobility=GaussMarkov(speed=20)`) or by name; a part's own settings by dotted names. All in their units.
 
     Raises:
-        UserError: an unknown name, a value out of range, or one that `sites` or `trace` decides otherwise.
+        UserError: an unknown name, a value out of range, or one that `sites`, `trace` or the equations decide
+            otherwise.
     """
     if preset not in PRESETS:
         raise UserError(f"preset {preset!r}: must be one of {', '.join(PRESETS)}")
     chosen = {**PRESETS[preset], **overrides}
     if sites is not None:
-        try:
-            sites = np.asarray(sites, np.float32)
-        except (ValueError, TypeError):
-            raise UserError("sites: must be numbers, rows of x, y in m") from None
-        if sites.ndim != 2 or sites.shape[1] != 2 or not np.isfinite(sites).all():
-            raise UserError(f"sites: must be finite coordinates in m of shape [servers, 2], not {sites.shape}")
+        sites = as_sites(sites)
         if chosen.get("servers", len(sites)) != len(sites) and "servers" in overrides:
             raise UserError(f"servers = {chosen['servers']}: there are {len(sites)} sites")
         chosen["servers"] = len(sites)
@@ -118,23 +120,88 @@ def make(
             if given != value:
                 raise UserError(f"{name} = {overrides[name]!r}: the trace decides it, and has {value!r}; leave it out")
         chosen |= decided
-    static = {f.name for f in dataclasses.fields(EnvConfig)}
-    numeric = EnvParams.specs()
-    unknown = [name for name in chosen if name not in static and name not in numeric]
-    if unknown:
-        raise UserError(f"{unknown[0]}: unknown setting{similar(unknown[0], [*static, *numeric])}")
-    config = EnvConfig(**{name: value for name, value in chosen.items() if name in static})
-    if config.mobility == "trace" and trace is None:
-        raise UserError("env.mobility = 'trace': needs a prepared trace file")
-    params = EnvParams.of(**{name: value for name, value in chosen.items() if name in numeric})
-    if sites is not None:
-        topology.check_sites(sites, float(params.side))
-    return EcoEnv(config), dataclasses.replace(
-        params,
-        knowledge=Knowledge.level(knowledge),
-        sites=None if sites is None else jnp.asarray(sites),
-        trace=None if trace is None else as_trace(trace, config.slots),
-    )
+    static, numbers, parts = split(chosen)
+    config = EnvConfig(**static)
+    if parts["mobility"].name == "trace":
+        if trace is None:
+            raise UserError("mobility = 'trace': needs a prepared trace file")
+        parts["mobility"] = Replay(trace=as_trace(trace, config.slots))
+    terms = tuple(variant(COST, cost)() if isinstance(cost, str) else cost for cost in costs)
+    if len({cost.name for cost in terms}) < len(terms):
+        raise UserError(f"costs: {', '.join(cost.name for cost in terms)}: each at most once")
+    params = EnvParams.of(**numbers, **parts, costs=terms, knowledge=Knowledge.level(knowledge))
+    if sites is None:
+        return EcoEnv(config), params
+    topology.check_sites(sites, float(params.side))
+    return EcoEnv(config), dataclasses.replace(params, sites=jnp.asarray(sites))
+
+
+def split(chosen: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Settings by name as (fields of `EnvConfig`, numbers of `EnvParams`, kind -> part).
+
+    Raises:
+        UserError: an unknown name, or a part that the equations do not allow.
+    """
+    physics = EnvParams.specs()
+    own: dict[str, dict[str, Any]] = {kind: {} for kind in DEFAULTS}
+    static, numbers, unknown = {}, {}, {}
+    for name, value in chosen.items():
+        kind, _, field_ = name.partition(".")
+        if name in STATIC:
+            static[name] = value
+        elif name in physics:
+            numbers[name] = value
+        elif field_ and kind in DEFAULTS:
+            own[kind][field_] = value
+        elif name not in DEFAULTS:
+            unknown[name] = value
+    given = {kind: chosen[kind] for kind in DEFAULTS if kind in chosen}
+    equations = given.get("equations", DEFAULTS["equations"].name)
+    reading = variant("equations", equations) if isinstance(equations, str) else type(equations)
+    for kind, name in reading.decides.items():
+        there = given.setdefault(kind, name)
+        if (there if isinstance(there, str) else there.name) not in (name, DEFAULTS[kind].name):
+            raise UserError(f"{kind} = {there!r:.60}: equations = {reading.name!r} has {name!r}")
+        if isinstance(there, str):
+            given[kind] = name
+    types = {kind: _type(kind, given.get(kind, default.name)) for kind, default in DEFAULTS.items()}
+    for name, value in unknown.items():  # a part's own setting by its plain name, where only one part has it
+        owners = [kind for kind, made in types.items() if name in specs(made)]
+        if len(owners) != 1:
+            known = [*STATIC, *physics, *DEFAULTS, *(f"{k}.{n}" for k, made in types.items() for n in specs(made))]
+            raise UserError(f"{name}: unknown setting{similar(name, known)}")
+        own[owners[0]][name] = value
+    parts = {}
+    for kind, made in types.items():
+        there = given.get(kind)
+        if isinstance(there, Part):
+            parts[kind] = there.set(**own[kind]) if own[kind] else there
+        else:
+            parts[kind] = made(**own[kind])
+    return static, numbers, parts
+
+
+def _type(kind: str, given: Any) -> Any:
+    if isinstance(given, Part):
+        if given.kind != kind:
+            raise UserError(f"{kind}: must be a part of this kind, not {given!r:.80}")
+        return type(given)
+    return variant(kind, given)
+
+
+def as_sites(sites: Any) -> np.ndarray:
+    """Server coordinates, m, as fp32 [servers, 2].
+
+    Raises:
+        UserError: they are no finite numbers of this shape.
+    """
+    try:
+        sites = np.asarray(sites, np.float32)
+    except (ValueError, TypeError):
+        raise UserError("sites: must be numbers, rows of x, y in m") from None
+    if sites.ndim != 2 or sites.shape[1] != 2 or not np.isfinite(sites).all():
+        raise UserError(f"sites: must be finite coordinates in m of shape [servers, 2], not {sites.shape}")
+    return sites
 
 
 def _trace_arrays(trace: Any) -> Mapping[str, Any]:

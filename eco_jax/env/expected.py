@@ -7,9 +7,9 @@ from jax import Array
 from jaxtyping import Bool, Float, Int
 
 from eco_jax.env.config import EnvConfig
-from eco_jax.env.outcome import Cpu, Decision, believed, cpu, evaluate
+from eco_jax.env.outcome import believed, cpu, evaluate
 from eco_jax.env.params import EnvParams
-from eco_jax.env.state import Outcome, View
+from eco_jax.env.state import Cpu, Decision, Outcome, View
 from eco_jax.model import tasks, twin
 
 Expected = tuple[Outcome, Outcome, Bool[Array, "users candidates"]]
@@ -44,7 +44,7 @@ def outcomes_at(
             load=wide(seen.others + 1.0),
         )
         return evaluate(
-            config, params, data=wide(seen.data), cycles=wide(seen.cycles), deadline=wide(seen.deadline),
+            params, data=wide(seen.data), cycles=wide(seen.cycles), deadline=wide(seen.deadline),
             power=wide(seen.power), rate_up=wide(seen.rate_up), rate_down=wide(seen.rate_down),
             device=Cpu(wide(device.frequency), wide(device.deviation)),
             server=Cpu(wide(server.frequency), wide(server.deviation)),

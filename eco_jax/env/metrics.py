@@ -6,16 +6,14 @@ from jax import Array
 from jaxtyping import Bool, Float
 
 from eco_jax.env.action import Act, pick
-from eco_jax.env.config import EnvConfig
-from eco_jax.env.outcome import Cpu, Decision, believed
+from eco_jax.env.outcome import believed
 from eco_jax.env.params import EnvParams
-from eco_jax.env.state import Outcome, State, View
+from eco_jax.env.state import Cpu, Decision, Outcome, State, View
 from eco_jax.model import tasks, twin
 
 
 @jax.named_scope("metrics")
 def slot_metrics(
-    config: EnvConfig,
     params: EnvParams,
     state: State,
     act: Act,
@@ -37,10 +35,7 @@ def slot_metrics(
     bits = tasks.offloaded_bits(act.beta, state.task.data)
     believes = (pick(leaf, act.choice) for leaf in (seen.server, seen.server_mean, seen.server_variance))
     gap = twin.discrepancy(act.beta * state.task.cycles, server.rate, believed(params, *believes).rate)
-    if config.printed:
-        migration = tasks.migration_cost_printed(decision.migrates, bits, params.migration_time)
-    else:
-        migration = outcome.migration
+    migration = params.equations.migration(decision.migrates, bits, outcome.migration, params.migration_time)
     eq5 = tasks.placement_holds_printed(state.task.data, state.memory.data, migration)
     per_user = {
         "latency": outcome.latency,
@@ -58,6 +53,7 @@ def slot_metrics(
         "discrepancy": jnp.where(act.offloaded, jnp.abs(gap), 0.0),
         "eq5_printed": eq5,
         **{f"energy/{name}": value for name, value in outcome.terms._asdict().items()},
+        **{f"cost/{term.name}": cost for term, cost in zip(params.costs, outcome.costs, strict=True)},
     }
     # One mean over them all: two dozen small ones cost more than the numbers.
     rows = [jnp.broadcast_to(value, act.beta.shape).astype(jnp.float32) for value in per_user.values()]

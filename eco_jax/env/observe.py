@@ -16,43 +16,31 @@ HIGHEST = 10.0
 """Largest absolute value of a feature."""
 
 
-def legal_candidates(config: EnvConfig, state: State, params: EnvParams) -> Bool[Array, "users candidates"]:
-    """Candidates that a user may offload to: in coverage (hard only), and the task large enough, Eq. (12c)."""
+def legal_candidates(state: State, params: EnvParams) -> Bool[Array, "users candidates"]:
+    """Candidates that a user may offload to: in coverage, and the task large enough, Eq. (12c)."""
     large = tasks.large_enough(state.task.data, params.task_min)[:, None]
-    if config.coverage == "soft":
-        return jnp.broadcast_to(large, state.place.distance.shape)
-    distance = state.place.distance if config.access == "direct" else state.place.distance[:, :1]
-    return large & jnp.broadcast_to(distance <= params.radius, state.place.distance.shape)
-
-
-def candidate_fading(config: EnvConfig, state: State) -> Float[Array, "users links"]:
-    """Fading of the link towards each candidate; one link with nearest access."""
-    if config.access == "nearest":
-        return state.task.fading
-    return jnp.take_along_axis(state.task.fading, state.place.candidates, axis=1)
+    reached = params.coverage.reaches(params.access.towards(state.place.distance))
+    return jnp.broadcast_to(large & reached, state.place.distance.shape)
 
 
 def expected_rates(
-    config: EnvConfig, state: State, params: EnvParams
+    state: State, params: EnvParams
 ) -> tuple[Float[Array, "users candidates"], Float[Array, "users candidates"]]:
-    """Rates (bit/s) towards each candidate, with the last slot's contenders where the spectrum is shared."""
-    radio = state.place.candidates if config.access == "direct" else state.place.candidates[:, :1]
-    contenders: Array | float = 1.0
-    if config.spectrum == "shared":
-        memory = state.memory
-        contenders = memory.radio_load[radio] - (memory.radio[:, None] == radio) + 1.0
-    distance = state.place.distance[:, : radio.shape[1]]
-    up, down = rates(config, params, distance, state.task.power[:, None], candidate_fading(config, state), contenders)
-    shape = state.place.distance.shape
+    """Rates (bit/s) towards each candidate, with the contenders of the last slot where the spectrum is shared."""
+    place, access = state.place, params.access
+    contenders = params.spectrum.expected(state.memory, access.towards(place.candidates))
+    fading = access.fading(state.task.fading, place.candidates)
+    up, down = rates(params, access.towards(place.distance), state.task.power[:, None], fading, contenders)
+    shape = place.distance.shape
     return jnp.broadcast_to(up, shape), jnp.broadcast_to(down, shape)
 
 
 @jax.named_scope("view")
-def view(config: EnvConfig, state: State, params: EnvParams) -> View:
+def view(state: State, params: EnvParams) -> View:
     """All that a controller may see in this slot. The hidden fluctuations are not in it."""
     place, memory, belief = state.place, state.memory, state.belief
     candidates = place.candidates
-    up, down = expected_rates(config, state, params)
+    up, down = expected_rates(state, params)
     others = memory.load[candidates] - (memory.server[:, None] == candidates)
     return View(
         data=state.task.data,
@@ -73,7 +61,7 @@ def view(config: EnvConfig, state: State, params: EnvParams) -> View:
         others=others.astype(jnp.float32),
         served=state.last_server[:, None] == candidates,
         holds=state.replica[:, None] == candidates,
-        legal=legal_candidates(config, state, params),
+        legal=legal_candidates(state, params),
         predicted_distance=place.predicted_distance,
         predicted_server=place.predicted_server,
         fix_age=place.fix_age,
@@ -124,8 +112,8 @@ def features(config: EnvConfig, seen: View, params: EnvParams) -> Float[Array, "
     """
     p = params
     ahead = forecast(config, seen, params)
-    cycles_low = tasks.required_cycles(p.data_min, p.density_min, config.density_unit)
-    cycles_high = tasks.required_cycles(p.data_max, p.density_max, config.density_unit)
+    cycles_low = tasks.required_cycles(p.data_min, p.density_min, params.equations.density_unit)
+    cycles_high = tasks.required_cycles(p.data_max, p.density_max, params.equations.density_unit)
     scale = p.migration_time * p.data_max  # seconds: the largest migration
     scale = jnp.where(scale > 0.0, scale, 1.0)
 
@@ -185,5 +173,5 @@ def features(config: EnvConfig, seen: View, params: EnvParams) -> Float[Array, "
 
 def observe(config: EnvConfig, state: State, params: EnvParams) -> Observation:
     """The observation that a policy network gets in this state."""
-    seen = view(config, state, params)
+    seen = view(state, params)
     return Observation(features(config, seen, params), mask(config, seen))

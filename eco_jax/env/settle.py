@@ -8,11 +8,11 @@ from jaxtyping import Bool, Float, Int
 
 from eco_jax.env.action import Act, pick
 from eco_jax.env.config import EnvConfig
-from eco_jax.env.observe import candidate_fading
-from eco_jax.env.outcome import Cpu, Decision, cpu, evaluate, rates
+from eco_jax.env.outcome import cpu, evaluate, rates
 from eco_jax.env.params import EnvParams
+from eco_jax.env.parts.spectrum import count
 from eco_jax.env.placement import admit
-from eco_jax.env.state import Outcome, State, Task, View
+from eco_jax.env.state import Cpu, Decision, Outcome, State, Task, View
 from eco_jax.model import tasks, twin
 
 
@@ -54,26 +54,27 @@ def settle(config: EnvConfig, params: EnvParams, state: State, act: Act, seen: V
     hardware, place, task = state.hardware, state.place, state.task
 
     # Who shares what
-    load = _count(act.server, config.servers)
-    access = act.server if config.access == "direct" else place.candidates[:, 0]
-    radio = jnp.where(act.offloaded, access, -1)
-    if config.spectrum == "shared":
-        radio_load = _count(radio, config.servers)
-        link = act.choice if config.access == "direct" else jnp.zeros_like(act.choice)
-        distance, fading = pick(place.distance, link), pick(candidate_fading(config, state), link)
-        up, down = rates(config, params, distance, task.power, fading, jnp.maximum(radio_load[access], 1))
-    else:
-        radio_load = state.memory.radio_load  # nobody contends, so nobody is counted
-        up, down = pick(seen.rate_up, act.choice), pick(seen.rate_down, act.choice)
+    load = count(act.server, config.servers)
+    receiver = params.access.receiver(act.server, place.candidates[:, 0])
+    radio = jnp.where(act.offloaded, receiver, -1)
+    link = params.access.link(act.choice)
+
+    def among(senders: Array) -> tuple[Array, Array]:
+        fading = params.access.fading(task.fading, place.candidates)
+        contenders = jnp.maximum(senders[receiver], 1)
+        return rates(params, pick(place.distance, link), task.power, pick(fading, link), contenders)
+
+    alone = pick(seen.rate_up, act.choice), pick(seen.rate_down, act.choice)
+    radio_load, (up, down) = params.spectrum.settle(radio, state.memory, alone, among)
 
     # What becomes of the placements
     bits = tasks.offloaded_bits(act.beta, task.data)
     twin_time = params.migration_time + params.migration_error
     new_place = (place.predicted_server != act.server) & (place.predicted_server != state.replica)
     pays = tasks.placement_pays(hardware.service, new_place, bits, params.placement_time, twin_time)
-    asked = act.cache & (act.cache if config.printed else pays)
-    capacity = jnp.asarray(jnp.inf) if config.printed else params.replica_slots
-    held = _count(state.replica, config.servers)
+    asked = params.equations.asks(act.cache, pays)
+    capacity = params.equations.capacity(params)
+    held = count(state.replica, config.servers)
 
     slow = twin.slowdown(state.x_server, params.slowdown_mean, params.slowdown_spread)
     return Settled(
@@ -98,20 +99,10 @@ def settle(config: EnvConfig, params: EnvParams, state: State, act: Act, seen: V
     )
 
 
-def paid(config: EnvConfig, params: EnvParams, task: Task, settled: Settled, load: Float[Array, " users"]) -> Outcome:
+def paid(params: EnvParams, task: Task, settled: Settled, load: Float[Array, " users"]) -> Outcome:
     """The true outcome of every user, with `load` tasks on its server (`settled.decision.load`, or one less)."""
     return evaluate(
-        config, params, data=task.data, cycles=task.cycles, deadline=task.deadline, power=task.power,
+        params, data=task.data, cycles=task.cycles, deadline=task.deadline, power=task.power,
         rate_up=settled.rate_up, rate_down=settled.rate_down, device=settled.device, server=settled.server,
         decision=settled.decision._replace(load=load), migration_time=params.migration_time,
     )  # fmt: skip
-
-
-def team_reward(config: EnvConfig, own: Float[Array, " users"]) -> Float[Array, ""]:
-    """The team's reward: the mean of the users' own (printed: the sum)."""
-    return jnp.sum(own) if config.printed else jnp.mean(own)
-
-
-def _count(index: Int[Array, " users"], servers: int) -> Int[Array, " servers"]:
-    """How many users chose each server (-1 for none)."""
-    return jnp.sum(index[:, None] == jnp.arange(servers)[None, :], axis=0, dtype=jnp.int32)

@@ -6,6 +6,34 @@ from jax import Array
 from jaxtyping import Bool, Float, Int
 
 from eco_jax.model.energy import EnergyTerms
+from eco_jax.model.types import Count, Flag, Real
+
+
+class Cpu(NamedTuple):
+    """A CPU as far as one knows it: nominal rate and deviation (what it lacks), cycles/s."""
+
+    frequency: Real
+    deviation: Real
+
+    @property
+    def rate(self) -> Real:
+        """Actual rate f - f~, cycles/s."""
+        return self.frequency - self.deviation
+
+
+class Decision(NamedTuple):
+    """A decision and what follows from it, for users, or for users and alternatives."""
+
+    offloaded: Flag
+    beta: Real
+    """offloading factor if offloaded, -"""
+    elsewhere: Flag
+    """the executing server is not the access server"""
+    migrates: Flag
+    placed: Flag
+    synced: Flag
+    load: Count
+    """tasks on the executing server, this one included"""
 
 
 class Fixes(NamedTuple):
@@ -107,6 +135,8 @@ class State(NamedTuple):
 
     t: Int[Array, ""]
     mobility: Any
+    """the mobility model's own; `position` is among it"""
+    fixes: Fixes
     place: Place
     hardware: Hardware
     x_device: Float[Array, " users"]
@@ -188,3 +218,5 @@ class Outcome(NamedTuple):
     """r_j, -"""
     migration: Float[Array, "*shape"]
     """M_mig,j, s"""
+    costs: tuple[Float[Array, "*shape"], ...] = ()
+    """of the world's own cost terms, in their units"""

@@ -1,108 +1,277 @@
-"""A run's settings, typed and documented, and the world that they make."""
+"""A run's settings: one flat table by the names of their flags, checked as a whole; and the world that they make.
 
-import dataclasses
+Every setting has a dotted name, as `physics.side` or `mobility.speed_max`. The first part is its section: one of the
+fixed ones, or a kind of part, whose plain name (`mobility`) says which variant is chosen. What settings there are
+follows from what is chosen, and stands where each thing is declared.
+"""
+
 import functools
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import tyro
-
-from eco_jax.env import EcoEnv, EnvConfig, EnvParams, make
-from eco_jax.env.config import Knowledge
+from eco_jax.agent.algorithms import DEFAULTS as AGENT
+from eco_jax.env import KNOWLEDGE, EcoEnv, EnvConfig, EnvParams, make
+from eco_jax.env.parts import COST
+from eco_jax.env.parts import DEFAULTS as WORLD
 from eco_jax.env.topology import check_sites
-from eco_jax.errors import UserError, quoted
+from eco_jax.errors import UserError, quoted, shown
+from eco_jax.parts import registered, variant
+from eco_jax.plugins import LOADED
 from eco_jax.run.sites import read_sites
-from eco_jax.train.config import Hyper, TrainConfig
+from eco_jax.settings import Spec, check, similar, specs
+from eco_jax.train.config import TrainConfig, rollout_of
 
-
-def _physics() -> type:
-    """A dataclass of the model's numbers in the units that users give, made from the table in `env.params`."""
-    made = [
-        (
-            name,
-            Annotated[float, tyro.conf.arg(help=f"{s.doc} ({s.symbol + ', ' if s.symbol else ''}{s.source}), "
-                                                f"{s.unit}, {s.low:g} to {s.high:g}")],
-            s.default,
-        )
-        for name, s in EnvParams.specs().items()
-    ]  # fmt: skip
-    check = {"__post_init__": lambda self: EnvParams.checked(vars(self))}
-    return dataclasses.make_dataclass("Physics", made, frozen=True, namespace=check)
-
-
-Physics: Any = _physics()
-
-
+FIXED: dict[str, Any] = {"train": TrainConfig, "env": EnvConfig, "physics": EnvParams}
+"""Section -> the class that declares its settings."""
+CHOSEN: dict[str, Any] = {**AGENT, **WORLD}
+"""Kind -> its usual variant: a run has one of each."""
 INPUTS = ("trace", "sites")
 """Settings that name files which a run reads. A path is relative to the current folder, and recorded absolute."""
-DECIDES = {"trace": ("env.mobility", "physics.slot", "physics.side"), "sites": ("env.servers",)}
+PLAIN = ("knowledge", *INPUTS, "plugins", COST)
+"""Settings that belong to no section."""
+DECIDES = {"trace": ("mobility", "physics.slot", "physics.side"), "sites": ("env.servers",)}
 """Input file -> the settings that it decides."""
+
+Values = Mapping[str, Any]
+"""Setting -> value, in its unit."""
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that defines a run but its seed."""
+    """Everything that defines a run but its seed: every setting by its flag's name, as checked by `resolve`."""
 
-    knowledge: Knowledge = "twin"
-    """What the agent knows of the CPUs' slowdowns: none, telemetry, twin or truth."""
-    trace: Path | None = None
-    """Prepared trace (`eco-jax data prepare`) to replay as the users' mobility."""
-    sites: Path | None = None
-    """Own server coordinates: a text file of `x,y` rows, m."""
-    train: TrainConfig = field(default_factory=TrainConfig)
-    """The training's static settings."""
-    hyper: Hyper = field(default_factory=Hyper)
-    """The training's hyperparameters."""
-    env: EnvConfig = field(default_factory=EnvConfig)
-    """The environment's static settings."""
-    physics: Annotated[Physics, tyro.conf.Suppress] = field(default_factory=Physics)
-    """The model's numbers. Their flags are read by `cli.main.parse`: there are too many to list among the others."""
+    values: Values
 
-    def __post_init__(self) -> None:
-        for name in INPUTS:  # what is recorded must mean the same file wherever it is read
-            path = getattr(self, name)
-            if path is not None:
-                object.__setattr__(self, name, _absolute(name, path))
+    def __hash__(self) -> int:
+        return hash(tuple(self.values.items()))
 
-    def resolved(self, given: Collection[str] = ()) -> "RunConfig":
-        """The same, with what the trace (mobility, slot, side) and the sites (servers) decide.
+    def own(self, section: str) -> dict[str, Any]:
+        """The settings of a section by their own names."""
+        return {n.removeprefix(f"{section}."): v for n, v in self.values.items() if n.startswith(f"{section}.")}
 
-        Args:
-            given: settings by their flags' names that somebody gave: these must agree even where they are the default.
+    def section_of(self, section: str) -> Any:
+        """The class that declares a section's settings."""
+        return FIXED.get(section) or variant(section, self.values[section])
 
-        Raises:
-            UserError: a setting says otherwise, or a file cannot be read.
-        """
-        decided: dict[str, tuple[Any, Path]] = {}
-        if self.trace is not None:
-            trace = _loaded(self.trace, *_stamp(self.trace))
-            values = ("trace", float(trace["slot_s"]), float(trace["side_m"]))
-            decided |= {name: (value, self.trace) for name, value in zip(DECIDES["trace"], values, strict=True)}
-        if self.sites is not None:
-            decided["env.servers"] = len(read_sites(self.sites)), self.sites
-        now, default = flat(self), flat(RunConfig())
-        for name, (value, path) in decided.items():
-            if now[name] != value and (name in given or now[name] != default[name]):
-                raise UserError(f"{name} = {quoted(now[name])}: {path} has {quoted(value)}, and decides it")
-        return with_settings(self, {name: value for name, (value, _) in decided.items()})
+    @property
+    def knowledge(self) -> str:
+        """What the agent knows of the CPUs' slowdowns."""
+        return str(self.values["knowledge"])
+
+    @property
+    def train(self) -> TrainConfig:
+        """The training's static settings."""
+        return TrainConfig(**self.own("train"))
+
+    @property
+    def env(self) -> EnvConfig:
+        """The environment's static settings."""
+        return EnvConfig(**self.own("env"))
+
+    @property
+    def trace(self) -> Path | None:
+        """Prepared trace to replay as the users' mobility."""
+        return self.values["trace"]
+
+    @property
+    def sites(self) -> Path | None:
+        """Own server coordinates: a text file of `x,y` rows, m."""
+        return self.values["sites"]
+
+    def algorithm(self) -> Any:
+        """The learning algorithm with its network."""
+        network = self.section_of("network")(**self.own("network"))
+        return self.section_of("algorithm")(network=network, **self.own("algorithm"))
 
     def make(self) -> tuple[EcoEnv, EnvParams]:
-        """The environment and its parameters."""
-        config = self.resolved()
+        """The environment and its parameters.
+
+        Raises:
+            UserError: there is no such world, or a file cannot be read.
+        """
         trace = None if self.trace is None else _loaded(self.trace, *_stamp(self.trace))
         sites = None if self.sites is None else read_sites(self.sites)
         if sites is not None:
             try:
-                check_sites(sites, float(config.physics.side))
+                check_sites(sites, float(self.values["physics.side"]))
             except UserError as error:
                 raise UserError(f"{self.sites}: {error}") from None
-        static, numbers = dataclasses.asdict(config.env), dataclasses.asdict(config.physics)
-        return make(knowledge=self.knowledge, sites=sites, trace=trace, **static, **numbers)
+        parts = {kind: self.section_of(kind)(**self.own(kind)) for kind in WORLD if self.values[kind] != "trace"}
+        if trace is not None:
+            parts["mobility"] = "trace"
+        costs = [variant(COST, name)(**self.own(f"{COST}.{name}")) for name in self.values[COST]]
+        return make(
+            knowledge=self.knowledge, sites=sites, trace=trace, costs=costs, **self.own("env"), **self.own("physics"),
+            **parts,
+        )  # fmt: skip
+
+    def static(self) -> tuple[Any, ...]:
+        """What two configurations must share to be trained by one program: all but traced numbers and knowledge."""
+        known = specs_of(self.values)
+        return tuple((n, v) for n, v in self.values.items() if n != "knowledge" and (n not in known or known[n].static))
+
+    def but(self, **sections: Any) -> "RunConfig":
+        """The same with other values, checked: `config.but(train={"updates": 5}, knowledge="none")`."""
+        changes: dict[str, Any] = {}
+        for name, value in sections.items():
+            changes |= {f"{name}.{n}": v for n, v in value.items()} if isinstance(value, Mapping) else {name: value}
+        return changed(self, changes)
 
 
-def _absolute(name: str, path: Path) -> Path:
+def sections(values: Values) -> dict[str, Any]:
+    """Section -> the class that declares its settings, as the values choose.
+
+    Raises:
+        UserError: a part that there is not.
+    """
+    kinds = {kind: variant(kind, values.get(kind, usual.name)) for kind, usual in CHOSEN.items()}
+    return {**FIXED, **kinds, **{f"{COST}.{name}": variant(COST, name) for name in values.get(COST, ())}}
+
+
+def specs_of(values: Values) -> dict[str, Spec]:
+    """Setting -> what is known about it, for all sections that the values choose."""
+    return {f"{s}.{name}": spec for s, kind in sections(values).items() for name, spec in specs(kind).items()}
+
+
+def default() -> RunConfig:
+    """The settings where nothing is given."""
+    return resolve({})
+
+
+def changed(config: RunConfig, values: Values) -> RunConfig:
+    """The same with other values of settings by their flags' names."""
+    return resolve(values, config.values)
+
+
+def resolve(given: Values, usual: Values | None = None) -> RunConfig:
+    """All settings of a run, from those that are given.
+
+    Args:
+        given: setting -> value. They must agree with each other, with the files among them and with the equations.
+        usual: what they go over: of a preset, or what a run has recorded. It yields where they say otherwise, and where
+            a file or a part among them leaves it no place.
+
+    Raises:
+        UserError: a setting is unknown, not allowed, without effect, or contradicts another one.
+    """
+    values = {**yielding(given, usual or {}), **given}
+    plain = _plain(values)
+    values |= plain
+    for name, (value, where) in _decided(plain).items():
+        if name in given and given[name] != value:
+            raise UserError(f"{name} = {quoted(given[name])}: {where} has {quoted(value)}, and decides it")
+        values[name] = value
+    if values.get("mobility") == "trace" and plain["trace"] is None:
+        raise UserError("mobility = 'trace': needs a prepared trace file")
+    reading = variant("equations", values.get("equations", CHOSEN["equations"].name))
+    for kind, name in reading.decides.items():
+        if values.get(kind, name) not in (name, CHOSEN[kind].name):
+            raise UserError(f"{kind} = {quoted(values[kind])}: equations = {reading.name!r} has {name!r}")
+        values[kind] = name
+    chosen = sections(values)
+    known = {f"{section}.{name}" for section, kind in chosen.items() for name in specs(kind)}
+    for name in values:
+        if name not in known and name not in PLAIN and name not in CHOSEN:
+            raise UserError(f"{shown(name)}: unknown setting{hint(name, known)}")
+    full = dict(plain)
+    for section, kind in chosen.items():
+        if section in CHOSEN:
+            full[section] = kind.name
+        own = {n: values[f"{section}.{n}"] for n in specs(kind) if f"{section}.{n}" in values}
+        full |= {f"{section}.{name}": value for name, value in check(kind, section, own).items()}
+    if "train.rollout" not in values:
+        full["train.rollout"] = rollout_of(full["env.slots"])
+    for name in reading.ignores:
+        if name in given and name in known and full[name] != specs_of(full)[name].default:
+            raise UserError(f"{name} = {quoted(given[name])}: has no effect with equations = {reading.name!r}")
+    return RunConfig(full)
+
+
+def yielding(given: Values, usual: Values, files: bool = True) -> dict[str, Any]:
+    """Of the usual values those that still have a place beside the given ones (`files`: beside those files, too)."""
+    gone = {name for file in INPUTS if files and file in given for name in DECIDES[file]}
+    gone |= {kind for kind in CHOSEN if kind in given}
+    if "equations" in given:
+        readings = registered("equations")
+        for name in (given["equations"], usual.get("equations")):
+            gone |= set(readings[name].decides) if isinstance(name, str) and name in readings else set()
+    same = {kind for kind in gone if kind in given and given[kind] == usual.get(kind, _usual_name(kind))}
+    slots = usual.get("env.slots")
+    if slots is not None and given.get("env.slots", slots) != slots and usual.get("train.rollout") == rollout_of(slots):
+        gone.add("train.rollout")  # it was fitted to an episode of another length
+    costs = {f"{COST}.{name}" for name in given.get(COST, usual.get(COST, ()))}
+
+    def stays(name: str) -> bool:
+        section = name.rpartition(".")[0]
+        if section.startswith(f"{COST}."):
+            return section in costs
+        return name not in gone and (section not in gone or section in same)
+
+    return {name: value for name, value in usual.items() if stays(name)}
+
+
+def _usual_name(kind: str) -> str | None:
+    return CHOSEN[kind].name if kind in CHOSEN else None
+
+
+def _plain(values: Values) -> dict[str, Any]:
+    """The settings that belong to no section."""
+    knowledge = values.get("knowledge", "twin")
+    if knowledge not in KNOWLEDGE:
+        raise UserError(f"knowledge = {quoted(knowledge)}: must be one of {', '.join(KNOWLEDGE)}")
+    files = {name: None if values.get(name) is None else _absolute(name, values[name]) for name in INPUTS}
+    plugins = _listed("plugins", values.get("plugins", ()))
+    costs = _listed(COST, values.get(COST, ()))
+    for name in costs:
+        variant(COST, name)
+    paths = tuple(_absolute("plugins", path) for path in plugins)
+    for path in paths:
+        if path not in LOADED.values():
+            raise UserError(f"{path}: a plug-in that is not loaded; name it with --plugin")
+    found = {"knowledge": knowledge, **files, "plugins": paths, COST: costs}
+    return {name: found[name] for name in PLAIN}
+
+
+def _listed(name: str, value: Any) -> tuple[Any, ...]:
+    value = [value] if isinstance(value, str | Path) else value
+    if not isinstance(value, list | tuple) or not all(isinstance(v, str | Path) for v in value):
+        raise UserError(f"{name} = {quoted(value)}: must be a list of names")
+    if len(set(map(str, value))) < len(value):
+        raise UserError(f"{name} = {quoted(value)}: each at most once")
+    return tuple(value)
+
+
+def _decided(plain: Values) -> dict[str, tuple[Any, Path]]:
+    """Setting -> (value, file) of those that the input files decide."""
+    found: dict[str, tuple[Any, Path]] = {}
+    if plain["trace"] is not None:
+        path = plain["trace"]
+        trace = _loaded(path, *_stamp(path))
+        values = ("trace", float(trace["slot_s"]), float(trace["side_m"]))
+        found |= {name: (value, path) for name, value in zip(DECIDES["trace"], values, strict=True)}
+    if plain["sites"] is not None:
+        found["env.servers"] = len(read_sites(plain["sites"])), plain["sites"]
+    return found
+
+
+def hint(name: str, known: Collection[str]) -> str:
+    """What may have been meant by the name of a setting."""
+    section, _, own = name.rpartition(".")
+    owners = [v for v, kind in registered(section).items() if own in specs(kind)] if section in CHOSEN else []
+    if owners:
+        return f"; {section} = {' or '.join(map(repr, owners))} has it"
+    same = [other for other in known if own and other.rpartition(".")[2] == own]
+    if same:
+        return f"; did you mean {' or '.join(same)}?"
+    inside = [other for other in known if other.startswith(f"{section}.")] if section else []
+    return similar(shown(name), inside or [*PLAIN, *FIXED, *CHOSEN])
+
+
+def _absolute(name: str, path: Any) -> Path:
+    if not isinstance(path, str | Path):
+        raise UserError(f"{name} = {quoted(path)}: must be a path")
     text = str(path)
     try:
         text.encode()
@@ -128,25 +297,3 @@ def _loaded(path: Path, changed: int, size: int) -> dict[str, Any]:
     from eco_jax.data import load
 
     return load(path)._asdict()
-
-
-def with_settings(config: RunConfig, values: Mapping[str, Any]) -> RunConfig:
-    """The same with other values of settings by their flags' names (`env.users`)."""
-    sections: dict[str, dict[str, Any]] = {}
-    for name, value in values.items():
-        section, _, field_ = name.partition(".")
-        sections.setdefault(section, {})[field_] = value
-    changed = {name: dataclasses.replace(getattr(config, name), **own) for name, own in sections.items()}
-    return dataclasses.replace(config, **changed)
-
-
-def flat(config: RunConfig) -> dict[str, Any]:
-    """All settings by their flags' names: `physics.sync_energy` -> value."""
-    found: dict[str, Any] = {}
-    for field_ in dataclasses.fields(config):
-        value = getattr(config, field_.name)
-        if dataclasses.is_dataclass(value):
-            found |= {f"{field_.name}.{f.name}": getattr(value, f.name) for f in dataclasses.fields(value)}
-        else:
-            found[field_.name] = value
-    return found

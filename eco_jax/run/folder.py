@@ -14,8 +14,8 @@ from typing import Any
 from eco_jax.errors import FailedSeedsError, UserError
 from eco_jax.files import PART, leftover, write_whole
 from eco_jax.run import processes, settings, setup, summary
+from eco_jax.run.config import RunConfig, resolve
 from eco_jax.run.keeper import Keeper, Saving
-from eco_jax.run.settings import RunConfig
 from eco_jax.train.interrupt import Stop
 
 LOCK = ".lock"
@@ -73,7 +73,7 @@ def check_inputs_outside(config: RunConfig, out: Path) -> None:
         UserError: one does not, and would be lost.
     """
     for name in settings.INPUTS:
-        path = getattr(config, name)
+        path = config.values[name]
         if path is not None and path.resolve().is_relative_to(out.resolve()):
             raise UserError(f"{path}: --{name} lies in {out}, which --force replaces; move it away before")
 
@@ -116,16 +116,17 @@ def check_same(config: RunConfig, seeds: Sequence[int], path: Path) -> dict[str,
     Raises:
         UserError: the run that is there has another setting, which is named, or the file is damaged.
     """
-    there, note = settings.flat(settings.from_toml(path)), settings.recorded(path)
+    _, usual, _ = settings.base(file=path)
+    there, note = dict(resolve({}, usual).values), settings.recorded(path)
     for name in ("seed", "seeds"):
         if name not in note:
             raise UserError(f"{path}: [run] {name}: is missing")
         there[name] = note[name]
     settings.check_inputs(config, note, path)
-    for name, value in (settings.flat(config) | {"seed": seeds[0], "seeds": len(seeds)}).items():
+    for name, value in (dict(config.values) | {"seed": seeds[0], "seeds": len(seeds)}).items():
         same_file = name in settings.INPUTS and value is not None and f"{name}_sha256" in note  # wherever it lies now
-        if there[name] != value and not same_file:
-            raise UserError(f"{path}: {name} = {there[name]} there, {value} here: a run goes on as it began")
+        if there.get(name) != value and not same_file:
+            raise UserError(f"{path}: {name} = {there.get(name)} there, {value} here: a run goes on as it began")
     if "id" in note and note["id"] != name_of(settings.read_toml(path), note):
         raise UserError(f"{path}: was changed since the run began, and a run goes on as it began")
     return note
@@ -138,8 +139,11 @@ def name_of(config: Mapping[str, Any], note: Mapping[str, Any]) -> str:
         config: its settings as TOML says them, so that settings which are added later do not count.
         note: its seeds and the hashes of its inputs, among other things.
     """
-    tables = {name: value for name, value in config.items() if name not in ("run", *settings.INPUTS)}
-    what = {name: note.get(name) for name in ("seed", "seeds", *(f"{name}_sha256" for name in settings.INPUTS))}
+    tables = {name: value for name, value in config.items() if name not in ("run", "plugins", *settings.INPUTS)}
+    what = {
+        name: note.get(name)
+        for name in ("seed", "seeds", *(f"{name}_sha256" for name in (*settings.INPUTS, "plugins")))
+    }
     return hashlib.sha256(json.dumps([tables, what], sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -187,7 +191,6 @@ def run(
     from eco_jax.train.sinks import Progress
 
     started = time.perf_counter()
-    config = config.resolved()
     settings.check_seeds(seeds[0], len(seeds))
     env, params = config.make()
     learner = Learner(env, config.train)

@@ -1,22 +1,22 @@
 """Settings from TOML presets and files, and the record of a run's."""
 
-import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
-from eco_jax.env import PRESETS, EnvConfig
-from eco_jax.env.config import Knowledge
-from eco_jax.env.params import similar
-from eco_jax.errors import UserError, quoted, shown
+from eco_jax import plugins
+from eco_jax.env import PRESETS
+from eco_jax.env.config import STATIC
+from eco_jax.env.parts import COST
+from eco_jax.errors import UserError, quoted
 from eco_jax.files import sha256
-from eco_jax.run.config import DECIDES, INPUTS, Physics, RunConfig, flat, with_settings
-from eco_jax.run.effect import check_effect
-from eco_jax.run.toml import read_toml, typed
-from eco_jax.train.config import Hyper, TrainConfig, rollout_of
+from eco_jax.run.config import CHOSEN, INPUTS, PLAIN, RunConfig, Values, resolve
+from eco_jax.run.toml import read_toml
 
+OLD = {"hyper": None, "train": "algorithm", "env": "mobility"}
+"""Tables, and settings of tables, that only files of eco_jax 0.1 have."""
 SEEDS = 2**32
 """Seeds are 0 to this less one: what a key is made of."""
 
@@ -52,154 +52,167 @@ def from_preset(name: str) -> RunConfig:
     Raises:
         UserError: no such preset.
     """
-    return from_mapping(*_preset(name))
+    return resolve({}, preset(name))
 
 
-def _preset(name: str) -> tuple[dict[str, Any], str]:
-    """What a preset says, and what to call it."""
+def preset(name: str) -> dict[str, Any]:
+    """What a preset says: settings by their flags' names.
+
+    Raises:
+        UserError: no such preset.
+    """
     for folder in preset_folders():
         path = folder / f"{name}.toml"
         if name in preset_names() and path.is_file():
-            return read_toml(path), str(path)
+            return flat(read_toml(path), str(path))
     if name in PRESETS:
-        return {"preset": name}, f"preset {name}"
+        return world(name)
     raise UserError(f"preset {quoted(name)}: must be one of {', '.join(preset_names())}")
+
+
+def world(name: Any, where: str = "") -> dict[str, Any]:
+    """What a world by name (`env.PRESETS`) says, by the names of flags.
+
+    Raises:
+        UserError: no such world.
+    """
+    if not isinstance(name, str) or name not in PRESETS:
+        raise UserError(f"{where}preset = {quoted(name)}: must be one of {', '.join(PRESETS)}")
+    return by_flags(PRESETS[name])
+
+
+def by_flags(values: Values) -> dict[str, Any]:
+    """Settings by the names that `eco_jax.make` takes, by those of their flags."""
+
+    def named(name: str) -> str:
+        if "." in name or name in CHOSEN or name in PLAIN:
+            return name
+        return f"env.{name}" if name in STATIC else f"physics.{name}"
+
+    return {named(name): value for name, value in values.items()}
 
 
 def from_toml(path: Path) -> RunConfig:
     """The settings of a TOML file.
 
     Raises:
-        UserError: it cannot be read, or holds an unknown field or a bad value.
+        UserError: it cannot be read, or holds an unknown setting or a bad value.
     """
     data = read_toml(path)
     data.pop("run", None)  # what `config.toml` records beside the settings
     return from_mapping(data, str(path))
 
 
-def base(
-    preset: str | None = None, file: Path | None = None, inputs: Mapping[str, Path | None] | None = None
-) -> RunConfig:
-    """What flags go over: a preset, a TOML file or the defaults, with the input files that flags give.
-
-    A trace and sites that are given by flags decide what they decide against a preset, and against what a run has
-    recorded; not against a file that somebody wrote.
-
-    Args:
-        preset: its name.
-        file: instead of a preset.
-        inputs: `trace` and `sites`, where there is a flag for it; None takes away what preset or file have.
-
-    Raises:
-        UserError: settings contradict each other, or one has no effect, besides all that `from_toml` raises.
-    """
-    data, where = _preset(preset) if preset else (read_toml(file), str(file)) if file else ({}, "settings")
-    written = file is not None and data.pop("run", None) is None
-    for name, path in (inputs or {}).items():
-        if not written or name in data:
-            data = _without(data, DECIDES[name])
-        data.pop(name, None)
-        data |= {} if path is None else {name: str(path)}
-    config = from_mapping(data, where)
-    if not written:
-        return config.resolved()
-    names = {f"{s}.{n}" for s, own in data.items() if isinstance(own, Mapping) for n in own}
-    try:
-        config = config.resolved(names)
-        check_effect(flat(config), flat(RunConfig()), names)
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from None
-    return config
-
-
-def over(begun: RunConfig, config: RunConfig, fitting: bool = True) -> RunConfig:
-    """What flags made of the settings that they went over, as it runs.
-
-    Args:
-        begun: what `base` gave.
-        config: the same with the flags' values.
-        fitting: a rollout that was left to us is fitted to an episode of another length.
-
-    Raises:
-        UserError: a flag contradicts an input file, or has no effect.
-    """
-    now, before = flat(config), flat(begun)
-    changed = [name for name in now if now[name] != before[name]]
-    config = config.resolved(changed)
-    check_effect(flat(config), flat(RunConfig()), changed)
-    usual = begun.train.rollout == rollout_of(begun.env.slots)
-    if fitting and usual and "train.rollout" not in changed:
-        config = with_settings(config, {"train.rollout": rollout_of(config.env.slots)})
-    return config
-
-
-def _without(data: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
-    """A nested mapping without some settings."""
-    return {
-        section: {n: v for n, v in own.items() if f"{section}.{n}" not in names} if isinstance(own, Mapping) else own
-        for section, own in data.items()
-    }
-
-
 def from_mapping(data: Mapping[str, Any], where: str) -> RunConfig:
-    """The settings of a nested mapping, over those of its `preset` (a world) if it names one."""
+    """The settings of a nested mapping, over those of its `preset` (a world) if it names one.
+
+    Raises:
+        UserError: an unknown setting, or a bad value; `where` begins the message.
+    """
     data = dict(data)
-    world = data.pop("preset", "repaired")
-    if not isinstance(world, str) or world not in PRESETS:
-        raise UserError(f"{where}: preset = {quoted(world)}: must be one of {', '.join(PRESETS)}")
-    static = {f.name for f in dataclasses.fields(EnvConfig)}
-    sections: dict[str, dict[str, Any]] = {
-        "env": {k: v for k, v in PRESETS[world].items() if k in static},
-        "physics": {k: v for k, v in PRESETS[world].items() if k not in static},
-        "train": {},
-        "hyper": {},
-    }
-    for name in INPUTS:
-        if name in data:
-            sections = _without(sections, DECIDES[name])
-    types = {"env": EnvConfig, "physics": Physics, "train": TrainConfig, "hyper": Hyper}
-    chosen: dict[str, Any] = {}
-    for name, value in data.items():
-        if name in sections:
-            if not isinstance(value, Mapping):
-                raise UserError(f"{where}: {name}: must be a table of settings")
-            sections[name] |= value
-        elif name == "knowledge":
-            chosen[name] = typed(f"{where}: {name}", Knowledge, value)
-        elif name in INPUTS:
-            chosen[name] = Path(typed(f"{where}: {name}", str, value))
-        else:
-            known = ["preset", "knowledge", "trace", "sites", *sections]
-            raise UserError(f"{where}: {shown(name)}: unknown setting{similar(shown(name), known)}")
-    for section, values in sections.items():
-        if section == "train":
-            values.setdefault("rollout", rollout_of(chosen["env"].slots))
-        chosen[section] = _section(types[section], values, where, section)
-    return _made(RunConfig, chosen, where)
-
-
-def _section(kind: Any, values: Mapping[str, Any], where: str, section: str) -> Any:
-    known = {f.name: f.type for f in dataclasses.fields(kind)}
-    for name in values:
-        if name not in known:
-            name = shown(name)
-            raise UserError(f"{where}: {section}.{name}: unknown setting{similar(name, known)}")
-    values = {name: typed(f"{where}: {section}.{name}", known[name], value) for name, value in values.items()}
-    return _made(kind, values, where)
-
-
-def _made(kind: Any, values: Mapping[str, Any], where: str) -> Any:
+    usual = world(data.pop("preset"), f"{where}: ") if "preset" in data else {}
+    given = flat(data, where)
     try:
-        return kind(**values)
+        return resolve(given, usual)
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
+
+
+def flat(data: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """A nested mapping, as TOML has it, as settings by their flags' names.
+
+    A kind of part is a word (`mobility = "waypoint"`), or a table with the word as its `kind`.
+
+    Raises:
+        UserError: what should be a table is none, or the other way round, or it is of an older version.
+    """
+    found: dict[str, Any] = {}
+    for table, old in OLD.items():
+        if isinstance(data.get(table), Mapping) and (old is None or old in data[table]):
+            name = f"[{table}]" if old is None else f"{table}.{old}"
+            raise UserError(f"{where}: {name}: a file of eco_jax 0.1, whose settings have other names: 0.1.0 reads it")
+    for section, value in data.items():
+        if section == "preset":
+            found |= {name: v for name, v in world(value, f"{where}: ").items() if name not in found}
+        elif section == COST and isinstance(value, Mapping):
+            found[COST] = tuple(value)
+            for name, own in value.items():
+                if not isinstance(own, Mapping):
+                    raise UserError(f"{where}: {COST}.{name}: must be a table of settings")
+                found |= {f"{COST}.{name}.{n}": v for n, v in own.items()}
+        elif isinstance(value, Mapping):
+            own = dict(value)
+            if section in CHOSEN and "kind" in own:
+                found[section] = own.pop("kind")
+            found |= {f"{section}.{name}": v for name, v in own.items()}
+        elif section in PLAIN or section in CHOSEN:
+            found[section] = value
+        else:
+            found[str(section)] = value  # `resolve` says that it is unknown
+    return found
+
+
+def nested(config: RunConfig) -> dict[str, Any]:
+    """The inverse of `flat`: all settings as TOML has them."""
+    data: dict[str, Any] = {}
+    for name, value in config.values.items():
+        value = [str(v) if isinstance(v, Path) else v for v in value] if isinstance(value, tuple) else value
+        if value is None or name == COST or (name == "plugins" and not value):
+            continue
+        if name in CHOSEN:
+            data.setdefault(name, {})["kind"] = value
+            continue
+        *path, last = name.split(".")
+        table = data
+        for step in path:
+            table = table.setdefault(step, {})
+        table[last] = str(value) if isinstance(value, Path) else value
+    for name in config.values[COST]:
+        data.setdefault(COST, {}).setdefault(name, {})
+    return data
+
+
+def base(preset_name: str | None = None, file: Path | None = None) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """What flags go over: a preset, a TOML file or nothing.
+
+    Args:
+        preset_name: its name.
+        file: instead of a preset.
+
+    Returns:
+        (given, usual, where) for `resolve`. What somebody wrote into a file is given, and must agree with itself and
+        with flags; a preset, or what a run has recorded, yields.
+
+    Raises:
+        UserError: what is named cannot be taken.
+    """
+    if preset_name:
+        return {}, preset(preset_name), ""
+    if file is None:
+        return {}, {}, ""
+    data = read_toml(file)
+    if data.pop("run", None) is not None:
+        return {}, _with_plugins(flat(data, str(file)), recorded(file), file), str(file)
+    usual = world(data.pop("preset"), f"{file}: ") if "preset" in data else {}
+    return flat(data, str(file)), usual, str(file)
+
+
+def _with_plugins(values: dict[str, Any], noted: Mapping[str, Any], where: Path) -> dict[str, Any]:
+    """What a run has recorded, its plug-ins where they were loaded from now: what a folder names is never executed.
+
+    Raises:
+        UserError: one has not been loaded; its file and hash are named.
+    """
+    names, digests = values.get("plugins", ()), str(noted.get("plugins_sha256", "")).split()
+    for name, digest in zip(names, digests, strict=False):
+        if digest not in plugins.LOADED:
+            raise UserError(f"{where}: needs the plug-in {name} (SHA-256 {digest[:12]}): name it with --plugin")
+    return values if not names else {**values, "plugins": tuple(str(plugins.LOADED[digest]) for digest in digests)}
 
 
 def to_toml(config: RunConfig, run: Mapping[str, Any]) -> str:
     """The resolved settings, with what else is needed to repeat the run under `[run]`."""
-    data = {k: v for k, v in dataclasses.asdict(config).items() if v is not None}
-    data |= {name: str(data[name]) for name in ("trace", "sites") if name in data}
-    return tomli_w.dumps({**data, "run": dict(run)})
+    return tomli_w.dumps({**nested(config), "run": dict(run)})
 
 
 def recorded(path: Path) -> dict[str, Any]:
@@ -214,7 +227,7 @@ def recorded(path: Path) -> dict[str, Any]:
     for name in ("seed", "seeds"):
         if name in found and type(found[name]) is not int:
             raise UserError(f"{path}: [run] {name} = {found[name]!r}: must be an integer")
-    for name in ("id", *(f"{name}_sha256" for name in INPUTS)):
+    for name in ("id", *(f"{name}_sha256" for name in (*INPUTS, "plugins"))):
         if not isinstance(found.get(name, ""), str):
             raise UserError(f"{path}: [run] {name} = {found[name]!r}: must be a text")
     try:
@@ -226,7 +239,9 @@ def recorded(path: Path) -> dict[str, Any]:
 
 def input_hashes(config: RunConfig) -> dict[str, str]:
     """SHA-256 of each file that the run reads: `trace_sha256`, `sites_sha256`."""
-    return {f"{name}_sha256": sha256(path) for name in INPUTS if (path := getattr(config, name)) is not None}
+    found = {f"{name}_sha256": sha256(path) for name in INPUTS if (path := config.values[name]) is not None}
+    files = config.values["plugins"]
+    return found | ({"plugins_sha256": " ".join(map(sha256, files))} if files else {})
 
 
 def check_inputs(config: RunConfig, noted: Mapping[str, Any], where: Path) -> None:
@@ -242,7 +257,12 @@ def check_inputs(config: RunConfig, noted: Mapping[str, Any], where: Path) -> No
     """
     for name, now in input_hashes(config).items():
         if noted.get(name, now) != now:
-            path = getattr(config, name.removesuffix("_sha256"))
+            of = config.values[name.removesuffix("_sha256")]
+            paths = of if isinstance(of, tuple) else (of,)
+            then = dict(enumerate(noted[name].split()))
+            path, new, old = next(
+                (p, n, then.get(i)) for i, (p, n) in enumerate(zip(paths, now.split(), strict=True)) if n != then.get(i)
+            )
             raise UserError(
-                f"{path}: is not the file that {where} was made with (SHA-256 {now[:12]}, not {noted[name][:12]})"
+                f"{path}: is not the file that {where} was made with (SHA-256 {new[:12]}, not {(old or 'none')[:12]})"
             )

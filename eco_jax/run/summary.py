@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from eco_jax.errors import FailedSeedsError, UserError
-from eco_jax.run.settings import RunConfig
+from eco_jax.run.config import RunConfig
 
 MEANS = {"reward": "reward", "energy_j": "energy", "latency_s": "latency", "qoe": "qoe"}
 """Name in the summary -> metric."""

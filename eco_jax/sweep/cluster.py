@@ -14,14 +14,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from eco_jax.env.config import check_types
-from eco_jax.env.params import similar
+from eco_jax import plugins
 from eco_jax.errors import UserError
 from eco_jax.files import write_whole
 from eco_jax.run.folder import Saving
-from eco_jax.run.settings import read_toml
+from eco_jax.run.toml import read_toml
+from eco_jax.settings import check as check_settings
+from eco_jax.settings import number, similar, specs, text, whole
 from eco_jax.sweep import batch
 from eco_jax.train.interrupt import Interrupted, Stop
 
@@ -33,36 +34,29 @@ SAVED_WITHIN_S = 60.0
 class Slurm:
     """What jobs ask of SLURM: `[slurm]` of a TOML file."""
 
-    partition: str = ""
-    """Partition; empty: the cluster's default."""
-    minutes: int = 60
-    """Time limit of a job, min; when it is over the job is requeued and goes on."""
-    cpus: int = 2
-    """CPU cores of a job."""
-    gpus: int = 0
-    """GPUs of a job."""
-    memory_gb: float = 4.0
-    """Memory of a job, GB."""
-    at_once: int = 256
-    """Most jobs that run at the same time."""
-    retries: int = 3
-    """Times that a job which died is submitted again."""
-    warning_s: int = 60
-    """Time before the limit at which SLURM warns a job, s."""
+    section: ClassVar[str] = "slurm"
+    partition: str = text("", "partition; empty: the cluster's default")
+    minutes: int = whole(60, 1, 10**6, "time limit of a job, min; when it is over the job is requeued and goes on")
+    cpus: int = whole(2, 1, 10**4, "CPU cores of a job")
+    gpus: int = whole(0, 0, 10**4, "GPUs of a job")
+    memory_gb: float = number(4, "-", 0.001, 1e6, "", "", "memory of a job, GB")
+    at_once: int = whole(256, 1, 10**6, "most jobs that run at the same time")
+    retries: int = whole(3, 0, 10**4, "times that a job which died is submitted again")
+    warning_s: int = whole(60, 1, 10**6, "time before the limit at which SLURM warns a job, s")
     setup: list[str] = field(default_factory=list)
     """Shell lines that run before a job (`module load cuda`)."""
     options: dict[str, Any] = field(default_factory=dict)
     """Further options of sbatch, by their long names (`account = "..."`)."""
 
     def __post_init__(self) -> None:
-        check_types(self, "slurm")
-        for name in ("minutes", "cpus", "at_once", "warning_s"):
-            if getattr(self, name) < 1:
-                raise UserError(f"slurm.{name} = {getattr(self, name)}: must be at least 1")
-        if self.gpus < 0 or self.retries < 0:
-            raise UserError("slurm.gpus and slurm.retries: must be at least 0")
-        if not isinstance(self.memory_gb, int | float) or self.memory_gb <= 0:
-            raise UserError(f"slurm.memory_gb = {self.memory_gb}: must be a number above 0")
+        known = specs(type(self))
+        own = {name: getattr(self, name) for name in known}
+        for name, value in check_settings(type(self), self.section, own).items():
+            object.__setattr__(self, name, value)
+        if not isinstance(self.setup, list) or not all(isinstance(line, str) for line in self.setup):
+            raise UserError("slurm.setup: must be a list of shell lines")
+        if not isinstance(self.options, dict):
+            raise UserError("slurm.options: must be a table")
 
 
 def from_toml(path: Path | None) -> Slurm:
@@ -109,13 +103,16 @@ def check(slurm: Slurm) -> None:
 class Job:
     """What runs on a node."""
 
-    def __init__(self, folder: Path, saving: Saving) -> None:
-        self.folder, self.saving = folder, saving
+    def __init__(self, folder: Path, saving: Saving, plugins: Sequence[Path] = ()) -> None:
+        """`plugins`: files that the sweep was given."""
+        self.folder, self.saving, self.plugins = folder, saving, tuple(plugins)
 
     def __call__(self) -> None:
         """Train the batch, in a thread: the main one hears SLURM's signal."""
         from eco_jax.run import setup
 
+        plugins.load_installed()
+        plugins.load(self.plugins)
         setup.configure()
         self.stop = Stop()
         outcome: list[BaseException] = []
@@ -145,7 +142,7 @@ class Job:
 
         self.stop.number = signal.SIGUSR1
         self.thread.join(SAVED_WITHIN_S)
-        return submitit.helpers.DelayedSubmission(Job(self.folder, self.saving))
+        return submitit.helpers.DelayedSubmission(Job(self.folder, self.saving, self.plugins))
 
 
 class Launcher:
@@ -215,7 +212,8 @@ class Launcher:
         )  # fmt: skip
         try:
             with executor.batch():
-                jobs = [executor.submit(Job(folder.absolute(), self.saving)) for folder in folders]
+                own = tuple(plugins.LOADED.values())
+                jobs = [executor.submit(Job(folder.absolute(), self.saving, own)) for folder in folders]
         except submitit.core.utils.FailedJobError as error:
             raise UserError(f"--launcher slurm: sbatch: {str(error).strip().splitlines()[-1]}") from error
         for folder, job in zip(folders, jobs, strict=True):

@@ -3,10 +3,11 @@
 import math
 from dataclasses import dataclass
 
+from eco_jax.agent.algorithms import DEFAULTS as AGENT
 from eco_jax.errors import UserError
 from eco_jax.run import settings
 from eco_jax.sweep.batch import OBJECTIVES
-from eco_jax.sweep.space import Choice, Range, Space
+from eco_jax.sweep.space import Choice, Range, Space, known_beside
 from eco_jax.sweep.strategies import strategy
 
 SAMPLERS = ("random", "tpe", "cmaes", "grid")
@@ -109,7 +110,7 @@ def check(space: Space, plan: Plan) -> list[str]:
 
 def easiest(space: Space, objective: str) -> list[str]:
     """A line on what is found where the world itself varies; none where it does not."""
-    worlds = [name for name in space.axes if not name.startswith(("hyper.", "train."))]
+    worlds = [name for name in space.axes if name.split(".")[0] not in ("train", *AGENT)]
     best = f"the best {objective} is that of the easiest world, not of the best agent"
     return [f"worlds differ in {', '.join(worlds)}: {best}"] if worlds else []
 
@@ -122,6 +123,10 @@ def check_strategy(space: Space, plan: Plan) -> None:
     """
     if plan.strategy != "pbt":
         return
+    known = known_beside(space, space.axes)
     for name, axis in space.axes.items():
-        if not name.startswith("hyper.") or not all(isinstance(v, int | float) for v in axis.ends):
-            raise UserError(f"{space.where}: {name}: pbt moves numbers of [hyper] only; leave it out, or use halving")
+        traced = name.startswith("algorithm.") and name in known and not known[name].static
+        if not traced or not all(isinstance(v, int | float) for v in axis.ends):
+            raise UserError(
+                f"{space.where}: {name}: pbt moves traced numbers of [algorithm] only; leave it out, or use halving"
+            )

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eco_jax.env.params import EnvParams, similar
+from eco_jax import plugins
 from eco_jax.errors import UserError
+from eco_jax.parts import registered, variant
 from eco_jax.run import settings
-from eco_jax.run.settings import INPUTS, RunConfig
+from eco_jax.run.config import CHOSEN, INPUTS, PLAIN, RunConfig, hint, resolve, sections, specs_of, yielding
+from eco_jax.settings import Spec, specs
 
 Values = dict[str, Any]
 """Setting -> value: one configuration of the space."""
@@ -54,7 +56,7 @@ class Space:
     base: Mapping[str, Any]
     """nested, as in a run's TOML"""
     axes: Mapping[str, Axis]
-    """`hyper.actor_lr` -> what it may be"""
+    """`algorithm.actor_lr` -> what it may be"""
     where: str = "space"
 
     def configure(self, values: Values) -> RunConfig:
@@ -63,11 +65,16 @@ class Space:
         Raises:
             UserError: a setting is unknown or a value not allowed.
         """
-        nested: dict[str, Any] = {k: dict(v) if isinstance(v, Mapping) else v for k, v in self.base.items()}
-        for name, value in values.items():
-            section, _, field = name.rpartition(".")
-            (nested.setdefault(section, {}) if section else nested)[field] = value
-        return settings.from_mapping(nested, self.where)
+        base = dict(self.base)
+        usual = settings.world(base.pop("preset"), f"{self.where}: ") if "preset" in base else {}
+        given = settings.flat(base, self.where)
+        # What belongs to a part that another axis has not chosen says nothing.
+        kinds = sections({**usual, **given, **{name: value for name, value in values.items() if name in CHOSEN}})
+        own = {name: v for name, v in values.items() if _applies(name, kinds)}
+        try:
+            return resolve({**yielding(own, given, files=False), **own}, usual)
+        except UserError as error:
+            raise UserError(f"{self.where}: {error}") from None
 
     def make(self, values: Values) -> RunConfig:
         """As `configure`, once it is sure that there is such a world.
@@ -109,6 +116,13 @@ class Space:
         return (dict(zip(self.axes, values, strict=True)) for values in every)
 
 
+def _applies(name: str, kinds: Mapping[str, Any]) -> bool:
+    """Whether a setting has a place beside the chosen parts; one that no variant has, too, so that it is refused."""
+    section, _, own = name.rpartition(".")
+    elsewhere = any(own in specs(kind) for kind in registered(section).values()) if section in CHOSEN else False
+    return not elsewhere or own in specs(kinds[section])
+
+
 def from_toml(path: Path) -> Space:
     """Read a space: `[base]` holds a run's settings, `[space]` the axes.
 
@@ -117,7 +131,7 @@ def from_toml(path: Path) -> Space:
         train.updates = 200
 
         [space]
-        "hyper.actor_lr" = { log_uniform = [1e-4, 1e-1] }
+        "algorithm.actor_lr" = { log_uniform = [1e-4, 1e-1] }
         "physics.sync_error" = { choice = [0.03, 0.3] }
 
     Raises:
@@ -133,26 +147,47 @@ def from_toml(path: Path) -> Space:
     if not axes:
         raise UserError(f"{path}: [space]: needs at least one setting that varies")
     base = data.get("base", {})
+    if base.get("plugins"):
+        plugins.load(base["plugins"] if isinstance(base["plugins"], list) else [base["plugins"]])
+    if plugins.LOADED:  # those that the command was given, too: the runs need them
+        base["plugins"] = [str(path) for path in plugins.LOADED.values()]
     space = Space(base, axes, str(path))
-    known = settings.flat(space.configure({}))
-    counts = {f"physics.{name}" for name, spec in EnvParams.specs().items() if spec.unit in ("slots", "replicas")}
-    counts |= {name for name, value in known.items() if name.startswith(("env.", "train.")) and type(value) is int}
     for name, axis in axes.items():
-        if name not in known:
-            raise UserError(f"{path}: {name}: unknown setting{similar(name, known)}")
-        if isinstance(axis, Range) and name in counts:
+        known = known_beside(space, axes)
+        if name not in (*known, *PLAIN, *CHOSEN):
+            raise UserError(f"{path}: {name}: unknown setting{hint(name, known)}")
+        if isinstance(axis, Range) and name in known and known[name].whole:
             low, high = math.ceil(axis.low), math.floor(axis.high)
             if low > high:
                 raise UserError(f"{path}: {name}: there is no whole number between {axis.low:g} and {axis.high:g}")
             axes[name] = axis = Range(low, high, axis.log, whole=True)
         for value in axis.ends:
-            space.make({name: value})
+            space.make(_beside(axes, name) | {name: value})
     for name in INPUTS:  # the same files, wherever the sweep goes on and its jobs run
         if name in axes:
             axes[name] = Choice(tuple(str(Path(v).expanduser().absolute()) for v in axes[name].ends))
         if name in base:
-            base[name] = str(getattr(space.configure({}), name))
+            base[name] = str(space.configure({}).values[name])
     return space
+
+
+def known_beside(space: Space, axes: Mapping[str, Axis]) -> dict[str, Spec]:
+    """Every setting, with what is known of it, that some choice of parts among the axes brings."""
+    kinds = {name: axes[name].ends for name in axes if name in CHOSEN}
+    found: dict[str, Spec] = {}
+    for values in itertools.product(*kinds.values()):
+        found |= specs_of(space.configure(dict(zip(kinds, values, strict=True))).values)
+    return found
+
+
+def _beside(axes: Mapping[str, Axis], name: str) -> Values:
+    """A value of each axis that another one needs: the part whose own setting it is."""
+    section = name.rpartition(".")[0]
+    if section not in axes:
+        return {}
+    own = name.rpartition(".")[2]
+    owners = [end for end in axes[section].ends if own in specs(variant(section, end))]
+    return {section: owners[0]} if owners else {}
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -6,26 +6,22 @@ import made_up_trace
 import pytest
 
 from eco_jax import make
-from eco_jax.env import EnvParams
-from eco_jax.run.config import RunConfig, flat, with_settings
-from eco_jax.run.effect import idle
+from eco_jax.env.parts import DEFAULTS
 
 WORLDS = [
     {},
     {"equations": "printed"},
-    {"equations": "printed", "pathloss": "umi", "access": "direct"},
+    {"equations": "printed", "pathloss": "umi"},
     {"mobility": "gauss-markov", "coverage": "hard"},
     {"pathloss": "umi"},
-    {"cpu_energy": "cmos", "access": "direct"},
+    {"energy": "cmos", "access": "direct"},
     {"mobility": "trace"},
 ]
-"""Each value of each setting that `NEEDS` asks for."""
-DISCARDED = {"queuing", "backhaul"}
-"""Read, and times nothing, with radio straight to the executing server."""
+"""Every variant that comes with the package."""
 
 
-def read(**chosen):
-    """The numbers of the model that an episode's program reads."""
+def leaves_of(**chosen):
+    """Settings of the world by their flags' names -> whether an episode's program reads them."""
     if chosen.get("mobility") == "trace":
         chosen["trace"] = made_up_trace.made_up()._asdict()
     env, params = make(users=2, servers=3, slots=2, candidates=2, **chosen)
@@ -38,15 +34,14 @@ def read(**chosen):
 
     program = jax.make_jaxpr(episode)(*leaves).jaxpr
     used = {id(var) for equation in program.eqns for var in equation.invars}
-    names = [jax.tree_util.keystr(path, simple=True) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
-    return {name for name, var in zip(names, program.invars, strict=True) if id(var) in used}
+    with_paths = jax.tree_util.tree_leaves_with_path(params)
+    paths = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in with_paths]
+    names = [path if path.split(".")[0] in DEFAULTS else f"physics.{path}" for path in paths]
+    return params, {name: id(var) in used for name, var in zip(names, program.invars, strict=True)}
 
 
 @pytest.mark.parametrize("chosen", WORLDS, ids=str)
-def test_physics_without_an_effect_are_those_that_no_program_reads(chosen, monkeypatch):
+def test_settings_that_are_ignored_are_those_that_no_program_reads(chosen, monkeypatch):
     monkeypatch.setattr("eco_jax.env.core.varying_like", lambda tree, *given: tree)  # asks every leaf's type
-    every = set(EnvParams.specs())
-    config = with_settings(RunConfig(), {f"env.{name}": value for name, value in chosen.items()})
-    told = {name.removeprefix("physics.") for name in idle(flat(config)) if name.startswith("physics.")}
-    discarded = DISCARDED if chosen.get("access") == "direct" else set()
-    assert told == every - read(**chosen) | discarded
+    params, read = leaves_of(**chosen)
+    assert {name for name, used in read.items() if not used} == set(params.equations.ignores) & set(read)

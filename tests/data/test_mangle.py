@@ -14,7 +14,7 @@ from mangle import mangle_prepared, mangle_source, rows_in
 
 from eco_jax.cli.main import main
 from eco_jax.data import load, prepare
-from eco_jax.env.mobility.trace import as_trace
+from eco_jax.env.parts.mobility.replay import as_trace
 from eco_jax.errors import UserError
 
 LIMIT_S = 5

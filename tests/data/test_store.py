@@ -10,7 +10,7 @@ import pytest
 
 from eco_jax.data import load, prepare
 from eco_jax.data.store import save
-from eco_jax.env.mobility.trace import SHAPES, as_trace
+from eco_jax.env.parts.mobility.replay import SHAPES, as_trace
 from eco_jax.errors import UserError
 
 REFUSED = r"x\.npz (does not exist|holds no prepared traces, or is damaged)"

@@ -54,7 +54,7 @@ def world(preset: str = "repaired", **settings: Any) -> World:
 
 
 HAND = {
-    "gain": -100.0, "exponent": 3.0, "power_down": 0.5, "noise": 2e-12,
+    "reference_gain": -100.0, "exponent": 3.0, "power_down": 0.5, "noise": 2e-12,
     "slowdown_mean": 0.5, "slowdown_spread": 0.8,
 }  # fmt: skip
 """SNR of 50 p s at 150 m, one eighth of it at 300 m: p s = 0.3 there gives SNR 15 and 20 MHz * log2(16) = 80 Mbit/s."""

@@ -63,7 +63,7 @@ WORLDS = {
     "repaired": {},
     "printed": {"equations": "printed"},
     "umi-shared-direct": {"pathloss": "umi", "spectrum": "shared", "access": "direct"},
-    "cmos-gauss-markov": {"cpu_energy": "cmos", "mobility": "gauss-markov"},
+    "cmos-gauss-markov": {"energy": "cmos", "mobility": "gauss-markov"},
 }
 
 

@@ -12,6 +12,7 @@ from jax.sharding import PartitionSpec
 
 import eco_jax
 from eco_jax.env import EnvParams, make
+from eco_jax.env.parts import Replay
 from eco_jax.errors import UserError
 
 HERE = world()
@@ -49,7 +50,7 @@ def test_an_action_that_is_no_integer():
         (lambda p: dataclasses.replace(p, sites=jnp.zeros((6, 2))), "params.sites: has shape (6, 2), must be (9, 2)"),
         (lambda p: dataclasses.replace(p, side=jnp.ones(3)), "params.side: has shape (3,), must be a number"),
         (lambda p: jax.tree.map(lambda *x: jnp.stack(x), p, p), "has shape (2,), must be a number"),
-        (lambda p: dataclasses.replace(p, trace=jnp.zeros(3)), "there is a trace, and env.mobility = 'waypoint'"),
+        (lambda p: dataclasses.replace(p, mobility=Replay()), "params.mobility: has no trace to replay"),
     ],
 )
 def test_parameters_of_another_world(given, said):

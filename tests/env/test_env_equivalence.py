@@ -144,7 +144,7 @@ def test_hidden_fluctuations_do_not_show(base, seed, level):
     )
 
     def shown(state):
-        seen = view(small.env.config, state, small.params)
+        seen = view(state, small.params)
         return seen, mask(small.env.config, seen), observe(small.env.config, state, small.params)
 
     assert_same_bits(shown(state), shown(other))

@@ -43,7 +43,7 @@ def test_coverage(base, coverage, access, expected):
 def test_radius_is_a_parameter():
     wide = world(coverage="hard", radius=1000)
     state = at_distances(wide.reset()[1], DISTANCES)
-    assert np.asarray(legal_candidates(wide.env.config, state, wide.params)).all()
+    assert np.asarray(legal_candidates(state, wide.params)).all()
 
 
 def test_minimum_task(base):
@@ -51,7 +51,7 @@ def test_minimum_task(base):
     large = world(task_min=700)
     _, state = large.reset()
     state = state._replace(task=state.task._replace(data=jnp.array([5.0e6, 5.599e6, 5.6e6, 6.4e6])))
-    seen = view(large.env.config, state, large.params)
+    seen = view(state, large.params)
     assert seen.legal.tolist() == [[False] * 3] * 2 + [[True] * 3] * 2
     _, new, *_ = large.step(state, [[1, 3, 0, 0]] * 4)
     assert (new.memory.server >= 0).tolist() == [False, False, True, True]
@@ -64,7 +64,7 @@ def test_minimum_task(base):
 def test_layout_of_the_mask(base):
     hard = world("hard-coverage")
     state = at_distances(hard.reset()[1], DISTANCES)
-    seen = view(hard.env.config, state, hard.params)
+    seen = view(state, hard.params)
     choices = np.asarray(mask(hard.env.config, seen))
     # Target (local and 3 candidates), four factors, cache no/yes, sync no/yes.
     free = [1] * 4 + [1, 1] + [1, 1]
@@ -76,7 +76,7 @@ def test_layout_of_the_mask(base):
 def test_masked_choices_are_never_sampled(knowledge):
     hard = world("hard-coverage", knowledge=knowledge)
     state = at_distances(hard.reset()[1], DISTANCES)
-    choices = mask(hard.env.config, view(hard.env.config, state, hard.params))
+    choices = mask(hard.env.config, view(state, hard.params))
     heads = Heads(hard.env.heads, hard.env.gated)
     # The network is all for what is forbidden.
     logits = jnp.where(choices, 0.0, 20.0)

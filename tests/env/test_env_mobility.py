@@ -8,34 +8,34 @@ from env_worlds import WANDERERS, world
 from numpy.testing import assert_allclose, assert_array_equal
 
 from eco_jax.env import EnvParams
-from eco_jax.env.mobility import fixes, gauss_markov, waypoint
-from eco_jax.env.mobility.trace import as_trace
+from eco_jax.env.parts import GaussMarkov, Waypoint
+from eco_jax.env.parts.mobility import fixes, gauss_markov, waypoint
+from eco_jax.env.parts.mobility.replay import as_trace
 from eco_jax.env.state import Fixes
 from eco_jax.env.topology import sites
 
-CONFIG = world().env.config
 HOME = np.zeros((4, 4), int)
 
 
 def walk(model, users, slots, seed=0, **physics):
     """Positions [slots + 1, users, 2] and speeds of a model by itself."""
     params = EnvParams.of(**physics)
-    draws = jax.random.uniform(jax.random.key(seed), (slots + 1, users, model.DRAWS))
+    draws = jax.random.uniform(jax.random.key(seed), (slots + 1, users, model.draws))
 
-    def slot(motion, xs):
-        motion = model.move(xs[0], motion, xs[1], CONFIG, params)
+    def slot(motion, uniform):
+        motion = model.move(uniform, motion, params)
         return motion, (motion.position, motion.speed)
 
     def run(draws):
-        first = model.reset(draws[0], CONFIG, params)
-        _, (positions, speeds) = jax.lax.scan(slot, first, (draws[1:], jnp.arange(1, slots + 1)))
+        first = model.reset(draws[0], params)
+        _, (positions, speeds) = jax.lax.scan(slot, first, draws[1:])
         return jnp.concatenate([first.position[None], positions]), speeds
 
     return tuple(np.asarray(leaf) for leaf in jax.jit(run)(draws))
 
 
 def test_waypoint_keeps_the_speed_limits_and_the_area():
-    positions, speeds = walk(waypoint, users=60, slots=300, side=1000, speed_min=36, speed_max=72)
+    positions, speeds = walk(Waypoint(speed_min=36, speed_max=72), users=60, slots=300, side=1000)
     assert positions.min() >= 0.0
     assert positions.max() <= 1000.0
     assert speeds.min() >= 10.0 * (1 - 1e-6)
@@ -49,18 +49,16 @@ def test_waypoint_keeps_the_speed_limits_and_the_area():
 
 def motion_of(position, target, speed):
     position = jnp.asarray(position, jnp.float32)
-    return waypoint.Motion(
-        position, jnp.asarray(target, jnp.float32), jnp.asarray(speed, jnp.float32), fixes.first(position)
-    )
+    return waypoint.Motion(position, jnp.asarray(target, jnp.float32), jnp.asarray(speed, jnp.float32))
 
 
 def test_arrival_goes_on_along_the_next_leg_at_its_own_speed():
     # Users 0 and 1 have 30 m to go at 10 m/s, 3 s; in the last 2 s, at the next leg's 5 m/s, they come 10 m north and
     # east. User 2 stays on its leg.
-    params = EnvParams.of(side=1000, speed_min=18, speed_max=18)  # 5 m/s
+    model, params = Waypoint(speed_min=18, speed_max=18), EnvParams.of(side=1000)  # 5 m/s
     motion = motion_of([[70, 100], [370, 100], [0, 0]], [[100, 100], [400, 100], [300, 400]], [10, 10, 10])
     uniform = jnp.array([[0.1, 0.9, 0.5, 0, 0], [0.9, 0.1, 0.5, 0, 0], [0.5, 0.5, 0.5, 0, 0]])
-    new = waypoint.move(uniform, motion, jnp.int32(1), CONFIG, params)
+    new = model.move(uniform, motion, params)
     # Next targets (100, 900), (900, 100); the third moves 50 m along (3, 4)/5.
     assert_allclose(new.position, [[100, 110], [410, 100], [30, 40]], rtol=1e-5)
     assert_allclose(new.speed, [5, 5, 10], rtol=1e-6)
@@ -68,15 +66,14 @@ def test_arrival_goes_on_along_the_next_leg_at_its_own_speed():
 
 
 def test_standing_still_is_no_nan():
-    params = EnvParams.of(speed_min=0, speed_max=0)
     motion = motion_of([[70, 100], [5, 5]], [[100, 100], [5, 5]], [0, 0])
-    new = waypoint.move(jnp.full((2, 5), 0.5), motion, jnp.int32(1), CONFIG, params)
+    new = Waypoint(speed_min=0, speed_max=0).move(jnp.full((2, 5), 0.5), motion, EnvParams.of())
     assert_allclose(new.position, motion.position)
 
 
 def test_gauss_markov_reverts_to_its_mean_speed_and_stays_inside():
-    physics = {"side": 1000, "gm_speed": 36, "gm_speed_std": 7.2, "gm_memory": 0.9}
-    positions, speeds = walk(gauss_markov, users=100, slots=400, **physics)
+    model = GaussMarkov(speed=36, speed_std=7.2, memory=0.9)
+    positions, speeds = walk(model, users=100, slots=400, side=1000)
     assert positions.min() >= 0.0
     assert positions.max() <= 1000.0
     assert np.ptp(positions) > 990.0
@@ -90,11 +87,11 @@ def test_gauss_markov_reverts_to_its_mean_speed_and_stays_inside():
 
 def test_gauss_markov_reflects_at_the_border():
     # 10 m/s east from 980 m: 50 m reach 1030 m, folded to 970 m, heading west; no noise, no turn.
-    params = EnvParams.of(side=1000, gm_speed=36, gm_speed_std=0, gm_turn_std=0, gm_memory=1)
+    model, params = GaussMarkov(speed=36, speed_std=0, turn_std=0, memory=1), EnvParams.of(side=1000)
     position = jnp.array([[980.0, 500.0], [500.0, 20.0], [500.0, 500.0]])
     heading = jnp.array([0.0, -jnp.pi / 2, jnp.pi / 2])
-    motion = gauss_markov.Motion(position, jnp.full(3, 10.0), heading, fixes.first(position))
-    new = gauss_markov.move(jnp.full((3, 4), 0.5), motion, jnp.int32(1), CONFIG, params)
+    motion = gauss_markov.Motion(position, jnp.full(3, 10.0), heading)
+    new = model.move(jnp.full((3, 4), 0.5), motion, params)
     assert_allclose(new.position, [[970, 500], [500, 30], [500, 550]], rtol=1e-5)
     assert_allclose(jnp.cos(new.heading), [-1, 0, 0], atol=1e-6)
     assert_allclose(jnp.sin(new.heading), [0, 1, 1], atol=1e-6)
@@ -112,12 +109,12 @@ def test_gauss_markov_moves_a_whole_environment():
 
 
 def test_fixes_of_every_third_slot():
-    params = EnvParams.of(fix_every=3)
+    params = EnvParams.of()
     positions = [jnp.array([[10.0 * t, 100.0]]) for t in range(8)]
     known = fixes.first(positions[0])
     history = [known]
     for t in range(1, 8):
-        known = fixes.update(known, positions[t], jnp.int32(t), params)
+        known = fixes.update(known, positions[t], jnp.int32(t), params.slot, 3.0)
         history.append(known)
     assert [float(k.age[0]) for k in history] == [0, 5, 10, 0, 5, 10, 0, 5]
     assert [int(k.known[0]) for k in history] == [1, 1, 1, 2, 2, 2, 2, 2]
@@ -157,8 +154,8 @@ def test_sparse_fixes_in_the_environment():
         ages.append(float(state.place.fix_age[0]))
         fixed.append(state.place.position)
     assert ages == [0, 5, 0, 5, 0]
-    assert_array_equal(state.mobility.fixes.last, fixed[4])
-    assert_array_equal(state.mobility.fixes.previous, fixed[2])
+    assert_array_equal(state.fixes.last, fixed[4])
+    assert_array_equal(state.fixes.previous, fixed[2])
     blind = world(knowledge="none", fix_every=2)
     _, state = blind.reset()
     _, state, *_ = blind.step(state, HOME)
@@ -250,4 +247,4 @@ def test_the_trace_sets_slot_and_side():
     small = world(trace=arrays(slot_s=7.0))
     assert float(small.params.slot) == 7.0
     assert float(small.params.side) == 3000.0
-    assert small.env.config.mobility == "trace"
+    assert small.params.mobility.name == "trace"

@@ -21,7 +21,7 @@ ALL = jnp.asarray(list(itertools.product([(0, 0), (1, 0), (1, 1), (2, 0), (2, 1)
 """Every joint choice of target and factor: [125, users, 2]."""
 WORLDS = {
     "default": {},
-    "contended": {"access": "direct", "coverage": "hard", "spectrum": "shared", "radius": 300, "cpu_energy": "cmos"},
+    "contended": {"access": "direct", "coverage": "hard", "spectrum": "shared", "radius": 300, "energy": "cmos"},
     "late": {"baseline": 0.8, "deadline_min": 60, "deadline_max": 200, "server_min": 2, "server_max": 3},
     "printed": {"preset": "printed", "spectrum": "shared"},
 }
@@ -55,7 +55,9 @@ def searched(name: str) -> Searched:
         state, _ = jax.lax.scan(slot, env.reset(start, params)[1], (jax.random.split(steps, 4), actions))
         every = jnp.concatenate([ALL, jnp.zeros_like(ALL)], axis=2)
         action = reference(KEY, None, state, params)
-        bound = jnp.nan if env.config.printed else policies.upper_bound(env.config, state, params).reward.mean()
+        bound = jnp.nan
+        if params.equations.bounded:
+            bound = policies.upper_bound(env.config, state, params).reward.mean()
         return Searched(state, jax.vmap(lambda a: paid(state, a))(every), action, paid(state, action), bound)
 
     run = jax.jit(jax.vmap(case), compiler_options=FAST)

@@ -30,7 +30,7 @@ def evaluated(setting, **changes):
         placed=jnp.array(False), synced=jnp.array(False), load=jnp.float32(2.0),
     )._replace(**changes)  # fmt: skip
     return evaluate(
-        small.env.config, small.params, data=jnp.float32(6.4e6), cycles=jnp.float32(3e8), deadline=jnp.float32(0.25),
+        small.params, data=jnp.float32(6.4e6), cycles=jnp.float32(3e8), deadline=jnp.float32(0.25),
         power=jnp.float32(0.5), rate_up=jnp.float32(RATE), rate_down=jnp.float32(RATE),
         device=Cpu(jnp.float32(2e9), jnp.float32(1e9)), server=Cpu(jnp.float32(10e9), jnp.float32(5e9)),
         decision=decision, migration_time=small.params.migration_time,
@@ -56,9 +56,9 @@ def test_direct_access_has_one_hop_and_no_backhaul():
 def test_cmos_energy():
     # kappa f^2 C: server 4e-29 * 25e18 * 1.5e8 = 0.15 J; device 1e-27 * 1e18 * 1.5e8 = 0.15 J: both as power * time at
     # these rates by choice of kappa. At a device of 2e9 and a server of 10e9: four times as much.
-    terms = evaluated({"cpu_energy": "cmos"}).terms
+    terms = evaluated({"energy": "cmos"}).terms
     assert_allclose([terms.edge, terms.local], [0.15, 0.15], rtol=1e-5)
-    doubled = evaluated({"cpu_energy": "cmos", "kappa_edge": 8e-29, "kappa_device": 3e-27}).terms
+    doubled = evaluated({"energy": "cmos", "kappa_edge": 8e-29, "kappa_device": 3e-27}).terms
     assert_allclose([doubled.edge, doubled.local], [0.3, 0.45], rtol=1e-5)
 
 
@@ -82,15 +82,15 @@ def test_unit_of_the_density(preset, bits):
 
 
 def test_printed_counts_kilobytes():
-    assert world("printed", cycles_per="byte").env.config.density_unit == "kilobyte"
-    assert [world(cycles_per=unit).env.config.density_unit for unit in ("bit", "kilobyte")] == ["bit", "kilobyte"]
+    assert world("printed").params.equations.density_unit == "kilobyte"
+    assert [world(cycles_per=unit).params.equations.density_unit for unit in ("bit", "kilobyte")] == ["bit", "kilobyte"]
 
 
 # Radio
 
 
 def rates_of(state, small):
-    up, down = expected_rates(small.env.config, state, small.params)
+    up, down = expected_rates(state, small.params)
     return np.asarray(up), np.asarray(down)
 
 

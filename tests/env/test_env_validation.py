@@ -14,7 +14,7 @@ from eco_jax.errors import UserError
 def annotations_checked():
     """Whether this run checks annotations: then a wrong type does not get as far as our own message."""
     try:
-        EnvConfig(credit="nobody")
+        EnvConfig(users="three")
     except UserError:
         return False
     except TypeError:
@@ -28,22 +28,23 @@ def annotations_checked():
         ({"users": 0}, ["env.users", "0", "[1, 100000]"]),
         ({"servers": -3}, ["env.servers", "-3", "[1, 100000]"]),
         ({"slots": 0}, ["env.slots", "0", "[1, 1000000]"]),
-        ({"candidates": 0}, ["env.candidates", "0", "[1, 45]"]),
+        ({"candidates": 0}, ["env.candidates", "0", "[1, 100000]"]),
+        ({"candidates": 46}, ["env.candidates", "46", "[1, 45]"]),
         ({"servers": 3, "candidates": 4}, ["env.candidates", "4", "[1, 3]"]),
         ({"beta_levels": ()}, ["env.beta_levels", "()", "(0, 1]"]),
         ({"beta_levels": (0.5, 1.5)}, ["env.beta_levels", "1.5", "(0, 1]"]),
         ({"beta_levels": (0.0,)}, ["env.beta_levels", "0.0", "(0, 1]"]),
         ({"beta_levels": (float("nan"),)}, ["env.beta_levels", "nan", "(0, 1]"]),
-        ({"equations": "fixed"}, ["env.equations", "'fixed'", "repaired", "printed"]),
-        ({"mobility": "brownian"}, ["env.mobility", "'brownian'", "waypoint", "gauss-markov", "trace"]),
-        ({"access": 1}, ["env.access", "1", "nearest", "direct"]),
-        ({"coverage": "none"}, ["env.coverage", "'none'", "soft", "hard"]),
-        ({"spectrum": "own"}, ["env.spectrum", "'own'", "link", "shared"]),
-        ({"pathloss": "UMi"}, ["env.pathloss", "'UMi'", "power", "umi"]),
-        ({"cpu_energy": ""}, ["env.cpu_energy", "''", "power_time", "cmos"]),
-        ({"combine": None}, ["env.combine", "None", "max", "sum"]),
-        ({"cycles_per": "KB"}, ["env.cycles_per", "'KB'", "byte", "kilobyte", "bit"]),
-        ({"credit": "shapley"}, ["env.credit", "'shapley'", "user", "team", "difference"]),
+        ({"equations": "fixed"}, ["equations =", "'fixed'", "repaired", "printed"]),
+        ({"mobility": "brownian"}, ["mobility =", "'brownian'", "waypoint", "gauss-markov", "trace"]),
+        ({"access": 1}, ["access =", "1", "nearest", "direct"]),
+        ({"coverage": "none"}, ["coverage =", "'none'", "soft", "hard"]),
+        ({"spectrum": "own"}, ["spectrum =", "'own'", "link", "shared"]),
+        ({"pathloss": "UMi"}, ["pathloss =", "'UMi'", "power", "umi"]),
+        ({"energy": ""}, ["energy =", "''", "power_time", "cmos"]),
+        ({"combine": None}, ["equations.combine", "None", "max", "sum"]),
+        ({"cycles_per": "KB"}, ["equations.cycles_per", "'KB'", "byte", "kilobyte", "bit"]),
+        ({"credit": "shapley"}, ["credit =", "'shapley'", "user", "team", "difference"]),
         # Numbers
         ({"bandwidth": 0}, ["physics.bandwidth", "0", "MHz", "[1e-06, 1e+06]"]),
         ({"correlation": 1.01}, ["physics.correlation", "1.01", "[0, 1]"]),
@@ -51,13 +52,15 @@ def annotations_checked():
         ({"noise": float("nan")}, ["physics.noise", "nan", "W"]),
         ({"w1": float("inf")}, ["physics.w1", "inf", "1/s"]),
         ({"side": "3000"}, ["physics.side", "'3000'", "number", "m"]),
-        ({"radius": True}, ["physics.radius", "True", "number"]),
+        ({"coverage": "hard", "radius": True}, ["coverage.radius", "True", "number"]),
+        ({"radius": 100}, ["radius", "unknown"]),
+        ({"exponent": 2, "mobility": "trace"}, ["mobility", "file"]),
         ({"queuing": None}, ["physics.queuing", "None", "number", "ms"]),
-        ({"backhaul": [1.0]}, ["physics.backhaul", "[1.0]", "number"]),
+        ({"backhaul": [1.0]}, ["access.backhaul", "[1.0]", "number"]),
         # Numbers that contradict each other
         ({"power_min": 0.5, "power_max": 0.4}, ["physics.power_min", "0.5", "physics.power_max", "0.4"]),
         ({"data_min": 900}, ["physics.data_min", "900", "physics.data_max", "800"]),
-        ({"speed_min": 61}, ["physics.speed_min", "61", "physics.speed_max", "60"]),
+        ({"speed_min": 61}, ["mobility.speed_min", "61", "mobility.speed_max", "60"]),
         ({"server_max": 7}, ["physics.server_min", "8", "physics.server_max", "7"]),
         ({"slowdown_spread": 1.0}, ["physics.slowdown_spread", "[0, 1)", "0.5", "stand still"]),
         ({"slowdown_mean": 0.6}, ["physics.slowdown_spread", "0.8", "[0, 0.666667)", "0.6"]),
@@ -69,7 +72,7 @@ def annotations_checked():
         # Choices of `make`
         ({"preset": "citty"}, ["preset", "'citty'", "city", "printed"]),
         ({"knowledge": "oracle"}, ["knowledge", "'oracle'", *KNOWLEDGE]),
-        ({"mobility": "trace"}, ["env.mobility", "'trace'", "file"]),
+        ({"mobility": "trace"}, ["mobility =", "'trace'", "file"]),
         ({"sites": np.zeros((5, 3))}, ["sites", "[servers, 2]", "(5, 3)"]),
         ({"sites": np.zeros(4)}, ["sites", "[servers, 2]", "(4,)"]),
         ({"sites": np.full((5, 2), np.nan)}, ["sites", "finite"]),
@@ -115,7 +118,7 @@ def test_a_list_of_levels_becomes_hashable():
 
 
 def test_unknown_parameter_of_the_physics():
-    with pytest.raises(UserError, match=r"physics\.sigma_sync: unknown parameter"):
+    with pytest.raises(UserError, match=r"physics\.sigma_sync: unknown setting"):
         EnvParams.of(sigma_sync=1)
     with pytest.raises(UserError, match="did you mean sync_error"):
         EnvParams.of(sync_eror=1)
@@ -135,8 +138,8 @@ def test_a_trace_must_hold_an_episode():
     # Five slots show six positions.
     with pytest.raises(UserError, match="longest segment has 5 slots, an episode needs 6"):
         make(users=2, slots=5, trace=short_trace(5))
-    env, _ = make(users=2, slots=5, trace=short_trace(6))
-    assert env.config.mobility == "trace"
+    _, params = make(users=2, slots=5, trace=short_trace(6))
+    assert params.mobility.name == "trace"
     with pytest.raises(UserError, match=r"trace: length is of shape \(0,\), expected \(1,\)"):
         make(users=2, slots=5, trace={**short_trace(6), "length": np.array([], int)})
 
@@ -156,12 +159,14 @@ def test_defaults_are_those_of_the_table():
     assert config.beta_levels == (0.25, 0.5, 0.75, 1.0)
     si = {
         "bandwidth": 20e6, "queuing": 2e-3, "data_min": 600e3 * 8, "data_max": 800e3 * 8, "deadline_max": 0.25,
-        "speed_max": 60 / 3.6, "gain": 10**-9.8, "device_max": 2.5e9, "service_max": 8e6, "migration_time": 1e-8,
-        "placement_time": 5e-9, "twin_energy": 1e-3, "sync_energy": 20e-3, "placement_energy": 10e-3, "backhaul": 1e9,
+        "device_max": 2.5e9, "service_max": 8e6, "migration_time": 1e-8,
+        "placement_time": 5e-9, "twin_energy": 1e-3, "sync_energy": 20e-3, "placement_energy": 10e-3,
         "qoe_latency": 0.7, "latency_full": 0.05, "noise": 2e-12, "replica_slots": 2, "correlation": 0.95,
     }  # fmt: skip
     for name, value in si.items():
         np.testing.assert_allclose(getattr(params, name), value, rtol=1e-6, err_msg=name)
+    parts = (params.mobility.speed_max, params.pathloss.reference_gain, params.access.backhaul)
+    np.testing.assert_allclose(parts, (60 / 3.6, 10**-9.8, 1e9), rtol=1e-6)
     assert make("city")[0].config.users == 188
     assert float(make("city")[1].replica_slots) == 8
     assert (make("sparse")[0].config.users, make("sparse")[0].config.servers) == (10, 100)
@@ -194,7 +199,8 @@ def test_a_trace_in_every_form(tmp_path):
     store.save(
         file, store.Traces(**typed, **about, format_version=np.array(store.FORMAT_VERSION), report=np.array("{}"))
     )
-    made = [make(users=2, slots=5, trace=trace)[1].trace for trace in (file, str(file), store.load(file), arrays)]
+    forms = (file, str(file), store.load(file), arrays)
+    made = [make(users=2, slots=5, trace=trace)[1].mobility.trace for trace in forms]
     for other in made[1:]:
         for mine, theirs in zip(made[0], other, strict=True):
             np.testing.assert_array_equal(mine, theirs)
@@ -210,5 +216,5 @@ def test_a_trace_is_not_overruled(name, value):
     with pytest.raises(UserError, match=rf"^{name} = .*the trace decides it"):
         make(users=2, slots=5, trace=short_trace(6), **{name: value})
     agreed = {"slot": 5, "side": 3000, "mobility": "trace"}
-    env, params = make(users=2, slots=5, trace=short_trace(6), **agreed)
-    assert (env.config.mobility, float(params.slot), float(params.side)) == ("trace", 5.0, 3000.0)
+    _, params = make(users=2, slots=5, trace=short_trace(6), **agreed)
+    assert (params.mobility.name, float(params.slot), float(params.side)) == ("trace", 5.0, 3000.0)

@@ -39,9 +39,9 @@ PRINTED_TERMS = TERMS | {
 
 
 def run(decision, reading="repaired", knowledge="twin", link=LINK, **overrides):
-    env, params = make(reading, knowledge=knowledge, **overrides)
+    _, params = make(reading, knowledge=knowledge, **overrides)
     decision = jax.tree.map(jnp.asarray, decision)
-    return evaluate(env.config, params, **TASK, **link, device=DEVICE, server=SERVER, decision=decision)
+    return evaluate(params, **TASK, **link, device=DEVICE, server=SERVER, decision=decision)
 
 
 def test_an_offloaded_task_repaired():

@@ -147,12 +147,12 @@ WHOLE_TASKS = [  # (offloaded, rate, deadline)
 
 @pytest.mark.parametrize("reading", ["repaired", "printed"])
 def test_a_whole_task_has_finite_gradients(reading):
-    env, params = make(reading, knowledge="twin")
+    _, params = make(reading, knowledge="twin")
 
     def outcome(x, offloaded):
         decision = Decision(offloaded, x["beta"], offloaded, offloaded, offloaded, True, x["load"])
         out = evaluate(
-            env.config, params, data=x["data"], cycles=x["cycles"], deadline=x["deadline"], power=x["power"],
+            params, data=x["data"], cycles=x["cycles"], deadline=x["deadline"], power=x["power"],
             rate_up=x["up"], rate_down=x["down"], device=Cpu(x["device"], 0.5 * x["device"]),
             server=Cpu(x["server"], 0.5 * x["server"]), decision=decision, migration_time=x["time"],
         )  # fmt: skip

@@ -1,7 +1,5 @@
 """What must hold of the equations whatever the numbers."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -63,10 +61,10 @@ computing_latency, computing_gap, edge_latency, slowdown, expected_slowdown, mea
 )  # fmt: skip
 
 
-@partial(jax.jit, static_argnums=0)
-def _evaluate(config, params, task, cpus, decision):
+@jax.jit
+def _evaluate(params, task, cpus, decision):
     return evaluate(
-        config, params, **task,
+        params, **task,
         device=Cpu(cpus["device"], cpus["device_slowdown"] * cpus["device"]),
         server=Cpu(cpus["server"], cpus["server_slowdown"] * cpus["server"]),
         decision=Decision(**decision),
@@ -77,9 +75,9 @@ WORLDS = {reading: make(reading) for reading in ("repaired", "printed")}
 
 
 def outcome(reading, task, cpus, decision, **prices):
-    env, params = WORLDS[reading]
+    _, params = WORLDS[reading]
     params = params if not prices else make(reading, **prices)[1]
-    return jax.device_get(_evaluate(env.config, params, task, cpus, {**decision, "load": float(decision["load"])}))
+    return jax.device_get(_evaluate(params, task, cpus, {**decision, "load": float(decision["load"])}))
 
 
 # Tasks and latency
@@ -134,8 +132,8 @@ def test_computing_time_is_that_of_the_actual_rate(part, cycles, frequency, delt
 @checked
 @given(task, cpus, decisions)
 def test_branches_in_parallel_never_take_longer_than_one_after_the_other(task, cpus, decision):
-    env, params = make(combine="sum")
-    summed = _evaluate(env.config, params, task, cpus, {**decision, "load": float(decision["load"])})
+    _, params = make(combine="sum")
+    summed = _evaluate(params, task, cpus, {**decision, "load": float(decision["load"])})
     assert outcome("repaired", task, cpus, decision).latency <= float(summed.latency) * (1 + 1e-6)
 
 

@@ -62,7 +62,7 @@ def test_path_gain_is_a_power_law_with_a_floor():
 def test_the_default_link_has_15_db_at_150_m_with_04_w():
     # 0.4 * 10^-9.8 / 2e-12 = 0.4 * 79.24466 = 31.69786 = 15.01 dB; log2(32.69786) = 5.031124; * 20 MHz = 1.006225e8.
     _, params = make()
-    gain = float(radio.path_gain(150.0, params.gain, params.gain_distance, params.exponent))
+    gain = float(params.pathloss.gain(150.0))
     assert 0.4 * gain / float(params.noise) == approx(31.69786)
     assert float(radio.rate(20e6, 0.4, gain, 1.0, NOISE)) == approx(1.006225e8, rel=1e-6)
 
@@ -80,30 +80,30 @@ def test_the_default_link_has_15_db_at_150_m_with_04_w():
     ],
 )
 def test_eq6_of_the_two_readings_agrees_at_the_coverage_radius(reading, distance, up):
-    env, params = make(reading)
-    assert float(rates(env.config, params, distance, 0.4, 1.0, 1.0)[0]) == approx(up)
+    _, params = make(reading)
+    assert float(rates(params, distance, 0.4, 1.0, 1.0)[0]) == approx(up)
 
 
 @pytest.mark.parametrize("reading", ["repaired", "printed"])
 def test_eq6_downlink_has_the_servers_power(reading):
     # p_down = 1 W: SNR 79.24466, log2(80.24466) = 6.326333; * 20 MHz = 1.265267e8.
-    env, params = make(reading)
-    assert float(rates(env.config, params, 150.0, 0.4, 1.0, 1.0)[1]) == approx(1.265267e8)
+    _, params = make(reading)
+    assert float(rates(params, 150.0, 0.4, 1.0, 1.0)[1]) == approx(1.265267e8)
 
 
 @pytest.mark.parametrize("reading", ["repaired", "printed"])
 def test_contenders_share_the_bandwidth(reading):
-    env, params = make(reading)
-    assert float(rates(env.config, params, 150.0, 0.4, 1.0, 4.0)[0]) == approx(1.006225e8 / 4)
+    _, params = make(reading)
+    assert float(rates(params, 150.0, 0.4, 1.0, 4.0)[0]) == approx(1.006225e8 / 4)
 
 
 @pytest.mark.parametrize("distance", [40.0, 300.0])
 def test_printed_umi_has_the_gain_of_150_m_spread_as_1_over_d(distance):
     # UMi at 150 m: 1.756413e-10 (below). With 0.4 W: SNR 35.12826 at 150 m, and times 150/d elsewhere:
     # at 40 m 131.7310, log2(132.7310) = 7.052362; at 300 m 17.56413, log2(18.56413) = 4.214446.
-    env, params = make("printed", pathloss="umi")
+    _, params = make("printed", pathloss="umi")
     up = {40.0: 7.052362, 300.0: 4.214446}[distance] * 20e6
-    assert float(rates(env.config, params, distance, 0.4, 1.0, 1.0)[0]) == approx(up)
+    assert float(rates(params, distance, 0.4, 1.0, 1.0)[0]) == approx(up)
 
 
 # 3GPP TR 38.901, Table 7.4.1-1, UMi street canyon, f in GHz:

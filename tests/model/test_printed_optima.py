@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from eco_jax.env import make
+from eco_jax.env.parts import PowerLaw
 from eco_jax.model import tasks
 
 USERS, SLOTS = 3, 6
@@ -99,8 +100,10 @@ def test_repaired_edge_latency_is_on_the_scale_of_the_local_one(seed, target):
 def test_distance_costs_latency_only_in_the_repaired_reading():
     # The same slot with ten times the path loss: printed it still takes no time at all.
     for reading, harms in (("printed", False), ("repaired", True)):
-        gain = world(reading)[2].gain
-        near, far = (first_slot(reading, 0, NEAREST, gain=gain * k)[1]["outcome"].latency for k in (1.0, 0.1))
+        near, far = (
+            first_slot(reading, 0, NEAREST, pathloss=PowerLaw(reference_gain=gain))[1]["outcome"].latency
+            for gain in (-98, -108)
+        )
         assert (far - near > 0.01).all() == harms
 
 

@@ -16,15 +16,16 @@ from eco_jax.env.eco import EcoEnv
 from eco_jax.env.expected import best, best_expected, expected_outcomes
 from eco_jax.env.observe import view
 from eco_jax.env.params import EnvParams
+from eco_jax.env.parts import Link
 from eco_jax.env.policies.rules import joint_action
-from eco_jax.env.settle import paid, settle, team_reward
+from eco_jax.env.settle import paid, settle
 from eco_jax.env.state import Observation, Outcome, State, View
 from eco_jax.errors import UserError
 
 
-def at_truth(config: EnvConfig, state: State, params: EnvParams) -> View:
+def at_truth(state: State, params: EnvParams) -> View:
     """The view of one who knows the true slowdowns."""
-    seen = view(config, state, params)
+    seen = view(state, params)
     return seen._replace(
         device_mean=state.x_device,
         device_variance=jnp.zeros_like(seen.device_variance),
@@ -54,13 +55,13 @@ def slot_reference(
     factors = jnp.concatenate([jnp.zeros(1, jnp.int32), away % levels])
 
     def policy(key: PRNGKeyArray, observation: Any, state: State, params: EnvParams) -> Int[Array, "users 4"]:
-        seen = at_truth(config, state, params)
+        seen = at_truth(state, params)
         nothing = jnp.asarray(0)
 
         def team(target: Array, level: Array) -> Array:
             act = interpret(config, state, joint_action(target, level, nothing, nothing), params)
             settled = settle(config, params, state, act, seen)
-            return team_reward(config, paid(config, params, state.task, settled, settled.decision.load).reward)
+            return params.equations.team(paid(params, state.task, settled, settled.decision.load).reward)
 
         legal = jnp.concatenate([jnp.ones((config.users, 1), bool), jnp.repeat(seen.legal, levels, axis=1)], axis=1)
 
@@ -94,17 +95,19 @@ def upper_bound(config: EnvConfig, state: State, params: EnvParams) -> Outcome:
     Raises:
         UserError: the printed equations. They reward low QoE, so contention and migrations can pay there.
     """
-    if config.printed:
-        raise UserError("env.equations = 'printed': has no upper bound of this kind, as it rewards low QoE")
-    own_channel = dataclasses.replace(config, spectrum="link")
-    free = dataclasses.replace(params, twin_energy=jnp.float32(0.0))
-    seen = at_truth(own_channel, state, params)
+    if not params.equations.bounded:
+        raise UserError(
+            f"equations = {params.equations.name!r}: has no upper bound of this kind, as it rewards low QoE"
+        )
+    own_channel = dataclasses.replace(params, spectrum=Link())
+    free = dataclasses.replace(own_channel, twin_energy=jnp.float32(0.0))
+    seen = at_truth(state, own_channel)
     alone = seen._replace(others=jnp.zeros_like(seen.others))
     # Where W_b is above 0, contention can carry a task past its deadline to more satisfaction than just before it.
     late = alone._replace(deadline=jnp.zeros_like(alone.deadline))
 
     def outcomes(seen: View) -> tuple[Outcome, Outcome]:
-        return expected_outcomes(own_channel, seen, free, blind=True)[:2]
+        return expected_outcomes(config, seen, free, blind=True)[:2]
 
     home, edge = (_better(*both) for both in zip(outcomes(alone), outcomes(late), strict=True))
     target, level = best(home.reward, edge.reward, seen.legal)

@@ -13,8 +13,8 @@ from eco_jax.env import PRESETS, EcoEnv, EnvParams
 from eco_jax.report.study.play import flat, nested
 from eco_jax.report.study.profile import Profile
 from eco_jax.report.study.store import Arrays
-from eco_jax.run.settings import INPUTS, RunConfig, input_hashes
-from eco_jax.run.settings import flat as flat_settings
+from eco_jax.run.config import INPUTS, RunConfig, default, resolve
+from eco_jax.run.settings import by_flags, input_hashes
 from eco_jax.train.config import Hyper, TrainConfig
 from eco_jax.train.fit import Chunk, NotFiniteError, fit, stack_params
 from eco_jax.train.loop import Learner
@@ -24,22 +24,19 @@ DECIDED = ("knowledge", "train.updates")
 
 
 def differences(config: RunConfig) -> dict[str, tuple[Any, Any]]:
-    """What differs from the default: name of the flag -> (default, value)."""
-    usual, here = flat_settings(RunConfig()), flat_settings(config)
-    return {name: (usual[name], here[name]) for name in here if name not in DECIDED and here[name] != usual[name]}
+    """What differs from the default: name of the flag -> (default or None, value)."""
+    usual, here = default().values, config.values
+    return {n: (usual.get(n), here[n]) for n in here if n not in DECIDED and here[n] != usual.get(n)}
 
 
 def changed(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
-    """The settings with other values: fields of `EnvConfig` and numbers of the model by name.
+    """The settings with other values, by the names that `eco_jax.make` takes or by those of their flags.
 
     `preset` stands for what a world by name (`env.PRESETS`) changes.
     """
     named = dict(changes)
     named = {**PRESETS[named.pop("preset")], **named} if "preset" in named else named
-    static = {f.name for f in dataclasses.fields(config.env)}
-    env = dataclasses.replace(config.env, **{k: v for k, v in named.items() if k in static})
-    physics = dataclasses.replace(config.physics, **{k: v for k, v in named.items() if k not in static})
-    return dataclasses.replace(config, env=env, physics=physics)
+    return resolve(by_flags(named), config.values)
 
 
 def maker(config: RunConfig) -> Callable[..., tuple[EcoEnv, EnvParams]]:
@@ -73,7 +70,9 @@ class Study:
     @property
     def settings(self) -> dict[str, Any]:
         """All that the numbers of a part depend on beside the profile and the machine."""
-        found = {name: value for name, value in flat_settings(self.config).items() if name not in DECIDED + INPUTS}
+        found = {
+            name: value for name, value in self.config.values.items() if name not in (*DECIDED, *INPUTS, "plugins")
+        }
         return found | input_hashes(self.config) | {"seed": self.seed}
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,12 +10,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int
 
-from eco_jax.env.config import EnvConfig
-from eco_jax.env.params import EnvParams
+from eco_jax.env.parts.mobility.base import Mobility
 from eco_jax.env.state import Fixes
 from eco_jax.errors import UserError
-
-DRAWS = 1
+from eco_jax.parts import register
 
 SHAPES: dict[str, tuple[int | str, ...]] = {
     "length": ("segments",), "fixes": ("segments", "slots"), "position": ("segments", "slots", 2),
@@ -30,7 +28,7 @@ OLDEST_S = 86_400.0
 
 
 class Trace(NamedTuple):
-    """Segments of a prepared trace, padded to the longest; leaves of `EnvParams.trace`."""
+    """Segments of a prepared trace, padded to the longest; leaves of `Replay.trace`."""
 
     position: Float[Array, "segments times 2"]
     """m"""
@@ -53,7 +51,6 @@ class Motion(NamedTuple):
 
     position: Float[Array, "users 2"]
     """m"""
-    fixes: Fixes
     segment: Int[Array, " users"]
     time: Int[Array, " users"]
 
@@ -136,34 +133,47 @@ def as_trace(arrays: Mapping[str, Any], slots: int) -> Trace:
     return Trace(**leaf, starts=jnp.asarray(np.cumsum(starts[keep], dtype=np.int32)))
 
 
-def _at(trace: Trace, segment: Int[Array, " users"], time: Int[Array, " users"]) -> Motion:
-    def pick(leaf: Array) -> Array:
-        return leaf[segment, time]
+@register("mobility", "trace")
+class Replay(Mobility):
+    """Users replay a prepared trace: positions interpolated between its fixes, prediction from raw fixes only."""
 
-    age = pick(trace.last_age)
-    known = Fixes(
-        last=pick(trace.last_fix),
-        previous=pick(trace.previous_fix),
-        age=age,
-        gap=pick(trace.previous_age) - age,
-        known=pick(trace.fixes),
-    )
-    return Motion(pick(trace.position), known, segment, time)
+    draws: ClassVar[int] = 1
+    trace: Any = None
+    """`Trace`"""
 
+    def _at(self, segment: Int[Array, " users"], time: Int[Array, " users"]) -> Motion:
+        return Motion(self.trace.position[segment, time], segment, time)
 
-def reset(uniform: Float[Array, "users draws"], config: EnvConfig, params: EnvParams) -> Motion:
-    """Every user at an episode start drawn uniformly from all segments, independently of the others."""
-    trace: Trace = params.trace
-    total = trace.starts[-1]
-    draw = jnp.minimum(jnp.int32(uniform[:, 0] * total), total - 1)
-    segment = jnp.searchsorted(trace.starts, draw, side="right").astype(jnp.int32)
-    before = jnp.where(segment > 0, trace.starts[segment - 1], 0)
-    return _at(trace, segment, draw - before)
+    def reset(self, uniform: Float[Array, "users draws"], params: Any) -> Motion:
+        """Every user at an episode start drawn uniformly from all segments, independently of the others."""
+        starts = self.trace.starts
+        total = starts[-1]
+        draw = jnp.minimum(jnp.int32(uniform[:, 0] * total), total - 1)
+        segment = jnp.searchsorted(starts, draw, side="right").astype(jnp.int32)
+        before = jnp.where(segment > 0, starts[segment - 1], 0)
+        return self._at(segment, draw - before)
 
+    @jax.named_scope("mobility")
+    def move(self, uniform: Float[Array, "users draws"], motion: Motion, params: Any) -> Motion:
+        """One slot on in the same segment."""
+        return self._at(motion.segment, motion.time + 1)
 
-@jax.named_scope("mobility")
-def move(
-    uniform: Float[Array, "users draws"], motion: Motion, t: Int[Array, ""], config: EnvConfig, params: EnvParams
-) -> Motion:
-    """One slot on in the same segment."""
-    return _at(params.trace, motion.segment, motion.time + 1)
+    def first_fixes(self, motion: Motion) -> Fixes:
+        """The raw fixes that the trace has until then."""
+
+        def there(leaf: Array) -> Array:
+            return leaf[motion.segment, motion.time]
+
+        trace = self.trace
+        age = there(trace.last_age)
+        return Fixes(
+            last=there(trace.last_fix),
+            previous=there(trace.previous_fix),
+            age=age,
+            gap=there(trace.previous_age) - age,
+            known=there(trace.fixes),
+        )
+
+    def next_fixes(self, known: Fixes, motion: Motion, t: Int[Array, ""], params: Any) -> Fixes:
+        """The raw fixes that the trace has until then."""
+        return self.first_fixes(motion)

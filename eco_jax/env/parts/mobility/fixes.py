@@ -1,10 +1,11 @@
 """Position fixes of synthetic users, and dead reckoning from raw fixes."""
 
+from typing import Any
+
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int
 
-from eco_jax.env.params import EnvParams
 from eco_jax.env.state import Fixes
 
 
@@ -15,10 +16,10 @@ def first(position: Float[Array, "users 2"]) -> Fixes:
     return Fixes(position, position, zero, zero, jnp.ones(users, jnp.int32))
 
 
-def update(fixes: Fixes, position: Float[Array, "users 2"], t: Int[Array, ""], params: EnvParams) -> Fixes:
-    """The fixes at slot t: a new one every `fix_every` slots, else the last one grows older."""
-    age = fixes.age + params.slot
-    due = t % jnp.int32(params.fix_every) == 0
+def update(fixes: Fixes, position: Float[Array, "users 2"], t: Int[Array, ""], slot: Any, every: Any) -> Fixes:
+    """The fixes at slot t: a new one every `every` slots, else the last one grows older by `slot` (s)."""
+    age = fixes.age + slot
+    due = t % jnp.int32(every) == 0
     return Fixes(
         last=jnp.where(due, position, fixes.last),
         previous=jnp.where(due, fixes.last, fixes.previous),
@@ -28,7 +29,7 @@ def update(fixes: Fixes, position: Float[Array, "users 2"], t: Int[Array, ""], p
     )
 
 
-def dead_reckoning(fixes: Fixes, position: Float[Array, "users 2"], params: EnvParams) -> Float[Array, "users 2"]:
+def dead_reckoning(fixes: Fixes, position: Float[Array, "users 2"], params: Any) -> Float[Array, "users 2"]:
     """Expected position in the next slot, m: last fix + velocity * (its age + slot), clipped to the area.
 
     The velocity comes from the last two raw fixes; where there are not two yet, the present position stands.

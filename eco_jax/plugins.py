@@ -1,0 +1,76 @@
+"""Plug-ins: files of a user's own that register parts, rules or algorithms when they are loaded.
+
+A file is executed where somebody names it (`--plugin`, a settings file of one's own, `eco_jax.plugins.load`), never
+because a run's folder names it. An installed package is loaded by its entry point in the group `eco_jax.plugins`.
+"""
+
+import importlib.util
+import sys
+import traceback
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from eco_jax.errors import UserError, shown
+from eco_jax.files import sha256
+
+GROUP = "eco_jax.plugins"
+"""Entry-point group of installed plug-ins."""
+LOADED: dict[str, Path] = {}
+"""SHA-256 of each file that was loaded -> where it lies."""
+_installed: list[str] = []
+
+
+def load(paths: Iterable[str | Path]) -> None:
+    """Execute files, each once however often it is named.
+
+    Raises:
+        UserError: one cannot be read, or ends with an error; file, line and error are named.
+    """
+    for path in (Path(p).expanduser().absolute() for p in paths):
+        digest = sha256(path)
+        if digest in LOADED:
+            continue
+        name = f"eco_jax_plugin_{path.stem.replace('-', '_')}_{digest[:8]}"
+        spec = importlib.util.spec_from_file_location(name, path)
+        if path.suffix != ".py" or spec is None or spec.loader is None:
+            raise UserError(f"{path}: a plug-in is a Python file, as my_parts.py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # dataclasses and pickle look there
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            del sys.modules[name]
+            raise UserError(_told(path, error)) from error
+        LOADED[digest] = path
+
+
+def load_installed() -> None:
+    """Load the plug-ins of installed packages, each once.
+
+    Raises:
+        UserError: one ends with an error.
+    """
+    for entry in metadata.entry_points(group=GROUP):
+        if entry.value not in _installed:
+            _installed.append(entry.value)
+            try:
+                entry.load()
+            except Exception as error:
+                raise UserError(_told(f"plug-in {entry.name} ({entry.value})", error)) from error
+
+
+def _told(where: Any, error: Exception) -> str:
+    """File, line and error in one line."""
+    if isinstance(error, SyntaxError):
+        return f"{where}:{error.lineno}: {error.msg}"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(where)]
+    line = f":{lines[-1]}" if lines else ""
+    said = shown(str(error) or type(error).__name__, 300)
+    return f"{where}{line}: {said if isinstance(error, UserError) else f'{type(error).__name__}: {said}'}"
+
+
+def missing(digests: Iterable[str]) -> list[str]:
+    """Of these files, by their SHA-256, those that nobody has loaded."""
+    return [digest for digest in digests if digest not in LOADED]
