@@ -86,7 +86,7 @@ def main(argv: Sequence[str]) -> int:
     values = evaluate_run(config, a.checkpoint, a.episodes, a.seed, rules)
     _show(values, a.episodes)
     if a.json is not None:
-        from eco_jax.report import statistics
+        from eco_jax.study import statistics
 
         data = {
             n: {k: statistics.interval(v)._asdict() for k, v in row.items() if v.ndim == 2} for n, row in values.items()
@@ -144,8 +144,8 @@ def evaluate_run(
     import jax
 
     from eco_jax.agent.network import inputs as features_of
-    from eco_jax.report.study.play import Entry, play, play_agents
-    from eco_jax.report.study.rules import plain
+    from eco_jax.study.play import Entry, play, play_agents
+    from eco_jax.study.rules import plain
     from eco_jax.train.checkpoint import restore_params
     from eco_jax.train.loop import Learner
 
@@ -176,7 +176,7 @@ def evaluate_run(
 
 
 def _show(values: dict[str, Any], episodes: int) -> None:
-    from eco_jax.report import statistics
+    from eco_jax.study import statistics
 
     rows = []
     for name, row in sorted(values.items(), key=lambda item: -item[1]["reward"].mean()):

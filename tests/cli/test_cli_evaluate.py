@@ -115,7 +115,7 @@ def test_an_agent_is_named_by_its_algorithm(capsys, tmp_path, monkeypatch):
     agents = jax.tree.map(lambda leaf: np.zeros((1, *leaf.shape)), parameters(92))
     values = {name: np.full((1, 4), value) for name, value in POLICY.items()}
     monkeypatch.setattr("eco_jax.train.checkpoint.restore_params", lambda *given, **more: (2, agents))
-    monkeypatch.setattr("eco_jax.report.study.play.play_agents", lambda *given, **more: [values, values])
+    monkeypatch.setattr("eco_jax.study.play.play_agents", lambda *given, **more: [values, values])
     out = tmp_path / "x.json"
     assert evaluate(run, "--no-rules", "--json", out) == 0
     assert set(json.loads(out.read_text())) == {"ppo-telemetry", "ppo-telemetry sampled"}
@@ -214,7 +214,7 @@ def test_progress_is_said_without_a_terminal(capsys, monkeypatch):
 
 def test_who_looks_on_changes_nothing():
     from eco_jax import make
-    from eco_jax.report.study.play import _in_turn
+    from eco_jax.study.play import _in_turn
 
     _, params = make("tiny")
     members = [params.with_knowledge(level) for level in ("none", "twin", "truth")]

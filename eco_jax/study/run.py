@@ -6,11 +6,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from eco_jax.report.study.core import Part, Study
-from eco_jax.report.study.parts import table_parts
-from eco_jax.report.study.profile import Profile
-from eco_jax.report.study.store import Store, fingerprint
-from eco_jax.report.study.sweeps import changes, other_parts
+from eco_jax.study.core import Part, Study
+from eco_jax.study.parts import table_parts
+from eco_jax.study.profile import Profile
+from eco_jax.study.store import Store, fingerprint
+from eco_jax.study.sweeps import changes, other_parts
 
 
 def left_out(study: Study) -> dict[str, str]:
