@@ -168,7 +168,7 @@ def sweep(a: Arguments, stop: Stop) -> None:
 
         launch = here if a.launcher == "local" else cluster.Launcher(a.out, jobs, saving, screen.say, stop)
         running.run(launch, write_tables)
-        found = best_config(running)
+        found = best_config(running.results(), what, wanted.objective)
         if found is not None:
             config, row = found
             about = {"sweep": str(a.out), "trial": row["trial"], "seed": a.seed}
