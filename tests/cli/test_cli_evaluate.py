@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from eco_jax.agent.network import inputs, make_network
+from eco_jax.cli.evaluate import watched
 from eco_jax.cli.main import main
 from eco_jax.run import settings
+from eco_jax.run.progress import Display
 
 POLICY = {
     "reward": 0.25,
@@ -197,14 +199,11 @@ def test_a_trace_that_is_another_by_now_is_refused(capsys, played, tmp_path, mon
     assert len(played) == 4
 
 
-def test_progress_is_said_without_a_terminal(capsys, monkeypatch):
-    from eco_jax.cli.screen import Steps
-
-    with Steps("eco-jax evaluate", every_s=0.0) as steps:
-        steps.begin("2 rules")
-        steps.look(0, 2)
-        steps.look(1, 2)
-        steps.look(2, 2)
+def test_progress_is_said_without_a_terminal(capsys):
+    with Display(every_s=0.0) as display:
+        look = watched(display, "2 rules")
+        for done in range(3):
+            look(done, 2)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "eco-jax evaluate: compiling 2 rules"
     assert lines[1].startswith("eco-jax evaluate: compiled in ")
