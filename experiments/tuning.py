@@ -13,8 +13,8 @@ import jax
 import numpy as np
 
 from eco_jax.env import make
-from eco_jax.report.study.play import play_agents
 from eco_jax.run import setup
+from eco_jax.study.play import play_agents
 from eco_jax.train.config import Hyper, TrainConfig
 from eco_jax.train.fit import Chunk, fit, stack_params
 from eco_jax.train.loop import Learner

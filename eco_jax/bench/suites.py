@@ -1,91 +1,21 @@
 """What is timed against what. Every suite adds its part to one record."""
 
-import contextlib
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
 
 import jax
 
 from eco_jax.bench import programs
-from eco_jax.bench.measure import Contender, Peers, Speed, Worker, take_turns, timed
+from eco_jax.bench.measure import Contender, Peers, Speed, take_turns, timed
 from eco_jax.bench.profile import shares
+from eco_jax.bench.record import Record, Size, start_peers
 from eco_jax.env import make
 from eco_jax.train.config import TrainConfig
 from eco_jax.train.loop import Learner
-
-RATIOS = (
-    "env.vs_numpy_single", "env.vs_numpy_vectorized", "env.vs_mobile_env", "env.growth_256_to_4096",
-    "env.growth_per_user_30_to_200", "train.vs_sb3", "train.vs_sb3_stock", "train.matmul_share", "train.network_share",
-    "train.vs_dummy_env", "cartpole.vs_rejax", "cartpole.vs_rejax_with_compile", "cartpole.vs_purejaxrl",
-    "cartpole.vs_purejaxrl_with_compile", "population.aggregate_vs_single", "population.time_16x16",
-    "population.time_256x16",
-)  # fmt: skip
-"""All ratios of a record; null where the suite was not run or a peer is missing."""
-
-
-@dataclass(frozen=True)
-class Size:
-    """How much work a benchmark does."""
-
-    repeats: int
-    envs: tuple[int, ...]
-    """batch sizes of the environment alone; growth is measured from the third to the fifth"""
-    users: tuple[int, ...]
-    steps: int
-    """environment steps of a repeat, about"""
-    updates: int
-    """of a repeat in training"""
-    members: tuple[int, ...]
-    small: tuple[int, int, int]
-    """of the small world: members of its population, environments, and as many again"""
-    cartpole_steps: int
-
-
-SIZES = {
-    "full": Size(7, (1, 16, 256, 1024, 4096), (10, 30, 100, 200), 60_000, 60, (1, 8, 32), (64, 16, 256), 512_000),
-    "smoke": Size(2, (1, 1, 1, 1, 2), (2, 2, 2, 3), 12, 1, (1, 2), (2, 1, 2), 4_096),
-}
-
-
-@dataclass
-class Record:
-    """A benchmark's results while they come in."""
-
-    ratios: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(RATIOS))
-    seconds: dict[str, float] = field(default_factory=dict)
-    details: dict[str, Any] = field(default_factory=dict)
-    """suite -> its whole results"""
-    missing: dict[str, str] = field(default_factory=dict)
-    """ratio -> why it could not be measured"""
-
-    def ratio(self, name: str, ours: Speed, other: Speed) -> None:
-        """A ratio, its median in `ratios` and its spread in the details."""
-        spread = ours.over(other)
-        self.ratios[name] = spread["median"]
-        self.details.setdefault("spread", {})[name] = spread
-
-
-@contextlib.contextmanager
-def _peers(
-    record: Record, peers: Peers, wanted: dict[str, tuple[str, str | None, tuple]]
-) -> Iterator[dict[str, Worker]]:
-    """The peers that can run: ratio -> (script, environment, arguments); why the others cannot goes to the record."""
-    with contextlib.ExitStack() as stack:
-        found = {}
-        for ratio, (script, environment, arguments) in wanted.items():
-            why = peers.missing(script, environment)
-            if why is not None:
-                record.missing[ratio] = why
-                continue
-            found[ratio] = stack.enter_context(peers.start(script, environment, *arguments))
-            record.details.setdefault("peers", {})[ratio] = found[ratio].about
-        yield found
 
 
 def environment(record: Record, size: Size, peers: Peers, say: Callable[[str], None]) -> None:
@@ -136,7 +66,7 @@ def environment(record: Record, size: Size, peers: Peers, say: Callable[[str], N
         "env.vs_numpy_vectorized": ("numpy_step.py", None, ("--envs", batch, "--steps", size.steps // 2)),
         "env.vs_mobile_env": ("mobile_env.py", "mobile-env", ("--steps", max(2, size.steps // 1000))),
     }
-    with _peers(record, peers, wanted) as found:
+    with start_peers(record, peers, wanted) as found:
         say(f"environment: timing against {', '.join(w.name for w in found.values()) or 'nobody'}")
         against = take_turns({"ours": timed(by_envs[batch].run), **found}, size.repeats)
         for ratio in found:
@@ -169,7 +99,7 @@ def training(record: Record, size: Size, peers: Peers, say: Callable[[str], None
             ("--vec", "dummy", "--heads", "each", "--envs", 8, "--threads", cores, "--steps", size.updates * 20),
         ),
     }  # fmt: skip
-    with _peers(record, peers, wanted) as found:
+    with start_peers(record, peers, wanted) as found:
         say(f"training: timing{', against Stable-Baselines3' if found else ''}")
         speeds = take_turns({name: timed(p.run) for name, p in made.items()} | dict(found), size.repeats)
     ours = speeds["training"]
@@ -280,7 +210,7 @@ def cartpole(record: Record, size: Size, peers: Peers, say: Callable[[str], None
         record.missing["cartpole.vs_purejaxrl"] = "no --purejaxrl DIR"
     else:
         wanted["cartpole.vs_purejaxrl"] = ("purejaxrl_ppo.py", "rejax", (*options, "--purejaxrl", peers.purejaxrl))
-    with _peers(record, peers, wanted) as found:
+    with start_peers(record, peers, wanted) as found:
         say(f"cartpole: timing against {', '.join(w.name for w in found.values()) or 'nobody'}")
         speeds = take_turns({"ours": timed(ours.run), **found}, size.repeats)
         record.details["cartpole"] = {"ours": speeds["ours"].row() | {"compile_s": ours.compile_s}}

@@ -38,6 +38,7 @@ def main(argv: Sequence[str]) -> int:
         raise UserError(f"--purejaxrl {a.purejaxrl}: holds no purejaxrl/ppo.py")
     from eco_jax.bench import report, suites
     from eco_jax.bench.measure import Peers
+    from eco_jax.bench.record import SIZES, Record
 
     report.check(a.out)
     # Without the cache of compiled programs: what compilation costs is measured too.
@@ -50,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
     def say(text: str) -> None:
         print(f"[{time.perf_counter() - started:4.0f} s] {text}", file=sys.stderr, flush=True)
 
-    size, record = suites.SIZES[a.size], suites.Record()
+    size, record = SIZES[a.size], Record()
     bench: dict[str, Any] = {
         "device": f"{setup.device()}, {os.cpu_count()} CPU cores",
         "versions": setup.versions(),

@@ -2,7 +2,8 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,12 +12,13 @@ import tyro
 
 from eco_jax.agent.algorithms import DEFAULTS as AGENT
 from eco_jax.cli.main import parse, peek, settings_of
-from eco_jax.cli.screen import Steps, show_table
+from eco_jax.cli.screen import show_table
 from eco_jax.env import policies
 from eco_jax.errors import UserError, quoted
 from eco_jax.files import check_output, write_whole
 from eco_jax.run import settings, setup
 from eco_jax.run.config import INPUTS, RunConfig
+from eco_jax.run.progress import Display
 from eco_jax.settings import similar
 
 METRICS = {
@@ -76,7 +78,7 @@ def main(argv: Sequence[str]) -> int:
     values = evaluate_run(config, a.checkpoint, a.episodes, a.seed, rules)
     _show(values, a.episodes)
     if a.json is not None:
-        from eco_jax.report import statistics
+        from eco_jax.study import statistics
 
         data = {
             n: {k: statistics.interval(v)._asdict() for k, v in row.items() if v.ndim == 2} for n, row in values.items()
@@ -128,8 +130,8 @@ def evaluate_run(
     import jax
 
     from eco_jax.agent.network import inputs as features_of
-    from eco_jax.report.study.play import Entry, play, play_agents
-    from eco_jax.report.study.rules import plain
+    from eco_jax.study.play import Entry, play, play_agents
+    from eco_jax.study.rules import plain
     from eco_jax.train.checkpoint import restore_params
     from eco_jax.train.loop import Learner
 
@@ -146,21 +148,33 @@ def evaluate_run(
     key = jax.random.key(seed)
     worlds = [params] * len(jax.tree.leaves(agents)[0])
     name = f"{config.train.algorithm}-{config.knowledge}"
-    with Steps("eco-jax evaluate") as steps:
-        steps.begin(f"{len(worlds)} x {name} on {episodes} episodes, most likely and sampled choices")
-        most_likely, sampled = play_agents(
-            learner, agents, worlds, key, episodes, greedy=(True, False), look=steps.look
-        )
+    with Display() as display:
+        look = watched(display, f"{len(worlds)} x {name} on {episodes} episodes, most likely and sampled choices")
+        most_likely, sampled = play_agents(learner, agents, worlds, key, episodes, greedy=(True, False), look=look)
         found = {name: most_likely, f"{name} sampled": sampled}
         if rules:
-            steps.begin(f"{len(rules)} rules on the same episodes")
+            look = watched(display, f"{len(rules)} rules on the same episodes")
             entries = {name: Entry(plain(env, rule), params) for name, rule in rules.items()}
-            found |= play(env, entries, key, episodes, look=steps.look)
+            found |= play(env, entries, key, episodes, look=look)
     return found
 
 
+def watched(display: Display, what: str) -> Callable[[int, int], None]:
+    """Shows that `what` is compiled from now on; the function returned is told how many of how many have played."""
+    began, name = time.monotonic(), "eco-jax evaluate"
+    display.begin(f"compiling {what}", f"{name}: compiling {what}")
+
+    def look(done: int, total: int) -> None:
+        line = f"{name}: played {done} of {total}"
+        if not done:
+            line = f"{name}: compiled in {time.monotonic() - began:.1f} s; playing {what}"
+        display.show(f"playing {what}", done, total, f"{done} of {total}", line, now=done in (0, total))
+
+    return look
+
+
 def _show(values: dict[str, Any], episodes: int) -> None:
-    from eco_jax.report import statistics
+    from eco_jax.study import statistics
 
     rows = []
     for name, row in sorted(values.items(), key=lambda item: -item[1]["reward"].mean()):

@@ -12,10 +12,10 @@ import tyro
 from eco_jax.cli.main import parse, peek, settings_of
 from eco_jax.cli.screen import show_table
 from eco_jax.errors import UserError
-from eco_jax.report.study.core import DECIDED
-from eco_jax.report.study.profile import PAPER, PROFILES, QUICK, SMOKE
 from eco_jax.run import settings, setup
 from eco_jax.run.config import CHOSEN, RunConfig, resolve
+from eco_jax.study.core import DECIDED
+from eco_jax.study.profile import PAPER, PROFILES, QUICK, SMOKE
 
 PROFILE = (
     f"How much to spend: smoke (a check, on a toy world where no other is given: {SMOKE.takes}), quick ({QUICK.takes}) "
@@ -81,10 +81,10 @@ def main(argv: Sequence[str]) -> int:
     setup.configure()
     from eco_jax.report import page
     from eco_jax.report.reproduce import PARTS, check_folder, in_words, reproduce
-    from eco_jax.report.study.core import Study
-    from eco_jax.report.study.run import check
-    from eco_jax.report.study.store import Store
     from eco_jax.run.folder import locked
+    from eco_jax.study.core import Study
+    from eco_jax.study.run import check
+    from eco_jax.study.store import Store
 
     study = Study(run, profile, a.seed)
     check_folder(a.out)

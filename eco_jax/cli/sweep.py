@@ -1,8 +1,7 @@
 """`eco-jax sweep`: train many configurations of a search space, here or on a cluster."""
 
 import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +15,14 @@ from eco_jax.errors import UserError
 from eco_jax.files import write_whole
 from eco_jax.run import settings, setup
 from eco_jax.run.folder import Saving, locked
+from eco_jax.run.progress import Display, Pace, updates_in_words
 from eco_jax.train.interrupt import Interrupted, Stop, interruptible
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """Train many configurations of a search space. Killed anywhere, it goes on with --resume. --plugin FILE, which may be
-    repeated, loads parts, rules or algorithms of one's own."""  # noqa: D209
+    """Train many configurations of a search space. Killed anywhere, it goes on with --resume. --plugin FILE (may be
+    repeated) loads parts, rules or algorithms of one's own."""  # noqa: D209
 
     space: Annotated[Path, tyro.conf.Positional]
     """The search space, a TOML file: [base] holds settings of a run, [space] what varies."""
@@ -58,57 +58,6 @@ class Arguments:
     """Go on with the sweep that the folder holds; begin one where there is none. --trials may be larger than before."""
     save_s: float = 30.0
     """Seconds between two checkpoints of a batch, s (at least 0)."""
-
-
-class Screen:
-    """A batch at work: a live bar on a terminal, plain lines elsewhere."""
-
-    def __init__(self, every_s: float = 10.0) -> None:
-        from rich.console import Console
-
-        self.console, self.every_s = Console(stderr=True), every_s
-        self.bar: Any = None
-        self.name, self.began, self.first, self.last = "", 0.0, 0, 0.0
-
-    def __enter__(self) -> "Screen":
-        if self.console.is_terminal:
-            from rich import progress
-
-            columns = (
-                progress.TextColumn("{task.description}"), progress.BarColumn(bar_width=24),
-                progress.MofNCompleteColumn(), progress.TextColumn("{task.fields[text]}"),
-            )  # fmt: skip
-            self.bar = progress.Progress(*columns, console=self.console)
-            self.bar.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self.bar is not None:
-            self.bar.stop()
-
-    def begin(self, name: str) -> None:
-        """A batch starts."""
-        self.name, self.began, self.first, self.last = name, time.monotonic(), -1, 0.0
-        if self.bar is not None:
-            self.task = self.bar.add_task(name, total=None, text="")
-
-    def say(self, text: str) -> None:
-        """Something to know, once."""
-        self.console.print(f"{self.name}: {text}" if self.name else text, highlight=False)
-
-    def look(self, done: int, total: int, means: Mapping[str, float]) -> None:
-        """The batch is so far."""
-        now = time.monotonic()
-        if self.first < 0:
-            self.first, self.began = done, now
-        left = (now - self.began) / (done - self.first) * (total - done) if done > self.first else None
-        text = "  ".join(f"{name} {means[name]:+.3f}" for name in ("reward", "energy", "qoe") if name in means)
-        text += "" if left is None else f"  {left:.0f} s left"
-        if self.bar is not None:
-            self.bar.update(self.task, completed=done, total=total, text=text)
-        elif now - self.last >= self.every_s or done == total:
-            self.last = now
-            print(f"{self.name}: update {done}/{total}  {text}", file=sys.stderr, flush=True)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -160,17 +109,17 @@ def sweep(a: Arguments, stop: Stop) -> None:
         for remark in remarks:
             setup.warn(remark)
         saving = Saving(a.save_s)
-        screen = opened.enter_context(Screen())
+        display = opened.enter_context(Display())
         programs: dict[Any, Any] = {}
 
         def here(folders: Sequence[Path]) -> None:
             for folder in folders:
-                screen.begin(f"batch {folder.name}")
-                batch.run(folder, saving, stop, batch.Told(setup.warn, screen.say, screen.look), programs)
+                said, look = watched(display, f"batch {folder.name}")
+                batch.run(folder, saving, stop, batch.Told(setup.warn, said, look), programs)
 
-        launch = here if a.launcher == "local" else cluster.Launcher(a.out, jobs, saving, screen.say, stop)
+        launch = here if a.launcher == "local" else cluster.Launcher(a.out, jobs, saving, display.say, stop)
         running.run(launch, write_tables)
-        found = best_config(running)
+        found = best_config(running.results(), what, wanted.objective)
         if found is not None:
             config, row = found
             about = {"sweep": str(a.out), "trial": row["trial"], "seed": a.seed}
@@ -183,3 +132,16 @@ def sweep(a: Arguments, stop: Stop) -> None:
         raise SystemExit(3)
     print(f"{a.out}: {', '.join(written)}; to train the best again:")
     print(f"  eco-jax train --config {a.out / 'best.toml'} --out runs/best")
+
+
+def watched(
+    display: Display, name: str
+) -> tuple[Callable[[str], None], Callable[[int, int, Mapping[str, float]], None]]:
+    """Begins to show a batch; the two functions are told its remarks, and how far it is (see `batch.Told`)."""
+    display.begin(name)
+    pace = Pace()
+
+    def look(done: int, total: int, means: Mapping[str, float]) -> None:
+        display.show(name, done, total, updates_in_words(done, total, means, pace.of(done)), now=done == total)
+
+    return lambda text: display.say(f"{name}: {text}"), look

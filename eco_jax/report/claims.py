@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eco_jax.env.config import KNOWLEDGE
-from eco_jax.report import statistics
 from eco_jax.report.figures import by_episode
 from eco_jax.report.figures.paper import latency_of_offloaded
-from eco_jax.report.statistics import Interval
-from eco_jax.report.study.play import Played, by_policy
-from eco_jax.report.study.store import Arrays
+from eco_jax.study import statistics
+from eco_jax.study.play import Played, by_policy
+from eco_jax.study.statistics import Interval
+from eco_jax.study.store import Arrays
 
 Verdict = Literal["holds", "does not hold", "not decidable"]
 Done = Mapping[str, Arrays]

@@ -1,7 +1,8 @@
 """The report of a reproduction: one HTML page to hand on, and the same in Markdown.
 
 The order is a reader's: what came out, each claim with its verdict, the policies, the figures, the rest, the audit of
-the paper, every number of the model, and how to repeat it. `markup` does the writing, `page.css` the looks.
+the paper, every number of the model, and how to repeat it. `blocks` are what it is made of, `html` and `markdown` write
+them, `page.css` is the looks.
 """
 
 import math
@@ -13,11 +14,12 @@ from typing import Protocol
 
 from eco_jax.env.params import EnvParams
 from eco_jax.files import write_whole
-from eco_jax.report import markup
 from eco_jax.report.audit import FINDINGS, Finding
-from eco_jax.report.markup import Block, Code, Contents, Heading, Items, Judged, Judgements, Pictures, Text, slug
-from eco_jax.report.markup import Picture as Picture
-from eco_jax.report.markup import Table as Table
+from eco_jax.report.blocks import Block, Code, Contents, Heading, Items, Judged, Judgements, Pictures, Text, slug
+from eco_jax.report.blocks import Picture as Picture
+from eco_jax.report.blocks import Table as Table
+from eco_jax.report.html import to_html
+from eco_jax.report.markdown import to_markdown
 
 
 class Claim(Protocol):
@@ -139,8 +141,8 @@ def write(out: Path, report: Report) -> None:
     blocks = _document(report)
     css = resources.files("eco_jax.report").joinpath("page.css").read_text("utf-8")
     pages = {
-        "report.html": markup.to_html(report.title, blocks, css),
-        "report.md": markup.to_markdown(blocks, out),
+        "report.html": to_html(report.title, blocks, css),
+        "report.md": to_markdown(blocks, out),
     }
     out.mkdir(parents=True, exist_ok=True)
     for name, page in pages.items():

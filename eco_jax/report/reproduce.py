@@ -8,13 +8,14 @@ from typing import Any
 
 from eco_jax.errors import UserError
 from eco_jax.files import leftover, write_whole
-from eco_jax.report import figures, page, statistics, tables
+from eco_jax.report import figures, page, tables
 from eco_jax.report.claims import Claim, all_claims
-from eco_jax.report.study.core import Study, differences
-from eco_jax.report.study.play import everyone
-from eco_jax.report.study.run import left_out, run
-from eco_jax.report.study.store import Store, noted
 from eco_jax.run.settings import RunConfig
+from eco_jax.study import statistics
+from eco_jax.study.core import Study, differences
+from eco_jax.study.play import everyone
+from eco_jax.study.run import left_out, run
+from eco_jax.study.store import Store, noted
 
 PARTS = "parts"
 """Folder of the finished parts in a report's."""

@@ -11,7 +11,7 @@ import polars as pl
 from eco_jax.files import whole
 from eco_jax.report.figures.style import WIDTH, drawing, save
 from eco_jax.sweep.batch import OBJECTIVES, UNITS
-from eco_jax.sweep.results import ranked, results, summary
+from eco_jax.sweep.results import ranked, summary
 from eco_jax.sweep.search import Sweep
 from eco_jax.sweep.space import Axis, Range
 
@@ -24,7 +24,7 @@ ENOUGH = 8
 
 def write_tables(sweep: Sweep) -> None:
     """`results.parquet` and `leaderboard.csv`, into the sweep's folder; each whole or not at all."""
-    frame = results(sweep)
+    frame = sweep.results()
     if frame.is_empty():
         return
     with whole(sweep.out / "results.parquet") as part:
@@ -40,7 +40,7 @@ def draw(sweep: Sweep, warn: Callable[[str], None]) -> list[str]:
     Returns:
         The files that were drawn. What cannot be drawn is left out, and `warn` told.
     """
-    best = ranked(summary(results(sweep)), sweep.plan.objective)
+    best = ranked(summary(sweep.results()), sweep.plan.objective)
     objective, drawn = sweep.plan.objective, []
 
     def bars_of(found: dict[str, float]) -> Any:
@@ -63,7 +63,7 @@ def draw(sweep: Sweep, warn: Callable[[str], None]) -> list[str]:
 
 def leaderboard(sweep: Sweep) -> tuple[str, list[str], list[list[str]]]:
     """Title, head and rows of the best trials."""
-    every = summary(results(sweep))
+    every = summary(sweep.results())
     objective = sweep.plan.objective
     best = ranked(every, objective)
     axes = list(sweep.space.axes)

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from eco_jax.report import statistics
 from eco_jax.report.claims import Done, best_rule
 from eco_jax.report.page import Table
-from eco_jax.report.statistics import Interval
-from eco_jax.report.study.play import Played, by_policy, everyone
-from eco_jax.report.study.store import Arrays
 from eco_jax.run.summary import MEANS
+from eco_jax.study import statistics
+from eco_jax.study.play import Played, by_policy, everyone
+from eco_jax.study.statistics import Interval
+from eco_jax.study.store import Arrays
 
 METRICS = MEANS
 """Names in results, and the environment's: those of a run's summary."""

@@ -16,6 +16,7 @@ from eco_jax.files import PART, leftover, write_whole
 from eco_jax.run import processes, settings, setup, summary
 from eco_jax.run.config import RunConfig, resolve
 from eco_jax.run.keeper import Keeper, Saving
+from eco_jax.run.progress import Progress
 from eco_jax.train.interrupt import Stop
 
 LOCK = ".lock"
@@ -188,7 +189,6 @@ def run(
     from eco_jax.train.fit import NotFiniteError, chunk_length, fit
     from eco_jax.train.loop import Learner
     from eco_jax.train.program import mesh_of
-    from eco_jax.train.sinks import Progress
 
     started = time.perf_counter()
     settings.check_seeds(seeds[0], len(seeds))

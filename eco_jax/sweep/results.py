@@ -1,24 +1,32 @@
-"""What became of a sweep's trials: one table, a row a trial, the best."""
+"""Results of a sweep: the rows of all its trials and seeds, a summary by trial, the ranking, the best settings."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from eco_jax.run.settings import RunConfig
 from eco_jax.sweep.batch import OBJECTIVES, UNITS, finished
-from eco_jax.sweep.space import Choice
-
-if TYPE_CHECKING:
-    from eco_jax.sweep.search import Sweep
+from eco_jax.sweep.space import Choice, Space
 
 
-def results(sweep: "Sweep") -> pl.DataFrame:
-    """All trials and seeds of finished batches, and the refused trials."""
-    frames = [pl.read_parquet(folder / "results.parquet") for folder in sweep.batches if finished(folder)]
+def read_results(batches: Iterable[Path], refused: Mapping[int, Mapping[str, Any]]) -> pl.DataFrame:
+    """The results of all finished batches, and the refused trials.
+
+    Args:
+        batches: folders of batches; one that is not finished has no rows yet.
+        refused: trials whose settings do not go together: number -> `values` (of the settings) and `cause`.
+
+    Returns:
+        One row for each trial and seed, in this order: `trial`, `seed`, `status` (done, pruned, failed or refused),
+        `cause`, the metrics and the settings. A refused trial has one row, without a seed.
+    """
+    frames = [pl.read_parquet(folder / "results.parquet") for folder in batches if finished(folder)]
     rows = [
         {"trial": number, "seed": None, "status": "refused", "cause": row["cause"], **row["values"]}
-        for number, row in sweep.refused.items()
+        for number, row in refused.items()
     ]
     if rows:
         frames.append(pl.DataFrame(rows, infer_schema_length=None))
@@ -28,7 +36,10 @@ def results(sweep: "Sweep") -> pl.DataFrame:
 
 
 def summary(frame: pl.DataFrame) -> pl.DataFrame:
-    """One row a trial: means over its seeds, and `done` only where every seed is."""
+    """One row for each trial: means and standard deviations over its seeds.
+
+    The status is the worst of the seeds': refused, failed, pruned, done, from the worst to the best.
+    """
     if frame.is_empty() or "reward" not in frame.columns:
         return pl.DataFrame(schema={"trial": pl.Int64, "status": pl.String})
     order = ["refused", "failed", "pruned", "done"]
@@ -49,22 +60,31 @@ def summary(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def ranked(frame: pl.DataFrame, objective: str) -> pl.DataFrame:
-    """The summary of trials that were trained to the end, the best first."""
+    """The rows of a summary whose trials were trained to the end, the best by the objective first."""
     column = UNITS[objective]
     if column not in frame.columns:
         return frame
     return frame.filter(pl.col("status") == "done").sort(column, descending=OBJECTIVES[objective] > 0)
 
 
-def best_config(sweep: "Sweep") -> tuple[RunConfig, dict[str, Any]] | None:
-    """The best trial's settings and its row; None where none was trained to the end."""
-    best = ranked(summary(results(sweep)), sweep.plan.objective)
+def best_config(frame: pl.DataFrame, space: Space, objective: str) -> tuple[RunConfig, dict[str, Any]] | None:
+    """The settings of the best trial, and its row of the summary.
+
+    Args:
+        frame: what `read_results` gives.
+        space: the search space of the sweep.
+        objective: metric to rank by, a key of `OBJECTIVES`.
+
+    Returns:
+        None where no trial was trained to the end.
+    """
+    best = ranked(summary(frame), objective)
     if best.is_empty() or "status" not in best.columns:
         return None
     row = best.row(0, named=True)
     values = {}
-    for name, axis in sweep.space.axes.items():
+    for name, axis in space.axes.items():
         value = row[name]
         plain = not isinstance(axis, Choice) or value in axis.values
-        values[name] = value if plain else json.loads(value)
-    return sweep.space.configure(values), row
+        values[name] = value if plain else json.loads(value)  # lists stand in the table as JSON
+    return space.configure(values), row

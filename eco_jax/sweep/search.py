@@ -1,7 +1,7 @@
-"""A sweep: a sampler asks for configurations, batches train them, their results are told to it.
+"""A sweep: a sampler proposes configurations, batches train them, and the sampler is told their results.
 
-A sweep's folder is the truth: `sweep.json` says what is wanted, `batches/` holds what was asked and how far it is.
-Optuna's storage only helps the sampler to ask well, and shows the trials to Optuna's own tools.
+The sweep's folder decides: `sweep.json` holds the plan and the space, `batches/` the trials and how far each batch is.
+Optuna's storage serves the sampler and Optuna's own tools; it is brought into line with the folder.
 """
 
 import dataclasses
@@ -13,6 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from eco_jax.errors import UserError
 from eco_jax.run import settings
 from eco_jax.run.settings import RunConfig
@@ -20,13 +22,13 @@ from eco_jax.sweep import state
 from eco_jax.sweep.batch import OBJECTIVES, UNITS, Batch, finished
 from eco_jax.sweep.plan import FIXED, Plan, check_strategy
 from eco_jax.sweep.population import static_key
-from eco_jax.sweep.results import results, summary
+from eco_jax.sweep.results import read_results, summary
 from eco_jax.sweep.space import Space, Values
 from eco_jax.sweep.study import JOURNAL, OWNER, Known, absolute, coded, decoded, distributions, open_study, sampler
 
 
 class Sweep:
-    """A sweep in its folder."""
+    """A sweep: its folder, its search space, its plan, and Optuna's study."""
 
     def __init__(
         self, out: Path, space: Space, plan: Plan, storage: str | None = None, study: str | None = None,
@@ -70,7 +72,7 @@ class Sweep:
 
     @property
     def batches(self) -> list[Path]:
-        """Folders of the batches, in the order in which they were asked."""
+        """Folders of the batches, in the order in which their trials were proposed."""
         return state.batches(self.out)
 
     @property
@@ -80,15 +82,19 @@ class Sweep:
 
     @property
     def asked(self) -> dict[int, Values]:
-        """Trials asked so far: number -> their values."""
+        """Trials proposed so far, refused ones included: number -> values of the settings."""
         found = {t["trial"]: dict(t["values"]) for folder in self.batches for t in Batch.read(folder).trials}
         return found | {number: row["values"] for number, row in self.refused.items()}
 
+    def results(self) -> pl.DataFrame:
+        """One row for each trial and seed of finished batches, and for each refused trial (see `read_results`)."""
+        return read_results(self.batches, self.refused)
+
     def _known(self) -> dict[int, Known]:
-        """What the folder says of each trial, as the study has it."""
+        """State and value of each trial by what the folder holds, in Optuna's terms."""
         states = {"done": "COMPLETE", "pruned": "PRUNED"}
         known = {number: Known(values, "RUNNING", None) for number, values in self.asked.items()}
-        for row in summary(results(self)).iter_rows(named=True):
+        for row in summary(self.results()).iter_rows(named=True):
             became = states.get(row["status"], "FAIL")
             value = row[UNITS[self.plan.objective]] if became == "COMPLETE" else None
             known[row["trial"]] = known[row["trial"]]._replace(state=became, value=value)
@@ -97,11 +103,14 @@ class Sweep:
     def run(
         self, launch: Callable[[Sequence[Path]], None], told: Callable[["Sweep"], None] = lambda sweep: None
     ) -> None:
-        """Until all trials are done: what is unfinished first, then generation by generation.
+        """Train until all trials of the plan are done: unfinished batches first, then generation by generation.
 
         Args:
-            launch: trains batches to their ends.
-            told: hears of it after each generation.
+            launch: trains the batches in these folders to their ends.
+            told: called after each generation.
+
+        Raises:
+            RuntimeError: `launch` returned and left a batch unfinished.
         """
         self._forget_lost()
         while True:
@@ -118,7 +127,7 @@ class Sweep:
                 return
 
     def _forget_lost(self) -> None:
-        """Trials that were asked, and of which no batch was written before the process ended, or it was lost."""
+        """Mark trials as failed in Optuna's study that no batch holds: the process ended too soon, or it was lost."""
         from optuna.trial import TrialState
 
         known = self.asked
@@ -127,7 +136,7 @@ class Sweep:
                 self.study.tell(trial.number, state=TrialState.FAIL)
 
     def _ask(self, count: int) -> bool:
-        """Ask for so many trials and write their batches; False where a grid has no more."""
+        """Propose `count` trials and write their batches; False where a grid has no points left."""
         asked = []
         # The same draws whether or not it was interrupted before, and others than sweeps in the same study get.
         drawn = len(self.study.get_trials(deepcopy=False)) if self.shared else len(self.asked)
@@ -162,14 +171,14 @@ class Sweep:
         return self.note["study"] != f"{self.out.absolute().name}-{self.id}"
 
     def _next(self, count: int) -> Sequence[Values | None]:
-        """For each trial to ask: its values where a grid says so, None where the sampler does."""
+        """For each of the next `count` trials: its point of the grid, or None where the sampler chooses the values."""
         if self.plan.sampler != "grid":
             return [None] * count
         there = {_point(values) for values in self.asked.values()}
         return [values for values in self.space.grid() if _point(values) not in there][:count]
 
     def _tell(self) -> None:
-        """The sampler hears of every finished trial, once."""
+        """Tell Optuna's study of each trial that has finished since."""
         from optuna.trial import TrialState
 
         open_ = {t.number for t in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))}
@@ -179,7 +188,10 @@ class Sweep:
 
 
 def packed(trials: Sequence[tuple[RunConfig, Any]], most: int) -> list[list[Any]]:
-    """Trials that one program can train, in as few batches of at most `most` as there must be, of about one size."""
+    """Trials in batches: those of a batch share one compiled program, no batch holds more than `most`.
+
+    There are as few batches as that allows, those of one program about equally large.
+    """
     groups: dict[Any, list[Any]] = {}
     for config, row in trials:
         groups.setdefault(static_key(config), []).append(row)
@@ -191,11 +203,11 @@ def packed(trials: Sequence[tuple[RunConfig, Any]], most: int) -> list[list[Any]
 
 
 def _point(values: Values) -> str:
-    """The same text for the same point of a grid: 1 and 1.0 are one."""
+    """A point of a grid as text, equal for equal points: 1 and 1.0 are the same value."""
     return json.dumps({n: float(v) if type(v) is int else v for n, v in values.items()}, sort_keys=True)
 
 
 def _described(space: Space) -> dict[str, Any]:
-    """What must not change while a sweep goes on: the space, and the files that its runs read."""
+    """What a resumed sweep must find unchanged: the space, and the hashes of the files that its runs read."""
     axes = {name: dataclasses.asdict(axis) for name, axis in space.axes.items()}
     return {"space": {"base": space.base, "axes": axes}, "inputs": state.hashes(space.inputs())}

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from eco_jax.bench import report, suites
+from eco_jax.bench import record, report
 from eco_jax.cli.main import main
 
 
 def test_every_ratio_has_a_meaning():
-    assert set(report.MEANING) == set(suites.RATIOS)
+    assert set(report.MEANING) == set(record.RATIOS)
 
 
 def test_the_four_numbers_come_from_their_suites():
@@ -33,7 +33,7 @@ def env_run(tmp_path_factory):
 @pytest.mark.bench
 def test_the_suite_of_the_environment(env_run):
     bench = json.loads((env_run / "bench.json").read_text())
-    assert set(bench["ratios"]) == set(suites.RATIOS)
+    assert set(bench["ratios"]) == set(record.RATIOS)
     for name in ("env.vs_numpy_single", "env.vs_numpy_vectorized", "env.growth_256_to_4096"):
         spread = bench["details"]["spread"][name]
         assert 0 < spread["min"] <= spread["median"] <= spread["max"]

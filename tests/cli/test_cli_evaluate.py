@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from eco_jax.agent.network import inputs, make_network
+from eco_jax.cli.evaluate import watched
 from eco_jax.cli.main import main
 from eco_jax.run import settings
+from eco_jax.run.progress import Display
 
 POLICY = {
     "reward": 0.25,
@@ -115,7 +117,7 @@ def test_an_agent_is_named_by_its_algorithm(capsys, tmp_path, monkeypatch):
     agents = jax.tree.map(lambda leaf: np.zeros((1, *leaf.shape)), parameters(92))
     values = {name: np.full((1, 4), value) for name, value in POLICY.items()}
     monkeypatch.setattr("eco_jax.train.checkpoint.restore_params", lambda *given, **more: (2, agents))
-    monkeypatch.setattr("eco_jax.report.study.play.play_agents", lambda *given, **more: [values, values])
+    monkeypatch.setattr("eco_jax.study.play.play_agents", lambda *given, **more: [values, values])
     out = tmp_path / "x.json"
     assert evaluate(run, "--no-rules", "--json", out) == 0
     assert set(json.loads(out.read_text())) == {"ppo-telemetry", "ppo-telemetry sampled"}
@@ -197,14 +199,11 @@ def test_a_trace_that_is_another_by_now_is_refused(capsys, played, tmp_path, mon
     assert len(played) == 4
 
 
-def test_progress_is_said_without_a_terminal(capsys, monkeypatch):
-    from eco_jax.cli.screen import Steps
-
-    with Steps("eco-jax evaluate", every_s=0.0) as steps:
-        steps.begin("2 rules")
-        steps.look(0, 2)
-        steps.look(1, 2)
-        steps.look(2, 2)
+def test_progress_is_said_without_a_terminal(capsys):
+    with Display(every_s=0.0) as display:
+        look = watched(display, "2 rules")
+        for done in range(3):
+            look(done, 2)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "eco-jax evaluate: compiling 2 rules"
     assert lines[1].startswith("eco-jax evaluate: compiled in ")
@@ -214,7 +213,7 @@ def test_progress_is_said_without_a_terminal(capsys, monkeypatch):
 
 def test_who_looks_on_changes_nothing():
     from eco_jax import make
-    from eco_jax.report.study.play import _in_turn
+    from eco_jax.study.play import _in_turn
 
     _, params = make("tiny")
     members = [params.with_knowledge(level) for level in ("none", "twin", "truth")]

@@ -8,9 +8,9 @@ import tomli_w
 
 from eco_jax.cli.main import main
 from eco_jax.report import reproduce as report
-from eco_jax.report.study.profile import PAPER, QUICK, SMOKE
-from eco_jax.report.study.store import Store
 from eco_jax.run import settings
+from eco_jax.study.profile import PAPER, QUICK, SMOKE
+from eco_jax.study.store import Store
 
 
 def said(capsys, arguments):

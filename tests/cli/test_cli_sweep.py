@@ -12,6 +12,8 @@ import polars as pl
 import pytest
 
 from eco_jax.cli.main import main
+from eco_jax.cli.sweep import watched
+from eco_jax.run.progress import Display
 from eco_jax.train.checkpoint import steps
 
 SPACE = """
@@ -70,6 +72,20 @@ def test_from_a_space_to_an_agent(whole, tmp_path, capfd):
     assert "holds a sweep already; --resume" in capfd.readouterr().err
     assert main(["sweep", space, "--out", str(out), "--trials", "8", "--seeds", "2", "--resume"]) == 0
     assert "update" not in capfd.readouterr().err
+
+
+def test_a_batch_says_how_far_it_is(capsys):
+    with Display(every_s=0.0) as display:
+        said, look = watched(display, "batch 0003")
+        said("compiled in 1.0 s")
+        for done in (0, 4):
+            look(done, 4, {"qoe": 0.25, "reward": -0.5})
+    lines = [
+        "compiled in 1.0 s",
+        "update 0/4  reward -0.500  qoe +0.250",
+        "update 4/4  reward -0.500  qoe +0.250  0 s left",
+    ]
+    assert capsys.readouterr().err.splitlines() == [f"batch 0003: {line}" for line in lines]
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,12 @@ import code
 import contextlib
 import dataclasses
 import io
+from pathlib import Path
 
 import pytest
 
-from eco_jax.report.audit import FINDINGS, Finding, markdown, run
+from eco_jax.report import audit
+from eco_jax.report.audit import FINDINGS, Finding, run
 
 every = pytest.mark.parametrize("finding", FINDINGS, ids=lambda finding: finding.equation)
 NAMED = {finding.equation: finding for finding in FINDINGS}
@@ -146,17 +148,7 @@ def test_everything_that_the_model_repairs_is_audited(part):
     assert any(part in equation for equation in NAMED)
 
 
-@every
-def test_markdown_holds_all_of_it(finding):
-    section = markdown().split(f"\n## {finding.equation}\n")[1].split("\n## ")[0]
-    assert f"```text\n{finding.printed}\n```" in section
-    assert finding.problem in section
-    assert f"```python\n{finding.snippet}```" in section
-    assert f"```text\n{finding.shows}\n```" in section
-    assert finding.repaired in section
-
-
-def test_markdown_keeps_the_order_and_closes_every_block():
-    lines = markdown().splitlines()
-    assert [line[3:] for line in lines if line.startswith("## ")] == [finding.equation for finding in FINDINGS]
-    assert sum(line.startswith("```") for line in lines) == 6 * len(FINDINGS)
+def test_every_program_is_of_one_finding():
+    programs = {path.read_text("utf-8") for path in Path(audit.__file__).parent.glob("programs/[a-z]*.py")}
+    assert {finding.snippet for finding in FINDINGS} == programs
+    assert len(programs) == len(FINDINGS)

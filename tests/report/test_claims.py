@@ -6,9 +6,9 @@ from made_up_study import made_up
 
 from eco_jax.env.config import KNOWLEDGE
 from eco_jax.report.claims import all_claims, best_rule, rules_below, verdict
-from eco_jax.report.statistics import Interval
-from eco_jax.report.study.play import by_policy
 from eco_jax.report.tables import sweep_tables
+from eco_jax.study.play import by_policy
+from eco_jax.study.statistics import Interval
 
 EPISODES, SEEDS = 12, 4
 METRICS = ("reward", "energy", "latency", "qoe")

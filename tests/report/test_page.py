@@ -5,6 +5,7 @@ import dataclasses
 import html
 import re
 from html.parser import HTMLParser
+from itertools import groupby
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,9 @@ import pytest
 
 from eco_jax.env.params import EnvParams
 from eco_jax.report.audit import FINDINGS
-from eco_jax.report.markup import Text, slug, to_markdown
+from eco_jax.report.blocks import Items, Text, slug
+from eco_jax.report.html import to_html
+from eco_jax.report.markdown import to_markdown
 from eco_jax.report.page import DEPARTURES, Picture, Report, Table, numbers, write
 
 PIXEL = base64.b64decode(
@@ -122,9 +125,10 @@ def test_html_has_every_finding(pages):
     for finding in FINDINGS:
         for part in dataclasses.astuple(finding):
             assert unmarked(part) in unmarked(reader.text)
-    shown = [data for data, path in reader.texts if path[-1:] == ("pre",)]
+    shown = ["".join(data for data, _ in group) for path, group in groupby(reader.texts, key=lambda text: text[1])
+             if path[-2:] == ("pre", "code")]  # fmt: skip
     for finding in FINDINGS:  # a program loses nothing, not its line ends either
-        assert f"\n{finding.snippet}" in shown
+        assert finding.snippet in shown
 
 
 def test_pictures_are_inside(pages, report):
@@ -197,11 +201,31 @@ def test_markdown_has_every_finding_and_links_pictures_that_exist(pages, tmp_pat
         ("12. no item", r"12\. no item"),
         ("[no](link)", r"\[no\](link)"),
         ("a_b_c _d_", r"a_b_c \_d\_"),
-        ("`x|_y_`", r"`x\|_y_`"),
+        ("`x|_y_`", "`x|_y_`"),
     ],
 )
 def test_plain_text_stays_plain_in_markdown(text, written):
     assert to_markdown([Text(text)], Path()) == written + "\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# no heading", "- no item", "12. no item", "[no](link)", "![no](picture)", "a_b_c _d_", "*a* **b** ~~c~~ $d$",
+        "<b>bold</b> & &amp; &copy;", "https://a.b/c <mailto:d> www.e.f", "a\\nb", "a ` b and |", "=== ---",
+        "| a | b |",
+    ],
+)  # fmt: skip
+def test_plain_text_stays_plain_in_html(text):
+    for block in (Text(text), Items((text,)), Table(text, (text,), ((text,),), text)):
+        shown = Reader(to_html("title", [block], "")).text
+        assert set(filter(None, map(str.strip, shown.splitlines()))) == {"title", text}, block
+
+
+def test_code_is_the_only_markup():
+    page = to_html("title", [Text("`x|_y_` <b>"), Table("t", ("`a|b`",), (("`<c>`",),))], "")
+    for shown in ("<p><code>x|_y_</code> &lt;b&gt;</p>", "<code>a|b</code></th>", "<code>&lt;c&gt;</code></th>"):
+        assert shown in page
 
 
 def test_same_report_same_bytes(report, tmp_path):

@@ -1,4 +1,4 @@
-"""The report, from finished parts to the page; parts kept and run anew; and the folder that it all lies in."""
+"""The report: from finished parts to the page, and the folder that it lies in."""
 
 import dataclasses
 import html
@@ -10,28 +10,17 @@ import pytest
 from made_up_study import made_up
 
 from eco_jax.errors import UserError
-from eco_jax.report import figures, reproduce, statistics
+from eco_jax.report import figures, reproduce
 from eco_jax.report.figures import figure
-from eco_jax.report.study import run as running
-from eco_jax.report.study.core import Part, Study
-from eco_jax.report.study.profile import PAPER, PROFILES, QUICK, SMOKE
-from eco_jax.report.study.run import all_parts, check, left_out
-from eco_jax.report.study.store import Store, fingerprint
 from eco_jax.run import settings
+from eco_jax.study import statistics
+from eco_jax.study.core import Study
+from eco_jax.study.profile import PAPER, QUICK, SMOKE
+from eco_jax.study.store import Store
 from eco_jax.train.config import TrainConfig
 
 SETTINGS = {"seed": 0}
-
-
 TINY = dataclasses.replace(settings.from_preset("tiny"), train=TrainConfig(rollout=6))
-
-
-def study(config=TINY, profile=SMOKE, seed=0):
-    return Study(config, profile, seed)
-
-
-def with_env(**changes):
-    return dataclasses.replace(TINY, env=dataclasses.replace(TINY.env, **changes))
 
 
 def finished(monkeypatch, tmp_path, done, config=TINY):
@@ -46,7 +35,7 @@ def finished(monkeypatch, tmp_path, done, config=TINY):
     monkeypatch.setattr(figure, "RESAMPLES", 20)
     monkeypatch.setattr(statistics.bootstrap, "__kwdefaults__", statistics.bootstrap.__kwdefaults__ | {"resamples": 50})
     about = {"profile": "made up", "mobility": "none", "device": "none", "versions": {"eco-jax": "0"}}
-    return reproduce.reproduce(tmp_path, study(config), SETTINGS, about, "eco-jax reproduce --profile smoke")
+    return reproduce.reproduce(tmp_path, Study(config, SMOKE), SETTINGS, about, "eco-jax reproduce --profile smoke")
 
 
 @pytest.fixture
@@ -92,110 +81,6 @@ def test_swapped_agents_are_shown_as_failing(monkeypatch, tmp_path, done):
     assert (tmp_path / "report.md").read_text().count("does not hold") >= 4
 
 
-def test_parts_are_kept_and_only_missing_ones_run(monkeypatch, tmp_path, capsys):
-    ran = []
-
-    def part(name):
-        def run(study):
-            ran.append(name)
-            study.tick(0.5)
-            return {"x": np.full(3, float(ord(name))), "level": np.array(["twin", "none"])}
-
-        return Part(name, f"doing {name}", 1.0, run)
-
-    monkeypatch.setattr(running, "all_parts", lambda study: [part("a"), part("b")])
-    store = Store(tmp_path)
-    running.run(study(), store, SETTINGS)
-    assert ran == ["a", "b"]
-    first = study()
-    about = running.run(first, store, SETTINGS)
-    assert ran == ["a", "b"]
-    assert list(about) == ["a", "b"]
-    assert first.done["b"]["level"].tolist() == ["twin", "none"]
-    assert not [path for path in tmp_path.iterdir() if path.suffix not in (".npz", ".json")]
-    for name, damaged in (
-        ("b.npz", b"torn"), ("b.npz", (tmp_path / "a.npz").read_bytes()), ("b.json", b"[]"), ("b.json", b"\xff"),
-    ):  # fmt: skip
-        ran.clear()
-        (tmp_path / name).write_bytes(damaged)
-        running.run(study(), store, SETTINGS)
-        assert ran == ["b"], damaged
-    assert "[1/2 doing a]" in capsys.readouterr().err
-
-
-def test_a_part_that_fails_leaves_those_before_it(monkeypatch, tmp_path):
-    def fails(study):
-        raise RuntimeError("no")
-
-    good = Part("good", "good", 1.0, lambda study: {"x": np.zeros(1)})
-    monkeypatch.setattr(running, "all_parts", lambda study: [good, Part("bad", "bad", 1.0, fails)])
-    with pytest.raises(RuntimeError):
-        running.run(study(), Store(tmp_path), SETTINGS)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["good.json", "good.npz"]
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"settings": {"version": "1"}}, {"seed": 1}, {"profile": dataclasses.replace(SMOKE, episodes=5)},
-        {"config": with_env(users=4)}, {"config": dataclasses.replace(TINY, hyper=settings.Hyper(entropy=0.2))},
-        {"config": dataclasses.replace(TINY, physics=settings.Physics(sync_energy=5.0))},
-        {"config": dataclasses.replace(TINY, train=TrainConfig(rollout=6, hidden=8))},
-    ],
-)  # fmt: skip
-def test_parts_of_other_settings_are_run_anew(monkeypatch, tmp_path, changed):
-    ran = []
-    part = Part("a", "a", 1.0, lambda study: ran.append(1) or {"x": np.zeros(1)})
-    monkeypatch.setattr(running, "all_parts", lambda study: [part])
-    given = {"config": TINY, "profile": SMOKE, "seed": 0, "settings": SETTINGS}
-    for now in (given, given, given | changed):
-        running.run(study(*(now[name] for name in ("config", "profile", "seed"))), Store(tmp_path), now["settings"])
-    assert len(ran) == 2
-
-
-def test_a_part_is_of_the_bytes_of_its_files_not_of_their_place(tmp_path):
-    marks = []
-    for folder, row in (("one", "1,1"), ("two", "1,1"), ("three", "1,2")):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "sites.txt").write_text(f"{row}\n")
-        marks.append(fingerprint(study(dataclasses.replace(TINY, sites=tmp_path / folder / "sites.txt")).settings))
-    assert marks[0] == marks[1] != marks[2]
-
-
-def test_what_the_study_decides_itself_is_no_setting_of_its_parts():
-    other = dataclasses.replace(TINY, knowledge="none", train=TrainConfig(rollout=6, updates=7))
-    assert study(other).settings == study().settings
-
-
-def test_other_worlds_are_the_study_s_own_with_what_differs():
-    here = study(with_env(users=2, slots=6))
-    env, _ = here.make(preset="cmos")
-    assert (env.config.cpu_energy, env.config.users, env.config.slots) == ("cmos", 2, 6)
-    assert here.make(equations="printed")[0].config.printed
-    assert float(here.make(sync_energy=5.0)[1].sync_energy) == pytest.approx(5e-3)
-    assert here.make(users=7)[0].config.users == 7
-
-
-def test_a_world_that_a_part_cannot_have_is_said_at_once():
-    check(study(with_env(candidates=6), dataclasses.replace(SMOKE, servers=(6, 9))))
-    with pytest.raises(UserError, match="candidates = 6"):
-        check(study(with_env(candidates=6), dataclasses.replace(SMOKE, servers=(9, 5))))
-    with pytest.raises(UserError, match="rollout = 5: must divide"):
-        check(study(dataclasses.replace(TINY, train=TrainConfig(rollout=5))))
-
-
-def test_what_a_world_has_no_use_for_is_left_out(tmp_path):
-    def names(config):
-        return {part.name for part in all_parts(study(config, PAPER))}
-
-    (tmp_path / "sites.txt").write_text("100,100\n200,200\n300,300\n400,400\n")
-    sited = dataclasses.replace(TINY, sites=tmp_path / "sites.txt", env=dataclasses.replace(TINY.env, servers=4))
-    whole = names(TINY)
-    assert whole - names(with_env(mobility="gauss-markov")) == {"speed"}
-    assert whole - names(sited) == {"servers"}
-    assert left_out(study(TINY, PAPER)) == left_out(study(sited, QUICK)) == {}
-
-
 def test_the_report_says_what_its_world_is(monkeypatch, tmp_path, done):
     config = dataclasses.replace(
         TINY, env=dataclasses.replace(TINY.env, mobility="gauss-markov"), hyper=settings.Hyper(entropy=0.25)
@@ -232,36 +117,6 @@ def test_a_file_of_a_report_s_name_alone_makes_no_report(tmp_path):
     (tmp_path / "report.html").write_text("mine")
     with pytest.raises(UserError, match=r"holds report\.html"):
         reproduce.check_folder(tmp_path)
-
-
-def test_only_own_parts_are_forgotten(tmp_path):
-    store = Store(tmp_path)
-    store.save("a", "mark", {"x": np.zeros(1)}, {})
-    for name in ("mine.json", "mine.npz"):
-        (tmp_path / name).write_text("{}")
-    store.clear()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.json", "mine.npz"]
-
-
-def test_fingerprints_differ_with_any_setting():
-    base = {"seed": 0, "hyper": {"entropy": 0.1}}
-    assert fingerprint(base) == fingerprint(dict(reversed(base.items())))
-    assert (
-        len({fingerprint(base), fingerprint(base | {"seed": 1}), fingerprint(base | {"hyper": {"entropy": 0.2}})}) == 3
-    )
-
-
-@pytest.mark.parametrize("name", PROFILES)
-def test_every_part_comes_after_what_it_needs(name):
-    whole = study(profile=PROFILES[name])
-    seen: set[str] = set()
-    for part in all_parts(whole):
-        assert set(part.needs) <= seen, part.name
-        assert part.name not in seen
-        assert part.seconds > 0
-        seen.add(part.name)
-    assert {"rules", "references", "evaluation", "speed", "online", "printed"} <= seen
-    assert sum(part.seconds for part in all_parts(whole)) == pytest.approx(whole.profile.seconds)
 
 
 def test_how_long_it_takes_is_said_in_one_way(request):

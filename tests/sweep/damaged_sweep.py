@@ -8,7 +8,6 @@ import pytest
 from made_up_sweep import launch, sweep
 
 from eco_jax.sweep.plan import Plan
-from eco_jax.sweep.results import results
 
 PLAN = Plan(4, seeds=2, generation=2)
 MORE = Plan(6, seeds=2, generation=2)
@@ -49,7 +48,7 @@ def goes_on(out, warnings, plan=MORE, trained=("0002",), **more):
         assert "\n" not in line
     assert launched == list(trained)
     assert all(path.read_bytes() == data for path, data in before.items() if path.parent.name not in launched)
-    frame = results(running).filter(pl.col("status") == "done")
+    frame = running.results().filter(pl.col("status") == "done")
     assert frame.height == 2 * plan.trials
     assert frame["trial"].n_unique() == plan.trials
     assert len({tuple(values.values()) for values in running.asked.values()}) == plan.trials

@@ -13,7 +13,7 @@ from eco_jax.errors import UserError
 from eco_jax.run import settings
 from eco_jax.sweep.batch import Batch
 from eco_jax.sweep.plan import Plan
-from eco_jax.sweep.results import best_config, ranked, results, summary
+from eco_jax.sweep.results import best_config, ranked, summary
 from eco_jax.sweep.search import packed
 from eco_jax.sweep.space import Choice, Range, Space
 
@@ -29,13 +29,13 @@ def test_every_trial_once_asked_and_told(tmp_path, sampler):
     running = sweep(tmp_path, Plan(10, seeds=2, sampler=sampler, generation=4))
     running.run(noted)
     assert launched == [[4], [4], [2]]
-    frame = results(running)
+    frame = running.results()
     assert sorted(zip(frame["trial"], frame["seed"], strict=True)) == list(itertools.product(range(10), range(2)))
     trials = running.study.get_trials()
     assert [t.state for t in trials] == [optuna.trial.TrialState.COMPLETE] * 10
     assert [t.value for t in trials] == pytest.approx([t.params["hyper.actor_lr"] + 0.0005 for t in trials])
     assert len({t.params["hyper.actor_lr"] for t in trials}) == 10
-    config, row = best_config(running)
+    config, row = best_config(running.results(), running.space, running.plan.objective)
     assert config.hyper.actor_lr == max(t.params["hyper.actor_lr"] for t in trials) == row["hyper.actor_lr"]
 
 
@@ -58,7 +58,7 @@ def test_a_grid_is_gone_through_once(tmp_path):
     axes = {"hyper.actor_lr": Choice((0.01, 0.02)), "knowledge": Choice(("twin", "none", "truth"))}
     running = sweep(tmp_path, Plan(100, sampler="grid", generation=4), Space(BASE, axes, "space.toml"))
     running.run(launch)
-    frame = results(running)
+    frame = running.results()
     assert list(zip(frame["hyper.actor_lr"], frame["knowledge"], strict=True)) == list(
         itertools.product((0.01, 0.02), ("twin", "none", "truth"))
     )
@@ -78,7 +78,7 @@ def test_goes_on_where_it_was(tmp_path):
     seen = []
     again.run(lambda folders: (seen.extend(f.name for f in folders), launch(folders)))
     assert seen == ["0001", "0002"]
-    assert results(again)["trial"].to_list() == list(range(12))
+    assert again.results()["trial"].to_list() == list(range(12))
     assert len({t.params["hyper.actor_lr"] for t in again.study.get_trials()}) == 12
 
 
@@ -104,7 +104,7 @@ def test_killed_between_asking_and_writing_it_asks_again(tmp_path):
     states = {t.number: t.state for t in again.study.get_trials()}
     assert states[lost.number] == optuna.trial.TrialState.FAIL
     assert states[other.number] == optuna.trial.TrialState.RUNNING
-    assert results(again).height == 4
+    assert again.results().height == 4
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_settings_that_do_not_go_together_are_refused_and_said(tmp_path):
     running = sweep(tmp_path, Plan(4, sampler="grid"), Space(BASE, axes, "space.toml"))
 
     running.run(launch)
-    frame = results(running)
+    frame = running.results()
     refused = frame.filter(pl.col("status") == "refused")
     assert refused.height == 1
     assert refused["cause"][0] == "env.candidates = 6: must lie in [1, 4]"
@@ -142,14 +142,14 @@ def test_failed_and_pruned_trials(tmp_path):
     running.run(lambda folders: [made_up(folder, failed=[1], pruned=[2]) for folder in folders])
     states = [t.state.name for t in running.study.get_trials()]
     assert states == ["COMPLETE", "FAIL", "PRUNED", "COMPLETE"]
-    assert set(ranked(summary(results(running)), "reward")["trial"]) == {0, 3}
+    assert set(ranked(summary(running.results()), "reward")["trial"]) == {0, 3}
 
 
 def test_no_trial_to_its_end(tmp_path):
     running = sweep(tmp_path)
-    assert best_config(running) is None
+    assert best_config(running.results(), running.space, running.plan.objective) is None
     running.run(lambda folders: [made_up(folder, failed=range(4)) for folder in folders])
-    assert best_config(running) is None
+    assert best_config(running.results(), running.space, running.plan.objective) is None
 
 
 def test_a_trial_is_as_good_as_its_worst_seed():
@@ -189,7 +189,7 @@ def test_two_sweeps_on_one_storage(tmp_path):
 
     one.run(also)
     two.run(launch)
-    assert results(one)["trial"].to_list() == results(two)["trial"].to_list() == list(range(6))
+    assert one.results()["trial"].to_list() == two.results()["trial"].to_list() == list(range(6))
     assert one.study.study_name != two.study.study_name
 
 
@@ -197,7 +197,7 @@ def test_two_sweeps_on_one_study_at_once(tmp_path):
     def one(name):
         running = sweep(tmp_path / name, Plan(15, generation=1), storage=str(tmp_path / "journal"), study="both")
         running.run(launch)
-        return results(running)["trial"].to_list()
+        return running.results()["trial"].to_list()
 
     with ThreadPoolExecutor(2) as threads:
         numbers = list(threads.map(one, "ab"))
@@ -209,7 +209,7 @@ def test_two_sweeps_of_one_study_share_its_trials(tmp_path):
     one, two = (sweep(tmp_path / name, Plan(4), storage=storage, study="both") for name in ("a", "b"))
     one.run(launch)
     two.run(launch)
-    assert set(results(one)["trial"]) | set(results(two)["trial"]) == set(range(8))
+    assert set(one.results()["trial"]) | set(two.results()["trial"]) == set(range(8))
     assert len(one.study.get_trials()) == 8
     assert json.loads((tmp_path / "a" / "sweep.json").read_text())["study"] == "both"
 
@@ -217,7 +217,7 @@ def test_two_sweeps_of_one_study_share_its_trials(tmp_path):
 def test_the_last_seed_of_all(tmp_path):
     running = sweep(tmp_path, Plan(3, seed=2**32 - 1, generation=1, sampler="tpe"))
     running.run(launch)
-    assert results(running)["seed"].to_list() == [2**32 - 1] * 3
+    assert running.results()["seed"].to_list() == [2**32 - 1] * 3
 
 
 def test_pbt_moves_hyperparameters_only(tmp_path):
@@ -246,4 +246,4 @@ def test_lists_are_choices_too(tmp_path):
     running = sweep(tmp_path, Plan(2, sampler="grid"), Space(BASE, axes, "space.toml"))
 
     running.run(lambda folders: [made_up(f, worth=lambda values: len(values["env.beta_levels"])) for f in folders])
-    assert best_config(running)[0].env.beta_levels == (0.5, 1.0)
+    assert best_config(running.results(), running.space, running.plan.objective)[0].env.beta_levels == (0.5, 1.0)

@@ -12,7 +12,6 @@ from eco_jax.errors import UserError
 from eco_jax.sweep import batch
 from eco_jax.sweep.batch import Batch
 from eco_jax.sweep.plan import Plan
-from eco_jax.sweep.results import results
 from eco_jax.sweep.space import Choice, Space
 from eco_jax.sweep.state import check_folder
 
@@ -112,8 +111,8 @@ def test_refused_trials_are_asked_anew(tmp_path, damage):
     again = sweep(out, *grid, warn=said.append)
     again.run(lambda folders: pytest.fail("trained twice"))
     assert len(said) == (damage is not deleted)
-    assert results(again)["status"].to_list() == ["done", "done", "done", "refused"]
-    assert results(again)["trial"].to_list() == [0, 1, 3, 4]
+    assert again.results()["status"].to_list() == ["done", "done", "done", "refused"]
+    assert again.results()["trial"].to_list() == [0, 1, 3, 4]
 
 
 def test_everything_lost_but_the_results(out):
@@ -129,7 +128,7 @@ def test_killed_at_every_step(done, tmp_path, monkeypatch):
         pass
 
     def numbers(out):
-        frame = results(sweep(out, PLAN))
+        frame = sweep(out, PLAN).results()
         return frame.drop("trial", "params_sha256").rows(), frame["trial"].n_unique()
 
     replace = files.os.replace

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eco_jax.report.statistics import Interval, bootstrap
-from eco_jax.report.study.play import Played, everyone
-from eco_jax.report.study.profile import LEVELS
+from eco_jax.study.play import Played, everyone
+from eco_jax.study.profile import LEVELS
+from eco_jax.study.statistics import Interval, bootstrap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from eco_jax.report.figures.figure import Columns, Figure, MissingError, Results, Values
 from eco_jax.report.figures.style import NAMES, ORDER, STYLES, band, canvas, legend
-from eco_jax.report.statistics import interquartile_mean, slope
+from eco_jax.study.statistics import interquartile_mean, slope
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,8 @@ import numpy as np
 from eco_jax.model import energy
 from eco_jax.report.figures.figure import Columns, Figure, MissingError, Results, interval, spread, table
 from eco_jax.report.figures.style import NAMES, ORDER, POLICIES, STYLES, canvas, legend, policy_name, reach
-from eco_jax.report.statistics import Interval
-from eco_jax.report.study.profile import LEVELS
+from eco_jax.study.profile import LEVELS
+from eco_jax.study.statistics import Interval
 from eco_jax.train.evaluate import QUANTILES
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eco_jax.files import whole, write_whole
-from eco_jax.report.statistics import Interval, interquartile_mean
-from eco_jax.report.study.profile import LADDER, LEVELS
+from eco_jax.study.profile import LADDER, LEVELS
+from eco_jax.study.statistics import Interval, interquartile_mean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

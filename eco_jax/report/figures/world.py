@@ -7,7 +7,7 @@ import numpy as np
 
 from eco_jax.report.figures.figure import Columns, Figure, MissingError, Results, interval, relative, spread, table
 from eco_jax.report.figures.style import NAMES, ORDER, RULE, STYLES, canvas, evenly, legend, points, reach
-from eco_jax.report.study.play import by_policy
+from eco_jax.study.play import by_policy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing

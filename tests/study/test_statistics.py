@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from eco_jax.report.statistics import (
+from eco_jax.study.statistics import (
     Interval,
     bootstrap,
     difference,

@@ -10,11 +10,11 @@ import jax
 import numpy as np
 
 from eco_jax.env import PRESETS, EcoEnv, EnvParams
-from eco_jax.report.study.play import flat, nested
-from eco_jax.report.study.profile import Profile
-from eco_jax.report.study.store import Arrays
 from eco_jax.run.config import INPUTS, RunConfig, default, resolve
 from eco_jax.run.settings import by_flags, input_hashes
+from eco_jax.study.play import flat, nested
+from eco_jax.study.profile import Profile
+from eco_jax.study.store import Arrays
 from eco_jax.train.config import Hyper, TrainConfig
 from eco_jax.train.fit import Chunk, NotFiniteError, fit, stack_params
 from eco_jax.train.loop import Learner

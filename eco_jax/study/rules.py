@@ -10,8 +10,8 @@ from jax import Array
 
 from eco_jax.env import EcoEnv, EnvParams, policies
 from eco_jax.env.observe import observe
-from eco_jax.report.study.play import Entry, play
-from eco_jax.report.study.profile import LEVELS
+from eco_jax.study.play import Entry, play
+from eco_jax.study.profile import LEVELS
 from eco_jax.train.evaluate import Policy
 
 HYSTERESES = (-0.1, -0.05, 0.0, 0.05)

@@ -9,11 +9,11 @@ import jax
 import numpy as np
 
 from eco_jax.env import EcoEnv, EnvParams
-from eco_jax.report.study.core import Part, Study, train
-from eco_jax.report.study.play import Entry, named, nested, play, play_agents
-from eco_jax.report.study.profile import LADDER, Profile
-from eco_jax.report.study.rules import NEVER, SYNC_ABOVE, knobbed, simple_rules
-from eco_jax.report.study.store import Arrays
+from eco_jax.study.core import Part, Study, train
+from eco_jax.study.play import Entry, named, nested, play, play_agents
+from eco_jax.study.profile import LADDER, Profile
+from eco_jax.study.rules import NEVER, SYNC_ABOVE, knobbed, simple_rules
+from eco_jax.study.store import Arrays
 
 Change = Mapping[str, Any]
 Point = tuple[str, Change]

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 from eco_jax.env import make
-from eco_jax.report.study.play import Entry, play
+from eco_jax.study.play import Entry, play
 
 
 def nearest(knobs, key, observation, state, params):

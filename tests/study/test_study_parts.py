@@ -6,12 +6,12 @@ import jax
 import numpy as np
 import pytest
 
-from eco_jax.report.study.core import Study
-from eco_jax.report.study.play import by_policy, flat
-from eco_jax.report.study.profile import LADDER, LEVELS, SMOKE
-from eco_jax.report.study.run import all_parts
-from eco_jax.report.study.sweeps import changes
 from eco_jax.run import settings
+from eco_jax.study.core import Study
+from eco_jax.study.play import by_policy, flat
+from eco_jax.study.profile import LADDER, LEVELS, SMOKE
+from eco_jax.study.run import all_parts
+from eco_jax.study.sweeps import changes
 from eco_jax.train.config import TrainConfig
 
 ONE_POINT = dataclasses.replace(

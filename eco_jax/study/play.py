@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 
 from eco_jax.env import Environment, EnvParams
-from eco_jax.report.study.store import Arrays
+from eco_jax.study.store import Arrays
 from eco_jax.train.evaluate import Policy, evaluate
 from eco_jax.train.fit import of_member, stack_params
 from eco_jax.train.loop import Learner

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from eco_jax.env import policies
-from eco_jax.report.study.core import Part, Study, train
-from eco_jax.report.study.play import Entry, Played, named, play, play_agents
-from eco_jax.report.study.profile import LEVELS, Profile
-from eco_jax.report.study.rules import central, chosen_rules, simple_rules, tune, worn_twin
-from eco_jax.report.study.store import Arrays
+from eco_jax.study.core import Part, Study, train
+from eco_jax.study.play import Entry, Played, named, play, play_agents
+from eco_jax.study.profile import LEVELS, Profile
+from eco_jax.study.rules import central, chosen_rules, simple_rules, tune, worn_twin
+from eco_jax.study.store import Arrays
 
 
 def agents(study: Study, level: str) -> Arrays:

@@ -1,1 +1,0 @@
-"""The reproduction as parts: each trains or plays something, and its numbers are kept until its settings change."""

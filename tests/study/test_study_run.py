@@ -1,0 +1,174 @@
+"""A study: its parts kept, run anew and left out; what they depend on; the order in which they run."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from eco_jax.errors import UserError
+from eco_jax.run import settings
+from eco_jax.study import run as running
+from eco_jax.study.core import Part, Study
+from eco_jax.study.profile import PAPER, PROFILES, QUICK, SMOKE
+from eco_jax.study.run import all_parts, check, left_out, so_far
+from eco_jax.study.store import Store, fingerprint
+from eco_jax.train.config import TrainConfig
+
+SETTINGS = {"seed": 0}
+TINY = dataclasses.replace(settings.from_preset("tiny"), train=TrainConfig(rollout=6))
+
+
+def study(config=TINY, profile=SMOKE, seed=0):
+    return Study(config, profile, seed)
+
+
+def with_env(**changes):
+    return dataclasses.replace(TINY, env=dataclasses.replace(TINY.env, **changes))
+
+
+def test_parts_are_kept_and_only_missing_ones_run(monkeypatch, tmp_path, capsys):
+    ran = []
+
+    def part(name):
+        def run(study):
+            ran.append(name)
+            study.tick(0.5)
+            return {"x": np.full(3, float(ord(name))), "level": np.array(["twin", "none"])}
+
+        return Part(name, f"doing {name}", 1.0, run)
+
+    monkeypatch.setattr(running, "all_parts", lambda study: [part("a"), part("b")])
+    store = Store(tmp_path)
+    running.run(study(), store, SETTINGS)
+    assert ran == ["a", "b"]
+    first = study()
+    about = running.run(first, store, SETTINGS)
+    assert ran == ["a", "b"]
+    assert list(about) == ["a", "b"]
+    assert first.done["b"]["level"].tolist() == ["twin", "none"]
+    assert not [path for path in tmp_path.iterdir() if path.suffix not in (".npz", ".json")]
+    for name, damaged in (
+        ("b.npz", b"torn"), ("b.npz", (tmp_path / "a.npz").read_bytes()), ("b.json", b"[]"), ("b.json", b"\xff"),
+    ):  # fmt: skip
+        ran.clear()
+        (tmp_path / name).write_bytes(damaged)
+        running.run(study(), store, SETTINGS)
+        assert ran == ["b"], damaged
+    assert "[1/2 doing a]" in capsys.readouterr().err
+
+
+def test_a_part_that_fails_leaves_those_before_it(monkeypatch, tmp_path):
+    def fails(study):
+        raise RuntimeError("no")
+
+    good = Part("good", "good", 1.0, lambda study: {"x": np.zeros(1)})
+    monkeypatch.setattr(running, "all_parts", lambda study: [good, Part("bad", "bad", 1.0, fails)])
+    with pytest.raises(RuntimeError):
+        running.run(study(), Store(tmp_path), SETTINGS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["good.json", "good.npz"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"settings": {"version": "1"}}, {"seed": 1}, {"profile": dataclasses.replace(SMOKE, episodes=5)},
+        {"config": with_env(users=4)}, {"config": dataclasses.replace(TINY, hyper=settings.Hyper(entropy=0.2))},
+        {"config": dataclasses.replace(TINY, physics=settings.Physics(sync_energy=5.0))},
+        {"config": dataclasses.replace(TINY, train=TrainConfig(rollout=6, hidden=8))},
+    ],
+)  # fmt: skip
+def test_parts_of_other_settings_are_run_anew(monkeypatch, tmp_path, changed):
+    ran = []
+    part = Part("a", "a", 1.0, lambda study: ran.append(1) or {"x": np.zeros(1)})
+    monkeypatch.setattr(running, "all_parts", lambda study: [part])
+    given = {"config": TINY, "profile": SMOKE, "seed": 0, "settings": SETTINGS}
+    for now in (given, given, given | changed):
+        running.run(study(*(now[name] for name in ("config", "profile", "seed"))), Store(tmp_path), now["settings"])
+    assert len(ran) == 2
+
+
+def test_a_part_is_of_the_bytes_of_its_files_not_of_their_place(tmp_path):
+    marks = []
+    for folder, row in (("one", "1,1"), ("two", "1,1"), ("three", "1,2")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "sites.txt").write_text(f"{row}\n")
+        marks.append(fingerprint(study(dataclasses.replace(TINY, sites=tmp_path / folder / "sites.txt")).settings))
+    assert marks[0] == marks[1] != marks[2]
+
+
+def test_what_the_study_decides_itself_is_no_setting_of_its_parts():
+    other = dataclasses.replace(TINY, knowledge="none", train=TrainConfig(rollout=6, updates=7))
+    assert study(other).settings == study().settings
+
+
+def test_other_worlds_are_the_study_s_own_with_what_differs():
+    here = study(with_env(users=2, slots=6))
+    env, _ = here.make(preset="cmos")
+    assert (env.config.cpu_energy, env.config.users, env.config.slots) == ("cmos", 2, 6)
+    assert here.make(equations="printed")[0].config.printed
+    assert float(here.make(sync_energy=5.0)[1].sync_energy) == pytest.approx(5e-3)
+    assert here.make(users=7)[0].config.users == 7
+
+
+def test_a_world_that_a_part_cannot_have_is_said_at_once():
+    check(study(with_env(candidates=6), dataclasses.replace(SMOKE, servers=(6, 9))))
+    with pytest.raises(UserError, match="candidates = 6"):
+        check(study(with_env(candidates=6), dataclasses.replace(SMOKE, servers=(9, 5))))
+    with pytest.raises(UserError, match="rollout = 5: must divide"):
+        check(study(dataclasses.replace(TINY, train=TrainConfig(rollout=5))))
+
+
+def test_what_a_world_has_no_use_for_is_left_out(tmp_path):
+    def names(config):
+        return {part.name for part in all_parts(study(config, PAPER))}
+
+    (tmp_path / "sites.txt").write_text("100,100\n200,200\n300,300\n400,400\n")
+    sited = dataclasses.replace(TINY, sites=tmp_path / "sites.txt", env=dataclasses.replace(TINY.env, servers=4))
+    whole = names(TINY)
+    assert whole - names(with_env(mobility="gauss-markov")) == {"speed"}
+    assert whole - names(sited) == {"servers"}
+    assert left_out(study(TINY, PAPER)) == left_out(study(sited, QUICK)) == {}
+
+
+def test_only_own_parts_are_forgotten(tmp_path):
+    store = Store(tmp_path)
+    store.save("a", "mark", {"x": np.zeros(1)}, {})
+    for name in ("mine.json", "mine.npz"):
+        (tmp_path / name).write_text("{}")
+    store.clear()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.json", "mine.npz"]
+
+
+def test_fingerprints_differ_with_any_setting():
+    base = {"seed": 0, "hyper": {"entropy": 0.1}}
+    assert fingerprint(base) == fingerprint(dict(reversed(base.items())))
+    assert (
+        len({fingerprint(base), fingerprint(base | {"seed": 1}), fingerprint(base | {"hyper": {"entropy": 0.2}})}) == 3
+    )
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_every_part_comes_after_what_it_needs(name):
+    whole = study(profile=PROFILES[name])
+    seen: set[str] = set()
+    for part in all_parts(whole):
+        assert set(part.needs) <= seen, part.name
+        assert part.name not in seen
+        assert part.seconds > 0
+        seen.add(part.name)
+    assert {"rules", "references", "evaluation", "speed", "online", "printed"} <= seen
+    assert sum(part.seconds for part in all_parts(whole)) == pytest.approx(whole.profile.seconds)
+
+
+@pytest.mark.parametrize(
+    ("number", "share", "spent_s", "found"),
+    [
+        (0, 0.0, 5.0, (0.0, "about 40 s left")),
+        (0, 0.1, 60.0, (1.0, "about 39 s left")),  # too little to go by
+        (1, 0.0, 40.0, (10.0, "about 2 min left")),
+        (1, 0.5, 5.0, (25.0, "about 3 s left")),
+    ],
+)
+def test_the_time_left_is_that_of_this_machine(number, share, spent_s, found):
+    parts = [Part(name, name, seconds, lambda study: {}) for name, seconds in (("a", 10.0), ("b", 30.0))]
+    assert so_far(parts, number, share, spent_s) == found
