@@ -11,13 +11,14 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import PRNGKeyArray
 
+from eco_jax.agent.algorithms import Algorithm
 from eco_jax.agent.distribution import sample
+from eco_jax.agent.network import MLP
 from eco_jax.env import EcoEnv, EnvParams, Observation
 from eco_jax.random import uniform
-from eco_jax.train.config import Hyper
-from eco_jax.train.fit import stack
+from eco_jax.train.fit import stack_algorithms
 from eco_jax.train.loop import Learner
-from eco_jax.train.program import Part, begin, compile_program, cores, split, together
+from eco_jax.train.program import Members, begin, compile_program, cores, split, together
 
 
 @dataclass(frozen=True)
@@ -126,12 +127,13 @@ class DummyEnv:
         return self._observation(state), state, reward, jnp.asarray(False), jnp.asarray(False), info
 
 
-def training(learner: Learner, params: Any, members: int, updates: int) -> Program:
+def training(learner: Learner, algorithm: Algorithm, params: Any, members: int, updates: int) -> Program:
     """`updates` updates of `members` agents side by side."""
     learner = dataclasses.replace(learner, config=dataclasses.replace(learner.config, updates=1_000_000))  # no end
     axes = jax.tree.map(lambda _: None, params)
     keys = jnp.stack([jax.random.key(seed) for seed in range(members)])
-    whole = Part(begin(learner, axes, keys, params), stack([Hyper().arrays()] * members), params)
+    several = stack_algorithms([algorithm] * members)
+    whole = Members(begin(learner, axes, several, keys, params), several, params)
     held, done = [split(whole, axes, together(members))], [0]
     program = compile_program(learner, axes, held[0][0], updates)
 
@@ -144,35 +146,34 @@ def training(learner: Learner, params: Any, members: int, updates: int) -> Progr
     return Program(repeat, program.compile_s, side * program.memory, {})
 
 
-def network_flops(learner: Learner, features: int) -> int:
+def network_flops(learner: Learner, network: MLP, features: int) -> int:
     """Floating-point operations of the network's matrix products for one environment step of A2C training.
 
     For each user: the actor once while rolling out; actor and critic once forwards; twice backwards, less the gradient
     towards the features, which nobody needs.
     """
-    hidden, depth, choices = learner.config.hidden, learner.config.layers, sum(learner.env.heads)
+    hidden, depth, choices = network.hidden, network.layers, sum(learner.env.heads)
     body = features * hidden + (depth - 1) * hidden**2
     actor, critic = body + hidden * choices, body + hidden
     backward = 2 * (actor + critic) - 2 * features * hidden
     return 2 * learner.env.agents * (actor + actor + critic + backward)
 
 
-def network_alone(learner: Learner, features: int, updates: int) -> Program:
+def network_alone(learner: Learner, network: MLP, features: int, updates: int) -> Program:
     """The network's matrix products of an update and nothing else: the rollout's forward passes, and the gradient.
 
     It counts environment steps as `training` does, so that their ratio is the share of training spent in the network.
     """
-    network = learner.network(features)
     c, users = learner.config, learner.env.agents
     shape = (c.rollout, c.envs, users, features)
     x = jax.random.normal(jax.random.key(0), shape)
 
     def update(params: Any, _: None) -> tuple[Any, None]:
         def act(carry: Array, x: Array) -> tuple[Array, None]:
-            return carry + jnp.mean(network.apply(params, x)[0]), None
+            return carry + jnp.mean(network.apply(params, (), x)[0]), None
 
         def linear(params: Any) -> Array:
-            logits, values = network.apply(params, x)
+            logits, values, _ = network.apply(params, (), x)
             return jnp.mean(logits) + jnp.mean(values)
 
         acted, _ = lax.scan(act, jnp.zeros(()), x)
@@ -182,7 +183,7 @@ def network_alone(learner: Learner, features: int, updates: int) -> Program:
     def run(params: Any) -> Any:
         return lax.scan(update, params, None, length=updates)[0]
 
-    params = network.init(jax.random.key(1))
+    params = network.init(jax.random.key(1), features, sum(learner.env.heads))
     compiled, compile_s, memory = _compile(run, params)
 
     def repeat() -> int:

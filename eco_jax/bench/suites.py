@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import jax
 
+from eco_jax.agent.algorithms import A2C, PPO
+from eco_jax.agent.network import MLP
 from eco_jax.bench import programs
 from eco_jax.bench.measure import Contender, Peers, Speed, take_turns, timed
 from eco_jax.bench.profile import shares
@@ -77,17 +79,17 @@ def environment(record: Record, size: Size, peers: Peers, say: Callable[[str], N
 def training(record: Record, size: Size, peers: Peers, say: Callable[[str], None]) -> None:
     """Training one run: alone, with an idle environment, its network alone, and Stable-Baselines3."""
     env, params = make()
-    learner = Learner(env, TrainConfig())
-    c = learner.config
+    learner, algorithm = Learner(env, TrainConfig()), A2C()
+    c, network = learner.config, algorithm.network
     features = jax.eval_shape(env.reset, jax.random.key(0), params)[0].features.shape[-1]
     idle = Learner(programs.DummyEnv(env, features), c)
     say("training: compiling")
     made = {
-        "training": programs.training(learner, params, 1, size.updates),
-        "idle environment": programs.training(idle, {}, 1, size.updates),
-        "network alone": programs.network_alone(learner, features, size.updates),
+        "training": programs.training(learner, algorithm, params, 1, size.updates),
+        "idle environment": programs.training(idle, algorithm, {}, 1, size.updates),
+        "network alone": programs.network_alone(learner, network, features, size.updates),
         "sampling alone": programs.sampling(learner, size.updates),
-        "matmul": programs.matmul(c.envs * c.rollout * env.agents, c.hidden, c.hidden),
+        "matmul": programs.matmul(c.envs * c.rollout * env.agents, network.hidden, network.hidden),
     }
     cores = os.cpu_count() or 1
     wanted: dict[str, tuple[str, str | None, tuple]] = {
@@ -107,7 +109,7 @@ def training(record: Record, size: Size, peers: Peers, say: Callable[[str], None
         record.ratio(ratio, ours, speeds[ratio])
     record.ratio("train.vs_dummy_env", ours, speeds["idle environment"])
     record.ratio("train.network_share", ours, speeds["network alone"])
-    flops = programs.network_flops(learner, features)
+    flops = programs.network_flops(learner, network, features)
     record.ratio("train.matmul_share", ours.times(flops), speeds["matmul"])
     per_step = {name: 1e6 / speed.median for name, speed in speeds.items() if name != "matmul"}
     record.details["train"] = {
@@ -117,8 +119,8 @@ def training(record: Record, size: Size, peers: Peers, say: Callable[[str], None
         "settings": {
             "envs": c.envs,
             "rollout": c.rollout,
-            "hidden": c.hidden,
-            "layers": c.layers,
+            "hidden": network.hidden,
+            "layers": network.layers,
             "env_steps": c.updates * c.envs * c.rollout,
         },
         "memory_mb": made["training"].memory_bytes / 1e6,
@@ -142,7 +144,7 @@ def population(record: Record, size: Size, peers: Peers, say: Callable[[str], No
     made = {}
     for members in size.members:
         say(f"population: compiling {members} members")
-        made[members] = programs.training(learner, params, members, max(1, size.updates // members))
+        made[members] = programs.training(learner, A2C(), params, members, max(1, size.updates // members))
     say("population: timing")
     speeds = take_turns({str(n): timed(p.run) for n, p in made.items()}, size.repeats)
     record.ratio("population.aggregate_vs_single", speeds[str(size.members[-1])], speeds[str(size.members[0])])
@@ -161,7 +163,7 @@ def small_population(record: Record, size: Size, peers: Peers, say: Callable[[st
         learner = Learner(env, TrainConfig(envs=count, rollout=16))
         say(f"small population: compiling {count} environments x 16 slots")
         updates = max(1, 4 * size.updates // count)
-        made = {n: programs.training(learner, params, n, updates) for n in (1, members)}
+        made = {n: programs.training(learner, A2C(), params, n, updates) for n in (1, members)}
         speeds = take_turns({str(n): timed(p.run) for n, p in made.items()}, size.repeats)
         record.ratio(f"population.time_{name}", speeds["1"], speeds[str(members)])
         found += [
@@ -198,12 +200,10 @@ def cartpole(record: Record, size: Size, peers: Peers, say: Callable[[str], None
     env = GymnaxEnv("CartPole-v1")
     envs, rollout = 64, 64
     updates = max(1, size.cartpole_steps // (envs * rollout))
-    config = TrainConfig(
-        algorithm="ppo", updates=updates, envs=envs, rollout=rollout, epochs=4, minibatches=4, hidden=64, layers=2,
-        normalise=True,
-    )  # fmt: skip
+    config = TrainConfig(updates=updates, envs=envs, rollout=rollout)
+    algorithm = PPO(network=MLP(hidden=64, layers=2), epochs=4, minibatches=4, normalise=True)
     say("cartpole: compiling")
-    ours = programs.training(Learner(env, config), env.default_params, 1, updates)
+    ours = programs.training(Learner(env, config), algorithm, env.default_params, 1, updates)
     options = ("--envs", envs, "--rollout", rollout, "--steps", size.cartpole_steps, "--activation", "relu")
     wanted: dict[str, tuple[str, str | None, tuple]] = {"cartpole.vs_rejax": ("rejax_ppo.py", "rejax", options)}
     if peers.purejaxrl is None:

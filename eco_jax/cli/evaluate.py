@@ -129,7 +129,6 @@ def evaluate_run(
     """Policy -> metric -> [seeds, episodes], agents of all the run's seeds and the rules on the same episodes."""
     import jax
 
-    from eco_jax.agent.network import inputs as features_of
     from eco_jax.study.play import Entry, play, play_agents
     from eco_jax.study.rules import plain
     from eco_jax.train.checkpoint import restore_params
@@ -140,17 +139,20 @@ def evaluate_run(
     run = settings.recorded(folder / "config.toml").get("id", "")
     _, agents = restore_params(folder / "checkpoint", setup.warn, run)
     expected = jax.eval_shape(env.reset, jax.random.key(0), params)[0].features.shape[-1]
-    trained = features_of(agents)
-    if trained != expected:
+    algorithm = config.algorithm()
+    trained = algorithm.network.inputs(agents)
+    if trained not in (None, expected):
         raise UserError(
             f"{folder}: its network takes {trained} features, these settings give {expected} (env.candidates?)"
         )
     key = jax.random.key(seed)
     worlds = [params] * len(jax.tree.leaves(agents)[0])
-    name = f"{config.train.algorithm}-{config.knowledge}"
+    name = f"{algorithm.name}-{config.knowledge}"
     with Display() as display:
         look = watched(display, f"{len(worlds)} x {name} on {episodes} episodes, most likely and sampled choices")
-        most_likely, sampled = play_agents(learner, agents, worlds, key, episodes, greedy=(True, False), look=look)
+        most_likely, sampled = play_agents(
+            learner, algorithm, agents, worlds, key, episodes, greedy=(True, False), look=look
+        )
         found = {name: most_likely, f"{name} sampled": sampled}
         if rules:
             look = watched(display, f"{len(rules)} rules on the same episodes")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from eco_jax.train.config import ALGORITHMS
+from eco_jax.parts import registered
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], lines: Sequence[str] = ()) -> None:
@@ -16,7 +16,7 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
     for i, column in enumerate(columns):
         table.add_column(column, justify="right" if i else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*row, style="bold" if row[0].split("-")[0] in ALGORITHMS else None)
+        table.add_row(*row, style="bold" if row[0].split("-")[0] in registered("algorithm") else None)
     console.width = max(console.width, Console(width=1000).measure(table).maximum)
     console.print(table)
     for line in lines:

@@ -234,7 +234,7 @@ def run(
 
         try:
             fitted = fit(
-                learner, params, [config.hyper] * len(seeds), [jax.random.key(seed) for seed in seeds],
+                learner, params, [config.algorithm()] * len(seeds), [jax.random.key(seed) for seed in seeds],
                 mesh=mesh, resume=keeper.begin, on_compiled=progress.compiled if progress else None, on_chunk=on_chunk,
                 on_failed=lambda which, cause: setup.warn(f"seed {seeds[which]}, {cause}; the others train on"),
             )  # fmt: skip

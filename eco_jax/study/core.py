@@ -4,18 +4,19 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
 
+from eco_jax.agent.algorithms import Algorithm
 from eco_jax.env import PRESETS, EcoEnv, EnvParams
 from eco_jax.run.config import INPUTS, RunConfig, default, resolve
 from eco_jax.run.settings import by_flags, input_hashes
 from eco_jax.study.play import flat, nested
 from eco_jax.study.profile import Profile
 from eco_jax.study.store import Arrays
-from eco_jax.train.config import Hyper, TrainConfig
+from eco_jax.train.config import TrainConfig
 from eco_jax.train.fit import Chunk, NotFiniteError, fit, stack_params
 from eco_jax.train.loop import Learner
 
@@ -62,10 +63,9 @@ class Study:
         """The training's static settings."""
         return self.config.train
 
-    @property
-    def hyper(self) -> Hyper:
-        """The training's hyperparameters."""
-        return self.config.hyper
+    def algorithm(self, **changes: Any) -> Algorithm:
+        """The learning algorithm with its network, with other settings of its own."""
+        return cast(Algorithm, self.config.but(algorithm=changes).algorithm())
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def train(
     learner: Learner,
     worlds: Sequence[EnvParams],
     seeds: Sequence[int],
-    hyper: Hyper | None = None,
+    algorithm: Algorithm | None = None,
 ) -> Arrays:
     """Train one agent in each world: `params/...` and `curve/<metric>` [updates, members]."""
 
@@ -142,9 +142,9 @@ def train(
 
     stacked, axes = stack_params(worlds)
     keys = [jax.random.key(study.seed + seed) for seed in seeds]
-    fitted = fit(learner, stacked, [hyper or study.hyper] * len(worlds), keys, axes=axes, on_chunk=tick)
+    fitted = fit(learner, stacked, [algorithm or study.algorithm()] * len(worlds), keys, axes=axes, on_chunk=tick)
     if fitted.failed:
         which, cause = min(fitted.failed.items())
         raise NotFiniteError(f"agent {which}, {cause}", fitted.state)
     curves = {f"curve/{name}": value.astype(np.float32) for name, value in fitted.metrics.items()}
-    return flat(fitted.state.params) | curves
+    return flat(fitted.state.agent.params) | curves

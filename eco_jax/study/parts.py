@@ -9,7 +9,7 @@ from eco_jax.env import policies
 from eco_jax.study.core import Part, Study, train
 from eco_jax.study.play import Entry, Played, named, play, play_agents
 from eco_jax.study.profile import LEVELS, Profile
-from eco_jax.study.rules import central, chosen_rules, simple_rules, tune, worn_twin
+from eco_jax.study.rules import central, chosen_rules, misled, simple_rules, tune, worn_twin
 from eco_jax.study.store import Arrays
 
 
@@ -44,7 +44,7 @@ def references(study: Study) -> Arrays:
     }
     found = play(env, entries, study.evaluation, p.reference_episodes)
     study.tick(0.9)
-    if not env.config.printed:
+    if params.equations.bounded:
         anything = simple_rules(env, truth)["local"]._replace(world=truth)
         found |= play(policies.BoundEnv(env), {"upper-bound": anything}, study.evaluation, p.episodes)
     return named(found)
@@ -56,7 +56,13 @@ def evaluation(study: Study) -> Arrays:
     p = study.profile
     worlds = [params.with_knowledge(level) for level in p.levels for _ in range(p.seeds)]
     both = play_agents(
-        study.learner(env), study.agents(p.levels), worlds, study.evaluation, p.episodes, greedy=(True, False)
+        study.learner(env),
+        study.algorithm(),
+        study.agents(p.levels),
+        worlds,
+        study.evaluation,
+        p.episodes,
+        greedy=(True, False),
     )
     found: Played = {}
     for suffix, values in zip(("", "-sampled"), both, strict=True):
@@ -74,12 +80,12 @@ def misleading(study: Study) -> Arrays:
     learner = study.learner(env)
     agents = study.agents(["twin"])
     (plain,) = play_agents(
-        learner, agents, [twin] * p.seeds, study.evaluation, p.episodes, wrap=partial(worn_twin, env)
+        learner, study.algorithm(), agents, [twin] * p.seeds, study.evaluation, p.episodes, wrap=partial(worn_twin, env)
     )
     rule = chosen_rules(env, params, study.tuned, ("twin",))["greedy-twin"]
 
     def kind(knobs: Any, *given: Any) -> Any:
-        return worn_twin(env, partial(rule.kind, knobs))(*given)
+        return misled(env, partial(rule.kind, knobs))(*given)
 
     ruled = play(env, {"greedy-twin-misled": rule._replace(kind=kind)}, study.evaluation, p.episodes)
     return named({"a2c-twin-misled": plain} | ruled)

@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from eco_jax.agent.algorithms import Algorithm
 from eco_jax.env import Environment, EnvParams
 from eco_jax.study.store import Arrays
-from eco_jax.train.evaluate import Policy, evaluate
+from eco_jax.train.evaluate import Policy, Remembering, evaluate
 from eco_jax.train.fit import of_member, stack_params
 from eco_jax.train.loop import Learner
 
@@ -36,6 +37,8 @@ class Entry(NamedTuple):
     knobs: Knobs = (0.0, math.inf, 0.0)
 
 
+Wrap = Callable[[Policy | Remembering], Policy | Remembering]
+"""What is done to a policy before it plays."""
 Look = Callable[[int, int], None]
 """Told how many of how many members have played; 0 once their program is compiled."""
 
@@ -83,9 +86,9 @@ def _one_rule(env: Any, kinds: tuple[Callable[..., Any], ...], episodes: int) ->
 
 
 @lru_cache(maxsize=KEPT)
-def _one_agent(learner: Learner, wrap: Callable[[Policy], Policy], episodes: int) -> Any:
-    def one(params: EnvParams, key: Any, agent: Any, greedy: Any) -> dict[str, Any]:
-        return evaluate(learner.env, params, wrap(learner.policy(agent, greedy)), key, episodes)
+def _one_agent(learner: Learner, wrap: Wrap, episodes: int) -> Any:
+    def one(params: EnvParams, key: Any, algorithm: Algorithm, agent: Any, greedy: Any) -> dict[str, Any]:
+        return evaluate(learner.env, params, wrap(learner.policy(algorithm, agent, greedy)), key, episodes)
 
     return one
 
@@ -100,26 +103,31 @@ def play(env: Environment, entries: Mapping[str, Entry], key: Any, episodes: int
     return {name: {k: np.asarray(v)[i : i + 1] for k, v in found.items()} for i, name in enumerate(entries)}
 
 
-def as_it_is(policy: Policy) -> Policy:
+def as_it_is(policy: Policy | Remembering) -> Policy | Remembering:
     """The policy."""
     return policy
 
 
 def play_agents(
     learner: Learner,
+    algorithm: Algorithm,
     agents: Any,
     worlds: Sequence[EnvParams],
     key: Any,
     episodes: int,
     greedy: Sequence[bool] = (True,),
-    wrap: Callable[[Policy], Policy] = as_it_is,
+    wrap: Wrap = as_it_is,
     look: Look | None = None,
 ) -> list[Arrays]:
-    """Agents (a leading axis of members), each in its world, for every way to choose (`greedy`, or sampled)."""
+    """Agents of an algorithm (a leading axis of members), each in its world, for every way to choose.
+
+    `greedy`: True for the most likely choices, False for samples.
+    """
     members, ways = len(worlds), len(greedy)
     again = jax.tree.map(lambda leaf: jnp.concatenate([jnp.asarray(leaf)] * ways), agents)
     choice = jnp.repeat(jnp.asarray(list(greedy)), members)
-    found = _in_turn(_one_agent(learner, wrap, episodes), list(worlds) * ways, key, again, choice, look=look)
+    each = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (ways * members, *jnp.shape(leaf))), algorithm)
+    found = _in_turn(_one_agent(learner, wrap, episodes), list(worlds) * ways, key, each, again, choice, look=look)
     return [{k: np.asarray(v)[i * members : (i + 1) * members] for k, v in found.items()} for i in range(ways)]
 
 

@@ -12,7 +12,7 @@ from eco_jax.env import EcoEnv, EnvParams, policies
 from eco_jax.env.observe import observe
 from eco_jax.study.play import Entry, play
 from eco_jax.study.profile import LEVELS
-from eco_jax.train.evaluate import Policy
+from eco_jax.train.evaluate import Policy, Remembering
 
 HYSTERESES = (-0.1, -0.05, 0.0, 0.05)
 """Reward; below 0 a rule leaves a server for less than the migration costs at once: the better one lasts."""
@@ -67,20 +67,32 @@ def central(env: EcoEnv, caching: bool = True) -> Callable[..., Array]:
     return kind
 
 
-def worn_twin(env: EcoEnv, policy: Policy) -> Policy:
+def misled(env: EcoEnv, policy: Policy) -> Policy:
     """The policy with a misleading twin: what is believed of a server is what is true of another one.
 
     The mirrors are shifted by half the number of servers, for what the policy sees; the world is as it was.
     """
 
-    def misled(key: Any, observation: Any, state: Any, params: EnvParams) -> Array:
-        by = env.config.servers // 2
-        b = state.belief
-        b = b._replace(server_mean=jnp.roll(b.server_mean, by), server_variance=jnp.roll(b.server_variance, by))
-        state = state._replace(belief=b)
-        return policy(key, observe(env.config, state, params), state, params)
+    def act(key: Any, observation: Any, state: Any, params: EnvParams) -> Array:
+        return policy(key, *_shifted(env, state, params))
 
-    return misled
+    return act
+
+
+def worn_twin(env: EcoEnv, policy: Policy | Remembering) -> Policy | Remembering:
+    """The same of an agent, which may have a memory."""
+    if not isinstance(policy, Remembering):
+        return misled(env, policy)
+    act = policy.act
+    return policy._replace(act=lambda memory, key, seen, *there: act(memory, key, *_shifted(env, *there)))
+
+
+def _shifted(env: EcoEnv, state: Any, params: EnvParams) -> tuple[Any, Any, EnvParams]:
+    by = env.config.servers // 2
+    b = state.belief
+    b = b._replace(server_mean=jnp.roll(b.server_mean, by), server_variance=jnp.roll(b.server_variance, by))
+    state = state._replace(belief=b)
+    return observe(env.config, state, params), state, params
 
 
 def tune(env: EcoEnv, params: EnvParams, key: Any, episodes: int, levels: Sequence[str] = LEVELS) -> Tuned:

@@ -16,7 +16,7 @@ from eco_jax.study.sweeps import changes, other_parts
 
 def left_out(study: Study) -> dict[str, str]:
     """Points of the profile (its fields) that this world has no use for, and why."""
-    mobility = study.world[0].config.mobility
+    mobility = study.config.values["mobility"]
     found: dict[str, str] = {}
     if mobility != "waypoint":
         found["speeds"] = f"of users who move by {mobility} no sweep sets the speed"

@@ -1,7 +1,6 @@
 """Other worlds: agents taken there as they are, or trained there; and the paper's own setting."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -64,7 +63,7 @@ def transferred(study: Study, points: Sequence[Point]) -> Arrays:
     each = [jax.tree.map(lambda leaf: leaf[:count], study.agents([level])) for level, _ in points]
     together = jax.tree.map(lambda *leaves: np.concatenate(leaves), *each)
     members = [world for world in worlds for _ in range(count)]
-    (played,) = play_agents(study.learner(env), together, members, study.evaluation, p.side_episodes)
+    (played,) = play_agents(study.learner(env), study.algorithm(), together, members, study.evaluation, p.side_episodes)
     agents = at_points(played, len(points))
     return named({"a2c": agents, "rule": ruled(study, points)}) | about(points)
 
@@ -77,7 +76,7 @@ def retrained(study: Study, points: Sequence[Point], updates: int | None = None)
     seeds = [seed for _ in worlds for seed in range(p.side_seeds)]
     learner = study.learner(env, updates or p.side_updates)
     trained = train(study, learner, members, seeds)
-    (played,) = play_agents(learner, nested(trained), members, study.evaluation, p.side_episodes)
+    (played,) = play_agents(learner, study.algorithm(), nested(trained), members, study.evaluation, p.side_episodes)
     curves = {name: value for name, value in trained.items() if name.startswith("curve/")}
     return named({"a2c": at_points(played, len(points)), "rule": ruled(study, points)}) | curves | about(points)
 
@@ -121,22 +120,15 @@ def online(study: Study) -> Arrays:
     env, params = study.world
     p = study.profile
     horizon = env.config.slots
-    learner = study.learner(
-        env,
-        p.online_episodes * horizon,
-        envs=1,
-        rollout=1,
-        optimizer="sgd",
-        algorithm="a2c",
-        chunk=horizon,
-        normalise=False,
-        residual=False,
-    )
-    hyper = replace(study.hyper, actor_lr=1e-3, critic_lr=1e-3, final_lr=1.0, decay=0.0, entropy=0.0, clip=1e9)
+    learner = study.learner(env, p.online_episodes * horizon, envs=1, rollout=1, chunk=horizon)
+    algorithm = study.algorithm(
+        optimizer="sgd", normalise=False, residual=False, actor_lr=1e-3, critic_lr=1e-3, final_lr=1.0, decay=0.0,
+        entropy=0.0, clip=1e9,
+    )  # fmt: skip
     members = [params.with_knowledge(level) for level in ("twin", "none") for _ in range(p.online_seeds)]
     seeds = [seed for _ in ("twin", "none") for seed in range(p.online_seeds)]
-    trained = train(study, learner, members, seeds, hyper)
-    (played,) = play_agents(learner, nested(trained), members, study.evaluation, p.side_episodes)
+    trained = train(study, learner, members, seeds, algorithm)
+    (played,) = play_agents(learner, study.algorithm(), nested(trained), members, study.evaluation, p.side_episodes)
     curves = {
         name: value.reshape(p.online_episodes, horizon, -1).mean(axis=1)
         for name, value in trained.items() if name.startswith("curve/")
@@ -156,7 +148,7 @@ def printed(study: Study) -> Arrays:
     seeds = [seed for _ in ("twin", "none") for seed in range(p.side_seeds)]
     learner = study.learner(env, p.side_updates)
     trained = train(study, learner, members, seeds)
-    (played,) = play_agents(learner, nested(trained), members, study.evaluation, p.side_episodes)
+    (played,) = play_agents(learner, study.algorithm(), nested(trained), members, study.evaluation, p.side_episodes)
     for i, level in enumerate(("twin", "none")):
         rows = slice(i * p.side_seeds, (i + 1) * p.side_seeds)
         found[f"a2c-{level}"] = {name: value[rows] for name, value in played.items()}

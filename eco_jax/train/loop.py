@@ -181,7 +181,7 @@ class Learner:
                 )
 
         metrics = metrics | losses
-        finite = jnp.all(jnp.isfinite(jnp.stack(list(metrics.values())))) & _all_finite(learnt)
+        finite = jnp.all(jnp.isfinite(jnp.stack(list(metrics.values()))))
         agent = jax.tree.map(lambda new, old: jnp.where(finite, new, old), learnt, state.agent)
         return TrainState(agent, carry, observation, env_state, key), metrics | {"finite": finite}
 

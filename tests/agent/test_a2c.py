@@ -3,8 +3,8 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-
 from eco_jax.agent.a2c import Rollout, clip_by_norm, loss
+
 from eco_jax.agent.distribution import Heads
 from eco_jax.agent.network import make_network
 
