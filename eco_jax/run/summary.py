@@ -22,14 +22,14 @@ def summarise(out: Path, config: RunConfig, seeds: Sequence[int], fitted: Any) -
     failures = first_failures(out / "metrics.jsonl", len(seeds))
     members: list[dict[str, Any]] = []
     for i, seed in enumerate(seeds):
-        known = {"seed": seed, "params_sha256": params_sha256(member(fitted.state.params, i))}
+        known = {"seed": seed, "params_sha256": params_sha256(member(fitted.state.agent.params, i))}
         if i in failures:
             members.append(known | {"failed": failures[i]})
         else:
             members.append(known | {name: final[metric][i] for name, metric in MEANS.items()})
     sound = [m for m in members if "failed" not in m]
     return {
-        "params_sha256": members[0]["params_sha256"] if len(seeds) == 1 else params_sha256(fitted.state.params),
+        "params_sha256": members[0]["params_sha256"] if len(seeds) == 1 else params_sha256(fitted.state.agent.params),
         "updates": config.train.updates,
         "env_steps": config.train.updates * config.train.envs * config.train.rollout * len(seeds),
         "train_s": round(fitted.wall_s, 3),
