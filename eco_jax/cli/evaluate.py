@@ -14,18 +14,18 @@ from eco_jax.agent.algorithms import DEFAULTS as AGENT
 from eco_jax.cli.main import parse, peek, settings_of
 from eco_jax.cli.screen import show_table
 from eco_jax.env import policies
+from eco_jax.env.parts import COST
+from eco_jax.env.parts.cost import reported
 from eco_jax.errors import UserError, quoted
 from eco_jax.files import check_output, write_whole
+from eco_jax.metrics import MIGRATIONS, MISS, OFFLOADED, REWARD, SYNCS
 from eco_jax.run import settings, setup
 from eco_jax.run.config import INPUTS, RunConfig
 from eco_jax.run.progress import Display
 from eco_jax.settings import similar
 
-METRICS = {
-    "reward": "reward", "energy": "energy J", "latency": "latency s", "qoe": "QoE", "miss": "missed",
-    "migrations": "migrated", "offloaded": "offloaded", "syncs": "synced",
-}  # fmt: skip
-"""Metrics shown, and their column heads; the last five are shares of the tasks (of the slots for syncs)."""
+SHARES = (MISS, MIGRATIONS, OFFLOADED, SYNCS)
+"""Metrics shown beside the main ones: shares of the tasks, or of the slots for the last."""
 MOST = 10**6
 """Episodes."""
 
@@ -76,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
             raise UserError(f"--json {a.json}: its folder does not exist")
     setup.configure()
     values = evaluate_run(config, a.checkpoint, a.episodes, a.seed, rules)
-    _show(values, a.episodes)
+    _show(values, a.episodes, config.values[COST])
     if a.json is not None:
         from eco_jax.study import statistics
 
@@ -102,7 +102,7 @@ def _ours(path: Path) -> bool:
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(found, dict) and bool(found) and all(
-        isinstance(row, dict) and isinstance(cell := row.get("reward"), dict) and {"mean", "lo", "hi"} <= set(cell)
+        isinstance(row, dict) and isinstance(cell := row.get(REWARD), dict) and {"mean", "lo", "hi"} <= set(cell)
         for row in found.values()
     )  # fmt: skip
 
@@ -175,14 +175,14 @@ def watched(display: Display, what: str) -> Callable[[int, int], None]:
     return look
 
 
-def _show(values: dict[str, Any], episodes: int) -> None:
+def _show(values: dict[str, Any], episodes: int, costs: Sequence[str]) -> None:
     from eco_jax.study import statistics
 
+    shown = [m for m in (*reported(costs), *SHARES) if m != REWARD]
     rows = []
-    for name, row in sorted(values.items(), key=lambda item: -item[1]["reward"].mean()):
-        r = statistics.interval(row["reward"])
-        rows.append(
-            [name, f"{r.mean:+.3f} ± {(r.hi - r.lo) / 2:.3f}", *(f"{row[m].mean():.3f}" for m in list(METRICS)[1:])]
-        )
+    for name, row in sorted(values.items(), key=lambda item: -item[1][REWARD].mean()):
+        r = statistics.interval(row[REWARD])
+        rows.append([name, f"{r.mean:+.3f} ± {(r.hi - r.lo) / 2:.3f}", *(f"{row[m].mean():.3f}" for m in shown)])
     title = f"Means over {episodes} episodes; reward ± half of its 95 % interval"
-    show_table(title, ["policy", *METRICS.values()], rows)
+    heads = [m.head if m.unit == "-" else f"{m.head} {m.unit}" for m in shown]
+    show_table(title, ["policy", REWARD.head, *heads], rows)

@@ -12,6 +12,7 @@ import tyro
 from eco_jax.cli.main import parse, peek, settings_of
 from eco_jax.cli.screen import show_table
 from eco_jax.errors import UserError
+from eco_jax.metrics import REWARD
 from eco_jax.run import settings, setup
 from eco_jax.run.config import CHOSEN, RunConfig, resolve
 from eco_jax.study.core import DECIDED
@@ -129,7 +130,7 @@ def _show(results: Any, claims: Any, out: Path) -> None:
     show_table("Claims", ["claim", "measured [95 % interval]", "verdict"], rows)
     rows = [
         [name, *(f"{v['mean']:.3f} [{v['lo']:.3f}, {v['hi']:.3f}]" for v in row.values())]
-        for name, row in sorted(results["policies"].items(), key=lambda item: -item[1]["reward"]["mean"])
+        for name, row in sorted(results["policies"].items(), key=lambda item: -item[1][REWARD]["mean"])
         if not name.endswith("-sampled")
     ]
     written = f"{out / 'report.html'} ({results['wall_s']:.0f} s)"

@@ -13,6 +13,7 @@ from eco_jax.cli.main import load_plugins, parse, without_plugins
 from eco_jax.cli.screen import show_table
 from eco_jax.errors import UserError
 from eco_jax.files import write_whole
+from eco_jax.metrics import REWARD
 from eco_jax.run import settings, setup
 from eco_jax.run.folder import Saving, locked
 from eco_jax.run.progress import Display, Pace, updates_in_words
@@ -36,8 +37,9 @@ class Arguments:
     """Seed of the sampler, and of the first run of each configuration, - (0 to 4294967295)."""
     sampler: Literal["random", "tpe", "cmaes", "grid"] = "random"
     """Who asks for configurations: at random, Optuna's TPE or CMA-ES, or every point of a grid."""
-    objective: Literal["reward", "qoe", "energy", "latency"] = "reward"
-    """What is looked for in the last tenth of training: the most reward or QoE, the least energy or latency."""
+    objective: str = REWARD
+    """What is looked for in the last tenth of training: the most reward or qoe, the least energy or latency, or cost/NAME
+    of a cost term of one's own."""
     strategy: Literal["full", "halving", "pbt"] = "full"
     """All to the end, successive halving, or population-based training."""
     eta: int = 3

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eco_jax.env.config import KNOWLEDGE
+from eco_jax.metrics import ENERGY, LATENCY, QOE, REWARD
 from eco_jax.report.figures import by_episode
 from eco_jax.report.figures.paper import latency_of_offloaded
 from eco_jax.study import statistics
@@ -100,16 +101,16 @@ def figure_3(done: Done, per_episode: int) -> list[Claim]:
     rising = over_seeds((x @ last) / (x @ x))
     return [
         claim("fig3a-energy", "Fig. 3a: a twin takes less energy than the benchmark without one",
-              statistics.relative(twin["energy"], none["energy"]), "%", below=0.0),
+              statistics.relative(twin[ENERGY], none[ENERGY]), "%", below=0.0),
         claim("fig3a-steadier", f"Fig. 3a: and steadier: it varies less over the last {n} episodes of training",
               spread, below=1.0, note="ratio of the standard deviations over episodes, a seed each"),
         claim("fig3b-qoe", "Fig. 3b: a twin gives higher QoE than the benchmark without one",
-              statistics.relative(twin["qoe"], none["qoe"]), "%", above=0.0),
+              statistics.relative(twin[QOE], none[QOE]), "%", above=0.0),
         claim("fig3b-rising", "Fig. 3b: its QoE rises throughout",
               Interval(*(1e4 * v for v in rising)), "1e-4 per episode", above=0.0,
               note=f"least-squares slope over the last {n} episodes of training"),
         claim("abstract-latency", "Abstract: a twin gives lower latency than the benchmark without one",
-              statistics.relative(twin["latency"], none["latency"]), "%", below=0.0),
+              statistics.relative(twin[LATENCY], none[LATENCY]), "%", below=0.0),
     ]  # fmt: skip
 
 
@@ -119,22 +120,22 @@ def against_memory(done: Done) -> list[Claim]:
     twin, telemetry = played["a2c-twin"], played["a2c-telemetry"]
     found = [
         claim("telemetry-reward", "A twin earns more reward than a controller that remembers what it measured",
-              statistics.difference(twin["reward"], telemetry["reward"]), above=0.0),
+              statistics.difference(twin[REWARD], telemetry[REWARD]), above=0.0),
         claim("telemetry-energy", "A twin takes less energy than a controller that remembers",
-              statistics.relative(twin["energy"], telemetry["energy"]), "%", below=0.0),
+              statistics.relative(twin[ENERGY], telemetry[ENERGY]), "%", below=0.0),
         claim("telemetry-qoe", "A twin gives higher QoE than a controller that remembers",
-              statistics.relative(twin["qoe"], telemetry["qoe"]), "%", above=0.0),
+              statistics.relative(twin[QOE], telemetry[QOE]), "%", above=0.0),
     ]  # fmt: skip
     rules = by_policy(done["rules"])
     if "foresight-twin" in rules:
         text = "The same of the rule `foresight`, which the twin lets synchronise"
-        both = (rules[f"foresight-{level}"]["reward"] for level in ("twin", "telemetry"))
+        both = (rules[f"foresight-{level}"][REWARD] for level in ("twin", "telemetry"))
         found.append(claim("telemetry-reward-rule", text, statistics.difference(*both), above=0.0))
     if "misleading" in done:
         misled = by_policy(done["misleading"])["a2c-twin-misled"]
         text = "A misleading twin (each mirror shows another server) is worse than none at all"
         found.append(
-            claim("misleading", text, statistics.difference(misled["reward"], played["a2c-none"]["reward"]), below=0.0)
+            claim("misleading", text, statistics.difference(misled[REWARD], played["a2c-none"][REWARD]), below=0.0)
         )
     return found
 
@@ -148,7 +149,7 @@ def rules_below(rules: Played, level: str) -> Played:
 def best_rule(rules: Played, level: str) -> str:
     """The best of them by mean reward."""
     seen = rules_below(rules, level)
-    return max(seen, key=lambda name: float(seen[name]["reward"].mean()))
+    return max(seen, key=lambda name: float(seen[name][REWARD].mean()))
 
 
 def against_rules(done: Done) -> list[Claim]:
@@ -158,8 +159,8 @@ def against_rules(done: Done) -> list[Claim]:
     for level in BELOW:
         if f"a2c-{level}" not in played:
             continue
-        agent, name = played[f"a2c-{level}"]["reward"], best_rule(rules, level)
-        rule = rules[name]["reward"]
+        agent, name = played[f"a2c-{level}"][REWARD], best_rule(rules, level)
+        rule = rules[name][REWARD]
         apart = statistics.interval(agent).apart(statistics.interval(rule))
         found.append(
             claim(
@@ -169,15 +170,15 @@ def against_rules(done: Done) -> list[Claim]:
             )
         )  # fmt: skip
     if "references" in done:
-        reference = by_policy(done["references"])["slot-reference"]["reward"]
+        reference = by_policy(done["references"])["slot-reference"][REWARD]
         few = reference.shape[1]
         name = best_rule(rules, "twin")
-        start = rules[name]["reward"][:, :few]
-        way = statistics.share_of_way(played["a2c-twin"]["reward"][:, :few], start, reference)
+        start = rules[name][REWARD][:, :few]
+        way = statistics.share_of_way(played["a2c-twin"][REWARD][:, :few], start, reference)
         text = "A2C at `twin` closes a third of the gap from the best such rule to the slot-reference"
         found.append(claim("gap-twin", text, way, "%", above=1 / 3, note=f"the best such rule is `{name}`"))
         told = best_rule({n: v for n, v in rules.items() if n.endswith("-truth")}, "truth")
-        way = statistics.share_of_way(rules[told]["reward"][:, :few], start, reference)
+        way = statistics.share_of_way(rules[told][REWARD][:, :few], start, reference)
         text = "That gap is one of knowledge: a rule that is told the true slowdowns closes more than half of it"
         found.append(claim("gap-knowledge", text, way, "%", above=1 / 2, note=f"`{told}`, which decides user by user"))
     return found
@@ -196,8 +197,8 @@ def elsewhere(done: Done) -> list[Claim]:
             return statistics.relative(*(arrays[f"a2c/{metric}"][at[level]] for level in ("twin", "none")))
 
         less, more = f"In `{world}`: a twin takes less energy than none", f"In `{world}`: a twin gives higher QoE"
-        found.append(claim(f"{part}-energy", less, compared("energy"), "%", below=0.0))
-        found.append(claim(f"{part}-qoe", more, compared("qoe"), "%", above=0.0))
+        found.append(claim(f"{part}-energy", less, compared(ENERGY), "%", below=0.0))
+        found.append(claim(f"{part}-qoe", more, compared(QOE), "%", above=0.0))
     return found
 
 

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from eco_jax.env.parts.cost import objectives
 from eco_jax.files import whole
+from eco_jax.metrics import REWARD
 from eco_jax.report.figures.style import WIDTH, drawing, save
-from eco_jax.sweep.batch import OBJECTIVES, UNITS
 from eco_jax.sweep.results import ranked, summary
 from eco_jax.sweep.search import Sweep
 from eco_jax.sweep.space import Axis, Range
 
 SHOWN = 10
 """Rows of the leaderboard."""
-NAMES = {"reward": "reward", "qoe": "QoE", "energy": "energy, J per task", "latency": "latency, s"}
 ENOUGH = 8
 """Trials from which an importance can be told."""
 
@@ -29,7 +29,7 @@ def write_tables(sweep: Sweep) -> None:
         return
     with whole(sweep.out / "results.parquet") as part:
         frame.write_parquet(part)
-    if "reward" in frame.columns:
+    if REWARD.column in frame.columns:
         with whole(sweep.out / "leaderboard.csv") as part:
             ranked(summary(frame), sweep.plan.objective).write_csv(part)
 
@@ -67,15 +67,16 @@ def leaderboard(sweep: Sweep) -> tuple[str, list[str], list[list[str]]]:
     objective = sweep.plan.objective
     best = ranked(every, objective)
     axes = list(sweep.space.axes)
-    head = ["trial", f"{objective} (± sd)", *(n for n in UNITS if n != objective), *(a.split(".")[-1] for a in axes)]
+    others = [m for m in objectives().values() if m != objective and m.column in every.columns]
+    head = ["trial", f"{objective} (± sd)", *(m.head for m in others), *(a.split(".")[-1] for a in axes)]
     rows = []
     for row in best.head(SHOWN).iter_rows(named=True) if "seeds" in best.columns else ():
-        column = UNITS[objective]
+        column = objectives()[objective].column
         rows.append(
             [
                 str(row["trial"]),
                 f"{row[column]:.4f} ± {row[f'{column}_sd']:.4f}",
-                *(f"{row[UNITS[n]]:.3f}" for n in UNITS if n != objective),
+                *(f"{row[m.column]:.3f}" for m in others),
                 *(_short(row[name]) for name in axes),
             ]
         )
@@ -92,10 +93,11 @@ def parallel(best: pl.DataFrame, axes: dict[str, Axis] | Any, objective: str) ->
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    score = best[UNITS[objective]].to_numpy()
+    metric = objectives()[objective]
+    score = best[metric.column].to_numpy()
     scale = mpl.colors.Normalize(*np.percentile(score, [5, 95])) if len(set(score)) > 1 else mpl.colors.Normalize()
-    colours = mpl.colormaps["viridis" if OBJECTIVES[objective] > 0 else "viridis_r"]
-    names = [*axes, UNITS[objective]]
+    colours = mpl.colormaps["viridis" if metric.better > 0 else "viridis_r"]
+    names = [*axes, metric.column]
     figure = Figure(figsize=(max(WIDTH, 1.15 * len(names)), 3.2), layout="constrained")
     ax = figure.add_subplot()
     columns = []
@@ -116,14 +118,14 @@ def parallel(best: pl.DataFrame, axes: dict[str, Axis] | Any, objective: str) ->
             lines[which], color=colours(scale(score[which])), linewidth=2.6 if first else thin,
             alpha=1.0 if first else 0.55, zorder=4 if first else 2,
         )  # fmt: skip
-    ax.set_xticks(range(len(names)), [n.split(".")[-1].replace("_", " ") for n in axes] + [NAMES[objective]])
+    ax.set_xticks(range(len(names)), [n.split(".")[-1].replace("_", " ") for n in axes] + [metric.titled])
     ax.set_yticks([])
     ax.grid(False)
     ax.spines[["left", "bottom"]].set_visible(False)
     ax.tick_params(length=0)
     ax.set_xlim(-0.1, len(names) - 0.55)
     bar = figure.colorbar(mpl.cm.ScalarMappable(scale, colours), ax=ax, pad=0.01, aspect=30)
-    bar.set_label(f"{NAMES[objective]} (last tenth of training)")
+    bar.set_label(f"{metric.titled} (last tenth of training)")
     figure.suptitle(f"{len(best)} configurations; the best one thick")
     return figure
 
@@ -177,7 +179,7 @@ def bars(found: dict[str, float], objective: str, trials: int) -> Any:
     ax.set_xlabel("importance (PED-ANOVA; the sum is 1)")
     ax.set_xlim(0, max(1.0, *found.values()))
     ax.grid(axis="y", visible=False)
-    figure.suptitle(f"Which setting decides the {NAMES[objective].split(',')[0]}, from {trials} configurations")
+    figure.suptitle(f"Which setting decides the {objectives()[objective].label}, from {trials} configurations")
     return figure
 
 

@@ -5,15 +5,29 @@ from typing import Any
 
 import numpy as np
 
+from eco_jax.env.parts.cost import objectives
+from eco_jax.metrics import (
+    ENERGY,
+    FAIRNESS,
+    HITS,
+    LATENCY,
+    LATENCY_P95,
+    LOAD_MAX,
+    MAIN,
+    MIGRATIONS,
+    MISS,
+    QOE,
+    REWARD,
+    SYNCS,
+)
 from eco_jax.report.claims import Done, best_rule
 from eco_jax.report.page import Table
-from eco_jax.run.summary import MEANS
 from eco_jax.study import statistics
 from eco_jax.study.play import Played, by_policy, everyone
 from eco_jax.study.statistics import Interval
 from eco_jax.study.store import Arrays
 
-METRICS = MEANS
+METRICS = {metric.column: metric for metric in MAIN}
 """Names in results, and the environment's: those of a run's summary."""
 SHORT = ("slot-reference", "central-twin", "foresight-twin", "greedy-twin", "foresight-telemetry", "greedy-telemetry",
          "foresight-none", "greedy-none", "nearest-full", "local", "random")  # fmt: skip
@@ -38,14 +52,15 @@ def cell(values: Any, sign: str = "", digits: int = 3) -> str:
 
 def by_reward(played: Played) -> list[tuple[str, Arrays]]:
     """Policies, best reward first."""
-    return sorted(played.items(), key=lambda item: -float(item[1]["reward"].mean()))
+    return sorted(played.items(), key=lambda item: -float(item[1][REWARD].mean()))
 
 
 def policy_table(played: Played, slot_s: float) -> Table:
-    """Every policy, every metric."""
+    """Every policy, every metric, and the cost terms of the world."""
+    costs = [m for m in objectives().values() if m not in MAIN and any(m in values for values in played.values())]
     columns = (
         "policy", "reward", "energy J/task", "latency ms", "p95 ms", "missed %", "QoE", "migrations /user-hour",
-        "replica hits /user-hour", "syncs /user-hour", "busiest server", "fairness",
+        "replica hits /user-hour", "syncs /user-hour", "busiest server", "fairness", *(m.titled for m in costs),
     )  # fmt: skip
     hourly = 3600.0 / slot_s
 
@@ -54,10 +69,10 @@ def policy_table(played: Played, slot_s: float) -> Table:
 
     rows = [
         (
-            name, cell(v["reward"], "+"), cell(v["energy"]), cell(1e3 * v["latency"], "", 1),
-            number(v, "latency_p95", 1e3, 0), number(v, "miss", 100, 1), cell(v["qoe"]),
-            number(v, "migrations", hourly, 1), number(v, "hits", hourly, 1), number(v, "syncs", hourly, 1),
-            number(v, "load_max", 1, 1), number(v, "fairness", 1, 3),
+            name, cell(v[REWARD], "+"), cell(v[ENERGY]), cell(1e3 * v[LATENCY], "", 1),
+            number(v, LATENCY_P95, 1e3, 0), number(v, MISS, 100, 1), cell(v[QOE]),
+            number(v, MIGRATIONS, hourly, 1), number(v, HITS, hourly, 1), number(v, SYNCS, hourly, 1),
+            number(v, LOAD_MAX, 1, 1), number(v, FAIRNESS, 1, 3), *(number(v, m, 1, 3) for m in costs),
         )
         for name, v in by_reward(played)
         if not name.endswith("-sampled")
@@ -75,7 +90,7 @@ def policy_table(played: Played, slot_s: float) -> Table:
 def sampled_table(played: Played) -> Table:
     """Agents with their most likely actions (the headline) and with sampled ones."""
     rows = tuple(
-        (name, cell(played[name]["reward"], "+", 4), cell(played[f"{name}-sampled"]["reward"], "+", 4))
+        (name, cell(played[name][REWARD], "+", 4), cell(played[f"{name}-sampled"][REWARD], "+", 4))
         for name in played
         if f"{name}-sampled" in played
     )
@@ -121,7 +136,7 @@ def short_lines(played: Played) -> list[str]:
     head = ["policy", "reward", "energy J/task", "latency s", "QoE"]
     chosen = {name: v for name, v in played.items() if name in SHORT or name.startswith("a2c-")}
     rows = [
-        [name, cell(v["reward"], "+"), *(cell(v[metric]) for metric in ("energy", "latency", "qoe"))]
+        [name, cell(v[REWARD], "+"), *(cell(v[metric]) for metric in ("energy", "latency", "qoe"))]
         for name, v in by_reward(chosen)
         if not name.endswith(("-sampled", "-misled"))
     ]
@@ -136,14 +151,14 @@ def comparisons(done: Done) -> dict[str, Any]:
     for other in ("none", "telemetry"):
         old = played[f"a2c-{other}"]
         found[f"twin_over_{other}"] = {
-            "reward_difference": statistics.difference(twin["reward"], old["reward"])._asdict(),
-            "energy_relative": statistics.relative(twin["energy"], old["energy"])._asdict(),
-            "qoe_relative": statistics.relative(twin["qoe"], old["qoe"])._asdict(),
+            "reward_difference": statistics.difference(twin[REWARD], old[REWARD])._asdict(),
+            "energy_relative": statistics.relative(twin[ENERGY], old[ENERGY])._asdict(),
+            "qoe_relative": statistics.relative(twin[QOE], old[QOE])._asdict(),
         }
     for level in ("none", "telemetry", "twin"):
         name = best_rule(rules, level)
-        random, rule = rules["random"]["reward"].mean(), rules[name]["reward"].mean()
-        way = ((played[f"a2c-{level}"]["reward"].mean(axis=1) - random) / (rule - random)).tolist()
+        random, rule = rules["random"][REWARD].mean(), rules[name][REWARD].mean()
+        way = ((played[f"a2c-{level}"][REWARD].mean(axis=1) - random) / (rule - random)).tolist()
         found[f"share_of_way_to_best_rule_{level}"] = {"rule": name, "each_seed": way, "least": min(way)}
     return found
 

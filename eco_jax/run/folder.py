@@ -250,7 +250,7 @@ def run(
     made = summary.summarise(out, config, seeds, fitted) | {"wall_s": round(time.perf_counter() - started, 3)}
     write_whole(out / "summary.json", json.dumps(made, indent=2) + "\n")
     processes.wait("written")
-    shown = ", ".join(f"{name} {made[name]:.3f}" for name in summary.MEANS)
+    shown = ", ".join(f"{name} {made[name]:.3f}" for name in summary.means_of(config))
     print(f"{out}: {made['env_steps']:,} environment steps in {fitted.wall_s:.1f} s; last tenth: {shown}")
     summary.check_failed(made)
     return made

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from eco_jax.errors import UserError
+from eco_jax.metrics import MAIN, REWARD
 from eco_jax.run import processes, setup
-from eco_jax.run.summary import MEANS
 from eco_jax.train.interrupt import Stop
 
 
@@ -79,9 +79,7 @@ class Keeper:
                 "put the folder back, or begin anew with --force in place of --resume"
             )
         note = (note_of(folder, self.saved_update) if found else None) or {}
-        self.sink = MetricsFile(
-            metrics, self.labels, self.saved_update, list(MEANS.values()), note.get("metrics_sha256")
-        )
+        self.sink = MetricsFile(metrics, self.labels, self.saved_update, list(MAIN), note.get("metrics_sha256"))
         self.opened.callback(self.sink.close)
         self.checkpoints = self.opened.enter_context(Checkpoints(folder, self.saving.keep, self.run))
         if found:
@@ -106,7 +104,7 @@ class Keeper:
         if numbers[0, 1] or self.stop.number:
             state = processes.gathered(chunk.state)
             if self.writes:
-                score = float(np.nanmean(chunk.metrics["reward"]))
+                score = float(np.nanmean(chunk.metrics[REWARD]))
                 self.checkpoints.save(chunk.done, state, score, {"metrics_sha256": self.sink.sha256()})
                 if first:
                     self.checkpoints.wait()

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from eco_jax.metrics import ENERGY, QOE, REWARD
+
 if TYPE_CHECKING:
     from eco_jax.train.fit import Chunk
 
-SHOWN = ("reward", "energy", "qoe")
+SHOWN = (REWARD, ENERGY, QOE)
 """Metrics that are shown, where there are such."""
 
 
@@ -33,11 +35,13 @@ class Display:
     def __enter__(self) -> Self:
         if self.console.is_terminal:
             from rich import progress
+            from rich.table import Column
 
-            columns = (
-                progress.TextColumn("{task.description}", markup=False), progress.BarColumn(bar_width=24),
-                progress.TextColumn("{task.fields[text]}", markup=False), progress.TimeElapsedColumn(),
-            )  # fmt: skip
+            title, text = (  # on a narrow terminal they take several lines: nothing is cut off
+                progress.TextColumn(words, markup=False, table_column=Column())
+                for words in ("{task.description}", "{task.fields[text]}")
+            )
+            columns = title, progress.BarColumn(bar_width=24), text, progress.TimeElapsedColumn()
             self.bars = progress.Progress(*columns, console=self.console)
             self.bars.start()
         return self
@@ -110,7 +114,9 @@ class Progress(Display):
         """Show the newest chunk."""
         if self.first is None:
             self.first = chunk.start  # of a run that goes on, not 0
-        means = {name: float(np.nanmean(chunk.metrics[name])) for name in SHOWN if name in chunk.metrics}
+        means: dict[str, float] = {
+            name: float(np.nanmean(chunk.metrics[name])) for name in SHOWN if name in chunk.metrics
+        }
         each_s = chunk.wall_s / (chunk.done - self.first)
         text = updates_in_words(chunk.done, chunk.total, means, each_s, self.steps_per_update)
         self.show(self.title, chunk.done, chunk.total, text, now=chunk.done == chunk.total)

@@ -5,11 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from eco_jax.env.parts import COST
+from eco_jax.env.parts.cost import reported
 from eco_jax.errors import FailedSeedsError, UserError
+from eco_jax.metrics import Metric
 from eco_jax.run.config import RunConfig
 
-MEANS = {"reward": "reward", "energy_j": "energy", "latency_s": "latency", "qoe": "qoe"}
-"""Name in the summary -> metric."""
+
+def means_of(config: RunConfig) -> dict[str, Metric]:
+    """Name in the summary -> metric, of what a run's summary says: the main metrics, and the world's own costs."""
+    return {metric.column: metric for metric in reported(config.values[COST])}
 
 
 def summarise(out: Path, config: RunConfig, seeds: Sequence[int], fitted: Any) -> dict[str, Any]:
@@ -18,7 +23,8 @@ def summarise(out: Path, config: RunConfig, seeds: Sequence[int], fitted: Any) -
     from eco_jax.train.fit import member
     from eco_jax.train.sinks import first_failures, last_means
 
-    final = last_means(out / "metrics.jsonl", len(seeds), list(MEANS.values()))
+    means = means_of(config)
+    final = last_means(out / "metrics.jsonl", len(seeds), list(means.values()))
     failures = first_failures(out / "metrics.jsonl", len(seeds))
     members: list[dict[str, Any]] = []
     for i, seed in enumerate(seeds):
@@ -26,7 +32,7 @@ def summarise(out: Path, config: RunConfig, seeds: Sequence[int], fitted: Any) -
         if i in failures:
             members.append(known | {"failed": failures[i]})
         else:
-            members.append(known | {name: final[metric][i] for name, metric in MEANS.items()})
+            members.append(known | {name: final[metric][i] for name, metric in means.items()})
     sound = [m for m in members if "failed" not in m]
     return {
         "params_sha256": members[0]["params_sha256"] if len(seeds) == 1 else params_sha256(fitted.state.agent.params),
@@ -34,7 +40,7 @@ def summarise(out: Path, config: RunConfig, seeds: Sequence[int], fitted: Any) -
         "env_steps": config.train.updates * config.train.envs * config.train.rollout * len(seeds),
         "train_s": round(fitted.wall_s, 3),
         "compile_s": round(fitted.compile_s, 3),
-        **{name: sum(m[name] for m in sound) / len(sound) for name in MEANS},
+        **{name: sum(m[name] for m in sound) / len(sound) for name in means},
         "members": members,
     }
 
@@ -62,7 +68,7 @@ def _fault(found: Any, config: RunConfig, seeds: Sequence[int]) -> str | None:
     if not isinstance(found, dict):
         return "is no summary of a run"
     kinds = {"params_sha256": str, "updates": int, "env_steps": int, "train_s": float, "compile_s": float}
-    wrong = _first_wrong(found, kinds | dict.fromkeys(MEANS, float))
+    wrong = _first_wrong(found, kinds | dict.fromkeys(means_of(config), float))
     if wrong:
         return wrong
     if found["updates"] != config.train.updates:
@@ -73,7 +79,7 @@ def _fault(found: Any, config: RunConfig, seeds: Sequence[int]) -> str | None:
     if [m.get("seed") for m in members] != list(seeds):
         return f"is not of the seeds {', '.join(map(str, seeds))}"
     for member in members:
-        wrong = _first_wrong(member, {"failed": str} if "failed" in member else dict.fromkeys(MEANS, float))
+        wrong = _first_wrong(member, {"failed": str} if "failed" in member else dict.fromkeys(means_of(config), float))
         if wrong:
             return f"seed {member['seed']}: {wrong}"
     return None

@@ -10,6 +10,7 @@ from jax import Array
 
 from eco_jax.env import EcoEnv, EnvParams, policies
 from eco_jax.env.observe import observe
+from eco_jax.metrics import REWARD
 from eco_jax.study.play import Entry, play
 from eco_jax.study.profile import LEVELS
 from eco_jax.train.evaluate import Policy, Remembering
@@ -109,7 +110,7 @@ def tune(env: EcoEnv, params: EnvParams, key: Any, episodes: int, levels: Sequen
     entries = {f"{name} {value}": entry for name, values in trials.items() for value, entry in values.items()}
     found = play(env, entries, key, episodes)
     return {
-        name: max(values, key=lambda value: float(found[f"{name} {value}"]["reward"].mean()))
+        name: max(values, key=lambda value: float(found[f"{name} {value}"][REWARD].mean()))
         for name, values in trials.items()
     }
 

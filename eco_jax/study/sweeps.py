@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from eco_jax.env import EcoEnv, EnvParams
+from eco_jax.metrics import REWARD
 from eco_jax.study.core import Part, Study, train
 from eco_jax.study.play import Entry, named, nested, play, play_agents
 from eco_jax.study.profile import LADDER, Profile
@@ -51,7 +52,7 @@ def ruled(study: Study, points: Sequence[Point]) -> Arrays:
     best = []
     for i in range(len(points)):
         mine = [key for key in trials if key.startswith(f"{i} ")]
-        best.append(max(mine, key=lambda key: float(tuning[key]["reward"].mean())))
+        best.append(max(mine, key=lambda key: float(tuning[key][REWARD].mean())))
     return {name: np.stack([found[key][name] for key in best]) for name in found[best[0]]}
 
 

@@ -20,25 +20,23 @@ import polars as pl
 from eco_jax.agent.algorithms import Algorithm
 from eco_jax.env.parts import COST
 from eco_jax.env.parts import DEFAULTS as WORLD
+from eco_jax.env.parts.cost import objectives, reported
 from eco_jax.errors import UserError
 from eco_jax.files import sha256, whole, write_whole
+from eco_jax.metrics import REWARD
 from eco_jax.parts import numbers_of
 from eco_jax.run import settings
 from eco_jax.run.config import RunConfig
 from eco_jax.run.folder import Saving, locked
 from eco_jax.settings import UNITS as CONVERSIONS
 from eco_jax.settings import specs
-from eco_jax.sweep.population import SHOWN, Group, Population, State, changed
+from eco_jax.sweep.population import Group, Population, changed
 from eco_jax.sweep.space import Space
 from eco_jax.sweep.strategies import Exploit, Standing, strategy
 from eco_jax.train.fit import same
 from eco_jax.train.interrupt import Interrupted, Stop
 from eco_jax.train.loop import Learner
 
-OBJECTIVES = {"reward": 1, "qoe": 1, "energy": -1, "latency": -1}
-"""What a sweep looks for -> 1 the most, -1 the least."""
-UNITS = {"reward": "reward", "energy": "energy_j", "latency": "latency_s", "qoe": "qoe"}
-"""Metric -> column of the results."""
 DONE = "finished.json"
 """Written last: the sweep that the batch is of, and the SHA-256 of its tables."""
 
@@ -52,7 +50,7 @@ class Batch:
     trials: Sequence[Mapping[str, Any]]
     """each with its `trial` (number) and `values` (setting -> value)"""
     seeds: Sequence[int]
-    objective: str = "reward"
+    objective: str = REWARD
     strategy: Mapping[str, Any] = field(default_factory=lambda: {"kind": "full"})
     ranges: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """traced number of the algorithm -> what `pbt` may make of it, in its unit"""
@@ -110,6 +108,7 @@ class Batch:
         return Group(
             Learner(env, configs[0].train), [worlds[place] for place in places], tuple(own),
             [algorithms[place] for place in places], [seed for _, seed in self.members],
+            reported(configs[0].values[COST]),
         )  # fmt: skip
 
 
@@ -223,7 +222,7 @@ def run(
             if look in rungs:
                 _decide(plan, batch, population, look)
             updates = look * population.group.look
-            told.look(updates, population.group.learner.config.updates, _means(population.home, look))
+            told.look(updates, population.group.learner.config.updates, _means(population, look))
             late = time.monotonic() - saved_s >= saving.every_s
             often = 0 < saving.every_updates <= (look - saved) * population.group.look
             if late or often or look == population.group.looks:
@@ -238,8 +237,8 @@ def run(
 def _decide(plan: Any, batch: Batch, population: Population, look: int) -> None:
     """A rung: the population goes on with what the strategy makes of it."""
     state = population.state()
-    of_look = np.asarray(state.curves)[:, look - 1, SHOWN.index(batch.objective)]
-    scores = OBJECTIVES[batch.objective] * of_look
+    of_look = np.asarray(state.curves)[:, look - 1, population.group.shown.index(batch.objective)]
+    scores = objectives()[batch.objective].better * of_look
     bad = ~np.isfinite(scores)
     bad[list(population.failed)] = True
     numbers = {name: np.asarray(value) for name, value in numbers_of(state.algorithm).items()}
@@ -258,7 +257,7 @@ def ranges_in_si(algorithm: Algorithm, ranges: Mapping[str, Sequence[float]]) ->
     return {name: [CONVERSIONS[known[name].unit](end) for end in ends] for name, ends in ranges.items()}
 
 
-def _means(state: State, look: int) -> dict[str, float]:
-    now = np.asarray(state.curves)[:, look - 1]
+def _means(population: Population, look: int) -> dict[str, float]:
+    now = np.asarray(population.home.curves)[:, look - 1]
     known = np.isfinite(now).all(-1)
-    return dict(zip(SHOWN, now[known].mean(0).tolist(), strict=True)) if known.any() else {}
+    return dict(zip(population.group.shown, now[known].mean(0).tolist(), strict=True)) if known.any() else {}

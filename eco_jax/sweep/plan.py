@@ -4,9 +4,11 @@ import math
 from dataclasses import dataclass
 
 from eco_jax.agent.algorithms import DEFAULTS as AGENT
+from eco_jax.env.parts import COST
+from eco_jax.env.parts.cost import objectives, reported
 from eco_jax.errors import UserError
+from eco_jax.metrics import REWARD
 from eco_jax.run import settings
-from eco_jax.sweep.batch import OBJECTIVES
 from eco_jax.sweep.space import Choice, Range, Space, known_beside
 from eco_jax.sweep.strategies import strategy
 
@@ -28,7 +30,7 @@ class Plan:
     seed: int = 0
     """of the sampler, and of the first run of each"""
     sampler: str = "random"
-    objective: str = "reward"
+    objective: str = REWARD
     strategy: str = "full"
     eta: int = 3
     generation: int = 0
@@ -37,7 +39,7 @@ class Plan:
     """most members (configurations x seeds) of a batch"""
 
     def __post_init__(self) -> None:
-        for name, allowed in (("sampler", SAMPLERS), ("objective", tuple(OBJECTIVES))):
+        for name, allowed in (("sampler", SAMPLERS), ("objective", tuple(objectives()))):
             if getattr(self, name) not in allowed:
                 raise UserError(f"--{name} {getattr(self, name)}: must be one of {', '.join(allowed)}")
         settings.check_seeds(self.seed, self.seeds)
@@ -73,6 +75,9 @@ def check(space: Space, plan: Plan) -> list[str]:
     Raises:
         UserError: they cannot.
     """
+    told = reported(space.configure({}).values[COST])
+    if plan.objective not in told:
+        raise UserError(f"--objective {plan.objective}: is not of this world, which reports {', '.join(told)}")
     remarks = []
     ranges = [name for name, axis in space.axes.items() if isinstance(axis, Range) and axis.ends[0] < axis.ends[1]]
     choices = [name for name in space.axes if name not in ranges]

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from eco_jax.agent.algorithms import Algorithm
+from eco_jax.metrics import MAIN
 from eco_jax.parts import with_numbers
 from eco_jax.train.fit import chunk_length, not_finite, stack_algorithms, stack_params
 from eco_jax.train.loop import Learner, TrainState
@@ -35,8 +36,6 @@ from eco_jax.train.program import (
 if TYPE_CHECKING:
     from eco_jax.run.config import RunConfig
 
-SHOWN = ("reward", "energy", "latency", "qoe")
-"""Metrics that are kept of every member and look."""
 MEMORY_SHARE = 0.7
 """Of the device's memory, what a program may take by XLA's own count: it does not count everything."""
 CALL = {"cpu": 6e5, "gpu": 3e7, "tpu": 3e7}
@@ -54,7 +53,7 @@ class State(NamedTuple):
     alive: Any
     """whether it is still trained, bool [members]"""
     curves: Any
-    """means of `SHOWN` over each look, [members, looks, metrics]; NaN where there was none"""
+    """means of `Group.shown` over each look, [members, looks, metrics]; NaN where there was none"""
 
 
 @dataclass(frozen=True)
@@ -69,6 +68,8 @@ class Group:
     algorithms: Sequence[Algorithm]
     """one for each member; they differ in traced numbers only"""
     seeds: Sequence[int]
+    shown: Sequence[str] = MAIN
+    """metrics that are kept of every member and look"""
 
     @property
     def looks(self) -> int:
@@ -128,7 +129,7 @@ class Population:
         """The state before the first update."""
         keys = jnp.stack([jax.random.key(seed) for seed in self.group.seeds])
         state = begin(self.group.learner, self.axes, self.algorithm, keys, self.params)
-        looks = (self.members, self.group.looks, len(SHOWN))
+        looks = (self.members, self.group.looks, len(self.group.shown))
         return State(
             state.agent, state._replace(agent=()), self.algorithm, jnp.ones(self.members, bool),
             jnp.full(looks, jnp.nan, jnp.float32),
@@ -179,7 +180,7 @@ class Population:
         for which, cause in not_finite(metrics, look * self.group.look).items():
             self.failed.setdefault(int(self.order[which]), cause)
         curves = np.array(self.home.curves)
-        for i, name in enumerate(SHOWN):
+        for i, name in enumerate(self.group.shown):
             if name in metrics:
                 curves[self.order, look, i] = metrics[name].mean(0)
         self.home = self.home._replace(curves=curves)

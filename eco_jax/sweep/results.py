@@ -7,8 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from eco_jax.run.settings import RunConfig
-from eco_jax.sweep.batch import OBJECTIVES, UNITS, finished
+from eco_jax.env.parts.cost import objectives
+from eco_jax.metrics import REWARD
+from eco_jax.run.config import RunConfig
+from eco_jax.sweep.batch import finished
 from eco_jax.sweep.space import Choice, Space
 
 
@@ -40,11 +42,11 @@ def summary(frame: pl.DataFrame) -> pl.DataFrame:
 
     The status is the worst of the seeds': refused, failed, pruned, done, from the worst to the best.
     """
-    if frame.is_empty() or "reward" not in frame.columns:
+    if frame.is_empty() or REWARD.column not in frame.columns:
         return pl.DataFrame(schema={"trial": pl.Int64, "status": pl.String})
     order = ["refused", "failed", "pruned", "done"]
     worst = pl.col("status").replace_strict(order, range(4), return_dtype=pl.Int64).min()
-    numbers = list(UNITS.values())
+    numbers = [metric.column for metric in objectives().values() if metric.column in frame.columns]
     kept = [name for name in frame.columns if name not in ("seed", "status", "params_sha256", *numbers)]
     return (
         frame.group_by("trial", maintain_order=True)
@@ -61,10 +63,10 @@ def summary(frame: pl.DataFrame) -> pl.DataFrame:
 
 def ranked(frame: pl.DataFrame, objective: str) -> pl.DataFrame:
     """The rows of a summary whose trials were trained to the end, the best by the objective first."""
-    column = UNITS[objective]
-    if column not in frame.columns:
+    metric = objectives()[objective]
+    if metric.column not in frame.columns:
         return frame
-    return frame.filter(pl.col("status") == "done").sort(column, descending=OBJECTIVES[objective] > 0)
+    return frame.filter(pl.col("status") == "done").sort(metric.column, descending=metric.better > 0)
 
 
 def best_config(frame: pl.DataFrame, space: Space, objective: str) -> tuple[RunConfig, dict[str, Any]] | None:
@@ -73,7 +75,7 @@ def best_config(frame: pl.DataFrame, space: Space, objective: str) -> tuple[RunC
     Args:
         frame: what `read_results` gives.
         space: the search space of the sweep.
-        objective: metric to rank by, a key of `OBJECTIVES`.
+        objective: metric to rank by, one of `objectives()`.
 
     Returns:
         None where no trial was trained to the end.

@@ -15,11 +15,12 @@ from typing import Any
 
 import polars as pl
 
+from eco_jax.env.parts.cost import objectives
 from eco_jax.errors import UserError
 from eco_jax.run import settings
 from eco_jax.run.settings import RunConfig
 from eco_jax.sweep import state
-from eco_jax.sweep.batch import OBJECTIVES, UNITS, Batch, finished
+from eco_jax.sweep.batch import Batch, finished
 from eco_jax.sweep.plan import FIXED, Plan, check_strategy
 from eco_jax.sweep.population import static_key
 from eco_jax.sweep.results import read_results, summary
@@ -64,8 +65,9 @@ class Sweep:
         self.refused_trials = state.Refused(out, self.id)
         self.refused_trials.read(warn)
         anew = "; cmaes begins its search anew" if plan.sampler == "cmaes" else ""
+        maximize = objectives()[plan.objective].better > 0
         self.study = open_study(
-            kept or str(out / JOURNAL), self.note["study"], OBJECTIVES[plan.objective] > 0, self.id, space.axes,
+            kept or str(out / JOURNAL), self.note["study"], maximize, self.id, space.axes,
             self._known(), own=not kept, warn=lambda text: warn(text + anew),
         )  # fmt: skip
         state.write_note(out, self.note)
@@ -96,7 +98,7 @@ class Sweep:
         known = {number: Known(values, "RUNNING", None) for number, values in self.asked.items()}
         for row in summary(self.results()).iter_rows(named=True):
             became = states.get(row["status"], "FAIL")
-            value = row[UNITS[self.plan.objective]] if became == "COMPLETE" else None
+            value = row[objectives()[self.plan.objective].column] if became == "COMPLETE" else None
             known[row["trial"]] = known[row["trial"]]._replace(state=became, value=value)
         return known | {number: Known(row["values"], "FAIL", None) for number, row in self.refused.items()}
 

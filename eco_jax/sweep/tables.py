@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from eco_jax.env.parts.cost import objectives
 from eco_jax.parts import numbers_of
-from eco_jax.sweep.batch import UNITS, Batch
-from eco_jax.sweep.population import SHOWN, Population, State
+from eco_jax.sweep.batch import Batch
+from eco_jax.sweep.population import Population, State
 from eco_jax.train.fit import member
 
 
 def curves(batch: Batch, population: Population, state: State) -> pl.DataFrame:
     """Means over each look of each member: trial, seed, updates done, metrics."""
-    values = np.asarray(state.curves)
+    values, columns = np.asarray(state.curves), columns_of(population)
     members, looks, _ = values.shape
     done = (np.arange(looks) + 1) * population.group.look
     frame = pl.DataFrame(
@@ -23,25 +24,25 @@ def curves(batch: Batch, population: Population, state: State) -> pl.DataFrame:
             "trial": np.repeat([batch.trials[place]["trial"] for place, _ in batch.members], looks),
             "seed": np.repeat([seed for _, seed in batch.members], looks),
             "update": np.tile(done, members),
-            **{UNITS[name]: values[:, :, i].ravel() for i, name in enumerate(SHOWN)},
+            **{column: values[:, :, i].ravel() for i, column in enumerate(columns)},
         }
     )
     ran = np.cumsum(np.isfinite(values).any(-1)[:, ::-1], axis=1)[:, ::-1] > 0  # up to a member's last look
-    return frame.filter(pl.Series(ran.ravel())).with_columns(pl.col(list(UNITS.values())).fill_nan(None))
+    return frame.filter(pl.Series(ran.ravel())).with_columns(pl.col(columns).fill_nan(None))
 
 
 def results(batch: Batch, population: Population, state: State) -> pl.DataFrame:
     """One row for each trial and seed: what became of it, its last tenth's means, and its settings."""
     from eco_jax.train.checkpoint import params_sha256
 
-    values, alive = np.asarray(state.curves), np.asarray(state.alive)
+    values, alive, columns = np.asarray(state.curves), np.asarray(state.alive), columns_of(population)
     configs = [config.values for config in batch.configs()]
     params, numbers = _on_host((state.agent.params, numbers_of(state.algorithm)))
     rows = []
     for i, (place, seed) in enumerate(batch.members):
         looks = int(np.isfinite(values[i]).any(-1).sum())
         failed = population.failed.get(i)
-        last = values[i, looks - max(1, looks // 10) : looks].mean(0) if looks else np.full(len(SHOWN), np.nan)
+        last = values[i, looks - max(1, looks // 10) : looks].mean(0) if looks else np.full(len(columns), np.nan)
         own = {name: configs[place][name] for name in batch.trials[place]["values"]}
         own |= {f"algorithm.{name}": float(numbers[name][i]) for name in batch.ranges}
         rows.append(
@@ -51,12 +52,18 @@ def results(batch: Batch, population: Population, state: State) -> pl.DataFrame:
                 "status": "failed" if failed else "done" if alive[i] else "pruned",
                 "cause": failed,
                 "updates": looks * population.group.look,
-                **{UNITS[n]: None if failed else float(v) for n, v in zip(SHOWN, last.tolist(), strict=True)},
+                **{c: None if failed else float(v) for c, v in zip(columns, last.tolist(), strict=True)},
                 "params_sha256": params_sha256(member(params, i)),
                 **{name: _cell(value) for name, value in own.items()},
             }
         )
     return pl.DataFrame(rows, infer_schema_length=None, schema_overrides={"cause": pl.String})
+
+
+def columns_of(population: Population) -> list[str]:
+    """Columns of the metrics that are kept of every member."""
+    known = objectives()
+    return [known[name].column for name in population.group.shown]
 
 
 def _cell(value: Any) -> Any:

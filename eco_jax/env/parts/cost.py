@@ -1,10 +1,12 @@
 """Cost terms of one's own: what the reward charges beside latency and energy."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, NamedTuple
 
 from eco_jax.env.state import Cpu, Decision
+from eco_jax.metrics import MAIN, Metric, cost_term
 from eco_jax.model.types import Real
-from eco_jax.parts import Part
+from eco_jax.parts import Part, registered, variant
 from eco_jax.settings import number
 
 
@@ -47,6 +49,21 @@ class Cost(Part, kind="cost"):
     label: ClassVar[str] = ""
     """in words; its name where it is empty"""
 
+    @classmethod
+    def metric(cls) -> Metric:
+        """What reports it."""
+        return cost_term(cls.name, cls.unit, cls.label)
+
     def cost(self, spent: Spent) -> Real:
         """What a decision costs, in `unit`."""
         raise NotImplementedError
+
+
+def reported(costs: Iterable[str]) -> tuple[Metric, ...]:
+    """What tables and sweeps show of a world with these cost terms: the main metrics, and the terms."""
+    return (*MAIN, *(variant(Cost.kind, name).metric() for name in costs))
+
+
+def objectives() -> dict[str, Metric]:
+    """Name -> metric of everything that may be looked for: the main metrics, and each registered cost term."""
+    return {str(metric): metric for metric in reported(registered(Cost.kind))}

@@ -21,6 +21,7 @@ from eco_jax.env.policies.rules import joint_action
 from eco_jax.env.settle import paid, settle
 from eco_jax.env.state import Observation, Outcome, State, View
 from eco_jax.errors import UserError
+from eco_jax.metrics import MAIN, REWARD
 
 
 def at_truth(state: State, params: EnvParams) -> View:
@@ -163,6 +164,6 @@ class BoundEnv:
         """The world plays on, everybody local. Metrics: reward, latency (s), energy (J), qoe, means over the users."""
         outcome = upper_bound(self.env.config, state, params)
         observation, state, _, terminated, truncated, _ = self.env.step(key, state, jnp.zeros_like(action), params)
-        means = {name: jnp.mean(getattr(outcome, name)) for name in ("reward", "latency", "energy", "qoe")}
-        info = {"reward": means["reward"], "metrics": means, "outcome": outcome}
+        means = {name: jnp.mean(getattr(outcome, name)) for name in MAIN}
+        info = {"reward": means[REWARD], "metrics": means, "outcome": outcome}
         return observation, state, outcome.reward, terminated, truncated, info

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eco_jax.metrics import ENERGY, QOE, REWARD
 from eco_jax.report.figures.figure import Columns, Figure, MissingError, Results, Values
 from eco_jax.report.figures.style import NAMES, ORDER, STYLES, band, canvas, legend
 from eco_jax.study.statistics import interquartile_mean, slope
@@ -27,7 +28,7 @@ def _episode_axis(axes: "Axes", results: Results) -> None:
 
 def fig2a(results: Results) -> tuple["Drawing", Columns]:
     """Scaled total reward of an episode while training."""
-    total = {"A2C": results.horizon * results.curve("twin", "reward")}
+    total = {"A2C": results.horizon * results.curve("twin", REWARD)}
     if "online" in results.done:
         members = results.done["online"]["curve/reward"]
         total["Algorithm 1"] = results.horizon * members[:, : members.shape[1] // 2]  # the rest knows nothing
@@ -140,13 +141,13 @@ def _training(results: Results, metric: str, scale: float, ylabel: str) -> tuple
 
 def fig3a(results: Results) -> tuple["Drawing", Columns]:
     """Energy while training, in % of the highest point of the benchmark's line."""
-    highest = interquartile_mean(results.curve("none", "energy"), axis=1).max()
-    return _training(results, "energy", 100.0 / highest, "energy, % of the benchmark's maximum")
+    highest = interquartile_mean(results.curve("none", ENERGY), axis=1).max()
+    return _training(results, ENERGY, 100.0 / highest, "energy, % of the benchmark's maximum")
 
 
 def fig3b(results: Results) -> tuple["Drawing", Columns]:
     """QoE while training."""
-    return _training(results, "qoe", 100.0, "quality of experience (QoE), %")
+    return _training(results, QOE, 100.0, "quality of experience (QoE), %")
 
 
 FIG2A = Figure(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eco_jax.metrics import LATENCY_QUANTILES, REWARD
 from eco_jax.model import energy
 from eco_jax.report.figures.figure import Columns, Figure, MissingError, Results, interval, spread, table
 from eco_jax.report.figures.style import NAMES, ORDER, POLICIES, STYLES, canvas, legend, policy_name, reach
@@ -46,7 +47,7 @@ def ladder(results: Results) -> tuple["Drawing", Columns]:
     for name, values in results.played.items():
         if not name.endswith(("-sampled", "-misled")):
             kind, level = split(name)
-            kinds.setdefault(kind, {})[level] = interval(values["reward"])
+            kinds.setdefault(kind, {})[level] = interval(values[REWARD])
     rows = sorted(kinds, key=lambda kind: (group(kind), -max(f.mean for f in kinds[kind].values())))
     drawing, axes = canvas(1.3 + 0.24 * len(rows))
     ax = axes[0, 0]
@@ -102,7 +103,7 @@ def latency_cdf(results: Results) -> tuple["Drawing", Columns]:
     for name in [f"a2c-{level}" for level in ORDER] + ["local"]:
         if name not in played or "latency_quantiles" not in played[name]:
             continue
-        quantiles = 1e3 * played[name]["latency_quantiles"].mean(axis=1)  # [seeds, 99]
+        quantiles = 1e3 * played[name][LATENCY_QUANTILES].mean(axis=1)  # [seeds, 99]
         level = name.removeprefix("a2c-")
         style = {"color": "black", "linestyle": (0, (1, 3))} if name == "local" else dict(STYLES[level])
         style.pop("marker", None)
@@ -190,7 +191,7 @@ def misleading(results: Results) -> tuple["Drawing", Columns]:
         there = [(i, level) for i, level in enumerate(MISLED) if f"{kind}-{level}" in played]
         if not there:
             continue
-        found = [interval(played[f"{kind}-{level}"]["reward"]) for _, level in there]
+        found = [interval(played[f"{kind}-{level}"][REWARD]) for _, level in there]
         x = np.array([i for i, _ in there]) + shift
         look: dict[str, Any] = {"color": color, "hatch": hatch, "edgecolor": "white", "label": label}
         ax.bar(x, [f.mean for f in found], width=0.36, linewidth=0.4, **look)
