@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from eco_jax.errors import UserError, quoted
-from eco_jax.settings import changed, check, choice, number, numbers, specs, switch, to_si, whole
+from eco_jax.settings import changed, check, choice, number, numbers, similar, specs, switch, to_si, whole
 
 
 @dataclass_transform(
@@ -101,6 +101,7 @@ KINDS: dict[str, Any] = {}
 _REGISTERED: dict[str, dict[str, Any]] = {}
 
 Thing = TypeVar("Thing")
+PartType = TypeVar("PartType", bound=Part)
 
 
 def register(kind: str, name: str) -> Callable[[Thing], Thing]:
@@ -163,3 +164,23 @@ def _place(thing: Any) -> str:
         return f"{inspect.getsourcefile(thing)}:{inspect.getsourcelines(thing)[1]}"
     except (OSError, TypeError):
         return repr(thing)
+
+
+def numbers_of(part: Part) -> dict[str, Any]:
+    """Name -> value of the traced numbers that a part declares itself, in SI; not those of parts that it holds."""
+    return {name: getattr(part, name) for name, spec in specs(type(part)).items() if not spec.static}
+
+
+def with_numbers(part: PartType, values: Mapping[str, Any]) -> PartType:
+    """The same part with other traced numbers, in SI as `numbers_of` gives them, unchecked: they may be traced.
+
+    Raises:
+        UserError: a name is none of its traced numbers.
+    """
+    known = numbers_of(part)
+    for name in values:
+        if name not in known:
+            raise UserError(f"{part.kind}.{name}: no traced number of {type(part).__name__}{similar(name, known)}")
+    now = {f.name: getattr(part, f.name) for f in dataclasses.fields(part)}  # type: ignore[arg-type]
+    made: PartType = _made(type(part), now | dict(values))
+    return made

@@ -1,1 +1,1 @@
-"""Networks, the action distribution, advantages, A2C."""
+"""Networks, the action distribution, advantages; the learning algorithms are in `algorithms`."""

@@ -73,6 +73,19 @@ def mode(
     return jnp.stack([jnp.argmax(part, axis=-1) for part in heads.split(masked)], axis=-1)
 
 
+def choose(
+    heads: Heads,
+    key: PRNGKeyArray,
+    logits: Float[Array, "*batch choices"],
+    mask: Bool[Array, "*batch choices"],
+    greedy: bool | Bool[Array, ""] = False,
+) -> Int[Array, "*batch heads"]:
+    """The most likely action where `greedy`, which may be traced, else a sample."""
+    if isinstance(greedy, bool):
+        return mode(heads, logits, mask) if greedy else sample(heads, key, logits, mask)
+    return jnp.where(greedy, mode(heads, logits, mask), sample(heads, key, logits, mask))
+
+
 def log_prob_and_entropy(
     heads: Heads,
     logits: Float[Array, "*batch choices"],

@@ -1,83 +1,126 @@
-"""The actor and the critic. The only file that knows Flax.
+"""Networks: what an agent computes from what its users observe, logits of the action and a value of the state.
 
-Outside it a network is two functions, `init(key) -> params` and `apply(params, features) -> (logits, value)`, and
-`params` is a plain dict of arrays.
+A network of a user's own is a class with `init` and `apply`; with a memory it says in `start` how an episode begins.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
-from jax import Array
-from jaxtyping import Float, PRNGKeyArray
+from jax import Array, lax
+from jaxtyping import Bool, Float, PRNGKeyArray
+
+from eco_jax.parts import Part, register
+from eco_jax.settings import whole
 
 Params = dict[str, Any]
+"""A nested dict of arrays, by names."""
 
 
-class Network(NamedTuple):
-    """A network as two pure functions."""
+class Network(Part, kind="network"):
+    """An actor and a critic, shared by all users. Holds its settings; the parameters are given and returned."""
 
-    init: Callable[[PRNGKeyArray], Params]
-    """key -> {"actor": ..., "critic": ...}"""
-    apply: Callable[[Params, Array], tuple[Array, Array]]
-    """(params, features [..., features]) -> (logits [..., choices], value [...])"""
+    def init(self, key: PRNGKeyArray, features: int, choices: int) -> Params:
+        """New parameters: a nested dict of arrays.
+
+        Args:
+            key: for whatever is random.
+            features: inputs of one user.
+            choices: logits of one user: those of all action heads, concatenated.
+        """
+        raise NotImplementedError
+
+    def apply(self, params: Params, carry: Any, features: Float[Array, "*batch features"]) -> tuple[Array, Array, Any]:
+        """One slot.
+
+        Args:
+            params: of the network.
+            carry: memory after the slot before, leaves [*batch, ...]; `start` at the beginning of an episode.
+            features: of each user.
+
+        Returns:
+            logits [*batch, choices], value of the state [*batch], memory after this slot.
+        """
+        raise NotImplementedError
+
+    def start(self, shape: tuple[int, ...]) -> Any:
+        """Memory at the beginning of an episode: a pytree of arrays [*shape, ...]; `()` of a network without memory.
+
+        Args:
+            shape: of the batch, in training (environments, users).
+        """
+        return ()
+
+    def inputs(self, params: Params) -> int | None:
+        """How many features of a user a network with these parameters takes; None where they do not tell.
+
+        Args:
+            params: may have leading axes, as those of many members have.
+        """
+        return None
+
+    def unroll(
+        self,
+        params: Params,
+        carry: Any,
+        features: Float[Array, "time envs users features"],
+        ended: Bool[Array, "time envs"],
+    ) -> tuple[Array, Array, Any]:
+        """Many slots, one after the other where there is a memory; each episode begins with a fresh one.
+
+        Args:
+            params: of the network.
+            carry: memory before the first slot, leaves [envs, users, ...].
+            features: of each user in each slot.
+            ended: whether an episode ended with the slot.
+
+        Returns:
+            logits [time, envs, users, choices], values [time, envs, users], and the memory after each slot, leaves
+            [time, envs, users, ...] (`()` without one).
+        """
+        if not jax.tree.leaves(carry):
+            return self.apply(params, carry, features)
+        fresh = self.start(features.shape[1:-1])
+
+        def slot(carry: Any, given: tuple[Array, Array]) -> tuple[Any, tuple[Array, Array, Any]]:
+            logits, value, after = self.apply(params, carry, given[0])
+            return where_ended(given[1], fresh, after), (logits, value, after)
+
+        return lax.scan(slot, carry, (features, ended))[1]
 
 
-def inputs(params: Params) -> int:
-    """How many features of a user a network with these parameters takes; they may have leading axes."""
-    return int(params["actor"]["dense_0"]["kernel"].shape[-2])
+def where_ended(ended: Bool[Array, " envs"], fresh: Any, now: Any) -> Any:
+    """A tree of leaves [envs, ...]: `fresh` where an episode ended, else `now`."""
+
+    def chosen(a: Array, b: Array) -> Array:
+        return jnp.where(ended.reshape(ended.shape + (1,) * (a.ndim - 1)), a, b)
+
+    return jax.tree.map(chosen, fresh, now)
 
 
-class _MLP(nnx.Module):
-    """Hidden ReLU layers with orthogonal kernels, and a linear layer on top."""
+@register("network", "mlp")
+class MLP(Network):
+    """An actor and a critic of their own, each of hidden ReLU layers; the actor starts as a nearly uniform policy."""
 
-    def __init__(self, inputs: int, outputs: int, hidden: int, layers: int, scale: float, rngs: nnx.Rngs) -> None:
-        self.depth = layers
-        for i in range(layers + 1):
-            last = i == layers
-            gain = scale if last else 2.0**0.5
-            layer = nnx.Linear(
-                inputs if i == 0 else hidden,
-                outputs if last else hidden,
-                kernel_init=nnx.initializers.orthogonal(gain),
-                rngs=rngs,
-            )
-            setattr(self, f"dense_{i}", layer)
+    hidden: int = whole(64, 1, 10**5, "units of a hidden layer", source="assumed")
+    layers: int = whole(3, 1, 1000, "hidden layers of the actor and of the critic", source="paper")
 
-    def __call__(self, x: Array) -> Array:
-        for i in range(self.depth):
-            x = nnx.relu(getattr(self, f"dense_{i}")(x))
-        return getattr(self, f"dense_{self.depth}")(x)
+    def init(self, key: PRNGKeyArray, features: int, choices: int) -> Params:
+        """{"actor": ..., "critic": ...}, each {"dense_0": {"bias", "kernel"}, ...}."""
+        from eco_jax.agent import perceptron  # Flax costs a quarter of a second
 
-
-def make_network(features: int, choices: int, hidden: int = 64, layers: int = 3) -> Network:
-    """An actor and a critic of their own, each `layers` hidden layers of `hidden` units.
-
-    The actor's last layer starts near zero (a uniform policy), the critic's at scale one.
-
-    Args:
-        features: inputs of one user.
-        choices: outputs of the actor: all action heads, concatenated.
-        hidden: width of a hidden layer.
-        layers: hidden layers (three in the paper).
-    """
-    sizes = {"actor": (choices, 0.01), "critic": (1, 1.0)}
-
-    def build(name: str, rngs: nnx.Rngs) -> _MLP:
-        outputs, scale = sizes[name]
-        return _MLP(features, outputs, hidden, layers, scale, rngs)
-
-    graphs = {name: nnx.split(nnx.eval_shape(lambda name=name: build(name, nnx.Rngs(0))))[0] for name in sizes}
-
-    def init(key: PRNGKeyArray) -> Params:
-        keys = dict(zip(sizes, jax.random.split(key), strict=True))
-        return {name: nnx.to_pure_dict(nnx.state(build(name, nnx.Rngs(keys[name])))) for name in sizes}
+        return perceptron.init(key, features, {"actor": choices, "critic": 1}, self.hidden, self.layers)
 
     @jax.named_scope("network")
-    def apply(params: Params, x: Float[Array, "*batch features"]) -> tuple[Array, Array]:
-        logits, value = (nnx.merge(graphs[name], nnx.State(params[name]))(x) for name in sizes)
-        return logits, jnp.squeeze(value, -1)
+    def apply(self, params: Params, carry: Any, features: Float[Array, "*batch features"]) -> tuple[Array, Array, Any]:
+        """See `Network.apply`; the memory is `()`."""
+        from eco_jax.agent import perceptron
 
-    return Network(init, apply)
+        logits, value = (
+            perceptron.apply(name, params[name], features, self.hidden, self.layers) for name in ("actor", "critic")
+        )
+        return logits, jnp.squeeze(value, -1), carry
+
+    def inputs(self, params: Params) -> int:
+        """See `Network.inputs`."""
+        return int(params["actor"]["dense_0"]["kernel"].shape[-2])

@@ -17,11 +17,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from eco_jax.agent.algorithms import Algorithm
 from eco_jax.errors import UserError
 from eco_jax.files import sha256, whole, write_whole
+from eco_jax.parts import numbers_of
 from eco_jax.run import settings
 from eco_jax.run.folder import Saving, locked
 from eco_jax.run.settings import RunConfig
+from eco_jax.settings import UNITS as CONVERSIONS
+from eco_jax.settings import specs
 from eco_jax.sweep.population import SHOWN, Group, Population, State, changed
 from eco_jax.sweep.space import Space
 from eco_jax.sweep.strategies import Exploit, Standing, strategy
@@ -49,7 +53,7 @@ class Batch:
     objective: str = "reward"
     strategy: Mapping[str, Any] = field(default_factory=lambda: {"kind": "full"})
     ranges: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    """hyperparameter -> what `pbt` may make of it"""
+    """traced number of the algorithm -> what `pbt` may make of it, in its unit"""
     inputs: Mapping[str, str] = field(default_factory=dict)
     """hashes of the files that its runs read: see `settings.input_hashes`"""
     sweep: Mapping[str, Any] = field(default_factory=dict)
@@ -94,6 +98,7 @@ class Batch:
         import jax
 
         configs = self.configs()
+        algorithms = [config.make_algorithm() for config in configs]
         env, first = configs[0].make()
         # What is equal is the same array, kept once: a trace is large, and each configuration reads it anew.
         worlds = [first, *(jax.tree.map(_one_of, first, config.make()[1]) for config in configs[1:])]
@@ -102,7 +107,7 @@ class Batch:
         places = [place for place, _ in self.members]
         return Group(
             Learner(env, configs[0].train), [worlds[place] for place in places], tuple(own),
-            [configs[place].hyper for place in places], [seed for _, seed in self.members],
+            [algorithms[place] for place in places], [seed for _, seed in self.members],
         )  # fmt: skip
 
 
@@ -195,7 +200,7 @@ def run(
             note = {str(which): cause for which, cause in population.failed.items()}
             checkpoints.save(look, population.state(), note=note)
 
-        plan = strategy(batch.strategy, batch.ranges)
+        plan = strategy(batch.strategy, ranges_in_si(population.algorithm, batch.ranges))
         rungs = plan.rungs(population.group.looks, len(batch.trials))
         while look < population.group.looks:
             try:
@@ -227,14 +232,20 @@ def _decide(plan: Any, batch: Batch, population: Population, look: int) -> None:
     scores = OBJECTIVES[batch.objective] * of_look
     bad = ~np.isfinite(scores)
     bad[list(population.failed)] = True
-    hyper = {name: np.asarray(value) for name, value in state.hyper.items()}
+    numbers = {name: np.asarray(value) for name, value in numbers_of(state.algorithm).items()}
     places = np.array([place for place, _ in batch.members])
-    decision = plan.decide(Standing(look, np.where(bad, -np.inf, scores), np.asarray(state.alive), places, hyper))
+    decision = plan.decide(Standing(look, np.where(bad, -np.inf, scores), np.asarray(state.alive), places, numbers))
     if isinstance(plan, Exploit):  # what failed goes on from one that did not, and is sound again
         moved = np.flatnonzero(decision.source != np.arange(len(places)))
         for which in set(population.failed) & set(moved.tolist()):
             del population.failed[which]
     population.load(changed(state, *decision))
+
+
+def ranges_in_si(algorithm: Algorithm, ranges: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+    """Ranges of an algorithm's traced numbers, from their units to what the algorithm holds."""
+    known = specs(type(algorithm))
+    return {name: [CONVERSIONS[known[name].unit](end) for end in ends] for name, ends in ranges.items()}
 
 
 def _means(state: State, look: int) -> dict[str, float]:

@@ -5,19 +5,35 @@ between two looks some may end early or go on from another one's parameters (`sw
 many members as memory allows (on a CPU one, see `train.program`); what is more goes through it in parts.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from eco_jax.run.settings import RunConfig
-from eco_jax.train.fit import chunk_length, not_finite, stack, stack_params
+from eco_jax.agent.algorithms import Algorithm
+from eco_jax.parts import with_numbers
+from eco_jax.train.fit import chunk_length, not_finite, stack_algorithms, stack_params
 from eco_jax.train.loop import Learner, TrainState
-from eco_jax.train.program import Part, Program, begin, compile_program, join, pick, put, shapes, split, take, together
+from eco_jax.train.program import (
+    Members,
+    Program,
+    begin,
+    compile_program,
+    join,
+    pick,
+    put,
+    shapes,
+    split,
+    take,
+    together,
+)
+
+if TYPE_CHECKING:
+    from eco_jax.run.settings import RunConfig
 
 SHOWN = ("reward", "energy", "latency", "qoe")
 """Metrics that are kept of every member and look."""
@@ -30,10 +46,11 @@ CALL = {"cpu": 6e5, "gpu": 3e7, "tpu": 3e7}
 class State(NamedTuple):
     """Everything that a population carries from look to look; every leaf has a leading axis of members."""
 
-    params: Any
-    rest: Any
-    """`TrainState` without its parameters"""
-    hyper: dict[str, Any]
+    agent: Any
+    others: TrainState
+    """environments, keys and what else goes with them: the agent's place is empty"""
+    algorithm: Algorithm
+    """its traced numbers may change from look to look"""
     alive: Any
     """whether it is still trained, bool [members]"""
     curves: Any
@@ -49,7 +66,8 @@ class Group:
     """environment parameters, one for each member"""
     own: tuple[str, ...]
     """fields of them that are each member's own, even where they are equal: see `stack_params`"""
-    hyper: Sequence[Any]
+    algorithms: Sequence[Algorithm]
+    """one for each member; they differ in traced numbers only"""
     seeds: Sequence[int]
 
     @property
@@ -69,9 +87,9 @@ class Group:
         return CALL.get(jax.default_backend(), 3e7) / (config.envs * config.rollout * self.learner.env.agents)
 
 
-def static_key(config: RunConfig) -> Any:
+def static_key(config: "RunConfig") -> Any:
     """What two configurations must share to be trained by one program."""
-    return config.env, config.train, config.trace, config.sites
+    return config.static_key()
 
 
 class Population:
@@ -91,9 +109,14 @@ class Population:
             warn: told what is done about memory.
             said: told what is compiled.
             programs: compiled before, to be used again and added to.
+
+        Raises:
+            UserError: the members cannot be trained by one program, or their algorithm not by this loop.
         """
         self.group, self.warn, self.said = group, warn, said
         self.members = len(group.seeds)
+        self.algorithm = stack_algorithms(group.algorithms)
+        group.algorithms[0].check(group.learner.config, group.learner.env)
         self.params, self.axes = stack_params(group.worlds, group.own)
         self.world_shapes = tuple(np.shape(leaf) for leaf in jax.tree.leaves(group.worlds[0]))  # traces: in length
         self.most = together(self.members)
@@ -104,10 +127,10 @@ class Population:
     def begin(self) -> State:
         """The state before the first update."""
         keys = jnp.stack([jax.random.key(seed) for seed in self.group.seeds])
-        state = begin(self.group.learner, self.axes, keys, self.params)
+        state = begin(self.group.learner, self.axes, self.algorithm, keys, self.params)
         looks = (self.members, self.group.looks, len(SHOWN))
         return State(
-            state.params, tuple(state[1:]), stack([h.arrays() for h in self.group.hyper]), jnp.ones(self.members, bool),
+            state.agent, state._replace(agent=()), self.algorithm, jnp.ones(self.members, bool),
             jnp.full(looks, jnp.nan, jnp.float32),
         )  # fmt: skip
 
@@ -118,7 +141,7 @@ class Population:
     def load(self, state: State) -> None:
         """Go on from here."""
         self.home = state
-        self.parts: list[Part] = []
+        self.parts: list[Members] = []
         self.order = np.flatnonzero(np.asarray(state.alive))
 
     def state(self) -> State:
@@ -128,7 +151,7 @@ class Population:
         trained, known = join(self.parts, len(self.order)), _trained(self.home)
         if len(self.order) < self.members:
             trained = put(known, self.order, trained)
-        return self.home._replace(params=trained.params, rest=tuple(trained[1:]))
+        return self.home._replace(agent=trained.agent, others=trained._replace(agent=()))
 
     def advance(self, look: int, check: Callable[[], None] = lambda: None) -> None:
         """Every living member through a look; if it does not come to its end, nothing has changed.
@@ -161,13 +184,13 @@ class Population:
                 curves[self.order, look, i] = metrics[name].mean(0)
         self.home = self.home._replace(curves=curves)
 
-    def _split(self, size: int) -> list[Part]:
+    def _split(self, size: int) -> list[Members]:
         """The living, in parts for a program."""
         self.home, self.parts = self.state(), []
-        whole = Part(_trained(self.home), self.home.hyper, self.params)
+        whole = Members(_trained(self.home), self.home.algorithm, self.params)
         if len(self.order) < self.members:
-            state, hyper = take((whole.state, whole.hyper), self.order)
-            whole = Part(state, hyper, pick(self.params, self.axes, self.order))
+            state, algorithm = take((whole.state, whole.algorithm), self.order)
+            whole = Members(state, algorithm, pick(self.params, self.axes, self.order))
         return split(whole, self.axes, size)
 
     def _fitting(self, wanted: int) -> Program:
@@ -175,14 +198,14 @@ class Population:
         while True:
             size = -(-wanted // -(-wanted // self.most))
             own = jax.tree.structure(self.axes) if size > 1 else None
-            alike = (self.group.learner, own, self.world_shapes)
+            alike = (self.group.learner, jax.tree.structure(self.algorithm), own, self.world_shapes)
             # A program that is a little too large costs less than the compilation of another.
             there = [n for *key, n in self.programs if tuple(key) == alike and size <= n < min(2 * size, self.most + 1)]
             if there:
                 return self.programs[*alike, min(there)]
             length = chunk_length(self.group.look, max(1, int(self.group.call_share / size)))
             self.said(f"compiling for {size} of {wanted} members" if size < wanted else f"compiling for {size} members")
-            whole = Part(_trained(self.home), self.home.hyper, self.params)
+            whole = Members(_trained(self.home), self.home.algorithm, self.params)
             try:
                 program = compile_program(self.group.learner, self.axes, shapes(whole, self.axes, size), length)
             except jax.errors.JaxRuntimeError as error:
@@ -211,7 +234,7 @@ class Population:
 
 
 def _trained(state: State) -> TrainState:
-    return TrainState(state.params, *state.rest)
+    return state.others._replace(agent=state.agent)
 
 
 def memory_bytes() -> float:
@@ -225,15 +248,15 @@ def memory_bytes() -> float:
     return float("inf")
 
 
-def changed(state: State, alive: np.ndarray, source: np.ndarray, hyper: dict[str, np.ndarray]) -> State:
-    """Members after a strategy's decision: each goes on from the parameters of its `source`, with its new `hyper`.
+def changed(state: State, alive: np.ndarray, source: np.ndarray, numbers: Mapping[str, np.ndarray]) -> State:
+    """Members after a strategy's decision.
 
-    The environments and keys stay a member's own.
+    Args:
+        state: before.
+        alive: who is trained on.
+        source: whose agent each goes on from. The environments and keys stay a member's own.
+        numbers: new values of the algorithm's traced numbers, [members] each.
     """
-    optimizer, *others = state.rest
-    if (source != np.arange(len(source))).any():
-        params, optimizer = take((state.params, optimizer), source)
-    else:
-        params = state.params
-    new = {name: jnp.asarray(value, jnp.float32) for name, value in hyper.items()}
-    return State(params, (optimizer, *others), new, jnp.asarray(alive), state.curves)
+    agent = take(state.agent, source) if (source != np.arange(len(source))).any() else state.agent
+    new = {name: jnp.asarray(value, jnp.float32) for name, value in numbers.items()}
+    return state._replace(agent=agent, algorithm=with_numbers(state.algorithm, new), alive=jnp.asarray(alive))

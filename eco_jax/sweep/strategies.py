@@ -19,8 +19,8 @@ class Decision(NamedTuple):
     """who is trained on, bool [members]"""
     source: np.ndarray
     """whose parameters each goes on from, [members]; mostly its own"""
-    hyper: dict[str, np.ndarray]
-    """what each goes on with"""
+    numbers: dict[str, np.ndarray]
+    """what each goes on with, as in `Standing`"""
 
 
 class Standing(NamedTuple):
@@ -33,7 +33,8 @@ class Standing(NamedTuple):
     alive: np.ndarray
     trial: np.ndarray
     """number of each member's configuration, [members]"""
-    hyper: dict[str, np.ndarray]
+    numbers: dict[str, np.ndarray]
+    """traced numbers of each member's algorithm by name, [members]"""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Halving:
         trials = np.unique(now.trial[now.alive])
         means = np.array([now.scores[now.alive & (now.trial == trial)].mean() for trial in trials])
         best = trials[np.argsort(-means, kind="stable")[: math.ceil(len(trials) / self.eta)]]
-        return Decision(now.alive & np.isin(now.trial, best), np.arange(len(now.trial)), now.hyper)
+        return Decision(now.alive & np.isin(now.trial, best), np.arange(len(now.trial)), now.numbers)
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Exploit:
     """
 
     ranges: Mapping[str, tuple[float, float]]
-    """hyperparameter -> what it may be"""
+    """traced number of the algorithm -> what it may be"""
     seed: int = 0
     exchanges: int = 8
     share: float = 0.25
@@ -98,17 +99,17 @@ class Exploit:
         count = int(members * self.share)
         order = np.argsort(-now.scores, kind="stable")
         source = np.arange(members)
-        hyper = {name: np.array(values, np.float32) for name, values in now.hyper.items()}
+        numbers = {name: np.array(values, np.float32) for name, values in now.numbers.items()}
         if count:
             losers, winners = order[-count:], rng.choice(order[:count], count)
             source[losers] = winners
             for name, (low, high) in self.ranges.items():
-                moved = hyper[name][winners] * rng.choice(self.factors, count)
+                moved = numbers[name][winners] * rng.choice(self.factors, count)
                 drawn = (
                     np.exp(rng.uniform(np.log(low), np.log(high), count)) if low > 0 else rng.uniform(low, high, count)
                 )
-                hyper[name][losers] = np.clip(np.where(rng.random(count) < self.anew, drawn, moved), low, high)
-        return Decision(now.alive, source, hyper)
+                numbers[name][losers] = np.clip(np.where(rng.random(count) < self.anew, drawn, moved), low, high)
+        return Decision(now.alive, source, numbers)
 
 
 def strategy(given: Mapping[str, Any], ranges: Mapping[str, Sequence[float]]) -> Full | Halving | Exploit:

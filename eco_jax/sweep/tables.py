@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from eco_jax.parts import numbers_of
 from eco_jax.run import settings
 from eco_jax.sweep.batch import UNITS, Batch
 from eco_jax.sweep.population import SHOWN, Population, State
@@ -36,14 +37,14 @@ def results(batch: Batch, population: Population, state: State) -> pl.DataFrame:
 
     values, alive = np.asarray(state.curves), np.asarray(state.alive)
     configs = [settings.flat(config) for config in batch.configs()]
-    params, hyper = _on_host((state.params, state.hyper))
+    params, numbers = _on_host((state.agent.params, numbers_of(state.algorithm)))
     rows = []
     for i, (place, seed) in enumerate(batch.members):
         looks = int(np.isfinite(values[i]).any(-1).sum())
         failed = population.failed.get(i)
         last = values[i, looks - max(1, looks // 10) : looks].mean(0) if looks else np.full(len(SHOWN), np.nan)
         own = {name: configs[place][name] for name in batch.trials[place]["values"]}
-        own |= {f"hyper.{name}": float(hyper[name][i]) for name in batch.ranges}
+        own |= {f"algorithm.{name}": float(numbers[name][i]) for name in batch.ranges}
         rows.append(
             {
                 "trial": batch.trials[place]["trial"],

@@ -74,7 +74,7 @@ class Checkpoints:
 
         Args:
             update: updates done.
-            state: of all members; a named tuple, its parameters first.
+            state: of all members; a named tuple with a field `agent`, and that one with a field `params`.
             score: what makes a step the best, higher is better.
             note: what else is to be known of the step (JSON), for `note_of`.
 
@@ -82,7 +82,7 @@ class Checkpoints:
             OSError: the one before could not be written.
         """
         self.wait()
-        data = {"params": jax.tree.map(_on_host, state.params), "rest": _rest(state)}
+        data = {"params": jax.tree.map(_on_host, state.agent.params), "rest": _rest(state)}
         self.pending = self.writer.submit(self._write, update, data, score, note)
 
     def wait(self) -> None:
@@ -139,7 +139,7 @@ def restore(folder: Path, like: Any, warn: Warn, run: str = "") -> tuple[int, An
 
     Args:
         folder: of the checkpoints.
-        like: a state of the same run, or its `jax.eval_shape`: a named tuple, its parameters first.
+        like: a state of the same run, or its `jax.eval_shape`.
         warn: told of each newer step that is not intact.
         run: see `fault`.
 
@@ -151,14 +151,14 @@ def restore(folder: Path, like: Any, warn: Warn, run: str = "") -> tuple[int, An
         return None
     update, data = found
     step = folder / str(update)
-    if jax.tree.structure(data["params"]) != jax.tree.structure(dict(like.params)):  # type: ignore[operator]
+    if jax.tree.structure(data["params"]) != jax.tree.structure(like.agent.params):  # type: ignore[operator]
         raise UserError(f"{step}: of another network than this configuration's")
-    leaves, shape = jax.tree.flatten(tuple(like[1:]))
+    leaves, shape = jax.tree.flatten(_with_params(like, ()))
     if len(data["rest"]) != len(leaves):
         raise UserError(f"{step}: of another configuration: {len(data['rest'])} arrays, not {len(leaves)}")
     rest = jax.tree.unflatten(shape, [_as(data["rest"][f"{i:03d}"], leaf, step) for i, leaf in enumerate(leaves)])
-    params = jax.tree.map(lambda leaf, as_leaf: _as(leaf, as_leaf, step), data["params"], like.params)
-    return update, type(like)(params, *rest)
+    params = jax.tree.map(lambda leaf, as_leaf: _as(leaf, as_leaf, step), data["params"], like.agent.params)
+    return update, _with_params(rest, params)
 
 
 def note_of(folder: Path, update: int) -> Any:
@@ -247,7 +247,12 @@ def _on_host(leaf: Any) -> np.ndarray:
 
 def _rest(state: Any) -> dict[str, np.ndarray]:
     """Everything but the parameters, as a flat dict of its leaves: Orbax needs no word of our types."""
-    return {f"{i:03d}": _on_host(leaf) for i, leaf in enumerate(jax.tree.leaves(tuple(state[1:])))}
+    return {f"{i:03d}": _on_host(leaf) for i, leaf in enumerate(jax.tree.leaves(_with_params(state, ())))}
+
+
+def _with_params(state: Any, params: Any) -> Any:
+    """The same state with other parameters."""
+    return state._replace(agent=state.agent._replace(params=params))
 
 
 def _as(stored: Any, like: Any, step: Path) -> Any:

@@ -1,7 +1,7 @@
 """Play whole episodes with a policy and report what came of them."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,16 @@ from eco_jax.env import Environment
 Policy = Callable[[PRNGKeyArray, Any, Any, Any], Array]
 """policy(key, observation, state, params) -> action. Agents use the observation, rules the state's `View`."""
 
+
+class Remembering(NamedTuple):
+    """A policy with a memory, which each episode begins anew."""
+
+    start: Any
+    """memory at the beginning of an episode: a pytree of arrays"""
+    act: Callable[[Any, PRNGKeyArray, Any, Any, Any], tuple[Array, Any]]
+    """(memory, key, observation, state, params) -> (action, memory after it)"""
+
+
 QUANTILES = tuple(q / 100.0 for q in range(1, 100))
 """Probabilities at which the distribution of latencies is reported."""
 
@@ -23,7 +33,7 @@ def jain(values: Float[Array, " users"]) -> Float[Array, ""]:
 
 
 def evaluate(
-    env: Environment, params: Any, policy: Policy, key: PRNGKeyArray, episodes: int = 64
+    env: Environment, params: Any, policy: Policy | Remembering, key: PRNGKeyArray, episodes: int = 64
 ) -> dict[str, Float[Array, "episodes *more"]]:
     """Every metric as its mean over the slots and users of an episode, for `episodes` parallel episodes.
 
@@ -41,21 +51,22 @@ def evaluate(
     """
     horizon = env.fixed_horizon
     assert horizon is not None, "evaluation plays episodes of a fixed horizon"
+    memory, act = policy if isinstance(policy, Remembering) else _without_memory(policy)
 
     def episode(key: PRNGKeyArray) -> dict[str, Array]:
         world, choices = jax.random.split(key)
         start, steps = jax.random.split(world)
         first = env.reset(start, params)
 
-        def slot(carry: tuple[Any, Any], keys: tuple[Array, Array]) -> tuple[tuple[Any, Any], Any]:
-            observation, state = carry
-            action = policy(keys[1], observation, state, params)
+        def slot(carry: tuple[Any, Any, Any], keys: tuple[Array, Array]) -> tuple[tuple[Any, Any, Any], Any]:
+            memory, observation, state = carry
+            action, memory = act(memory, keys[1], observation, state, params)
             observation, state, _, _, _, info = env.step(keys[0], state, action, params)
             detail = (info["outcome"].latency, info["outcome"].qoe) if "outcome" in info else None
-            return (observation, state), (info["metrics"], detail)
+            return (memory, observation, state), (info["metrics"], detail)
 
         keys = jax.random.split(steps, horizon), jax.random.split(choices, horizon)
-        _, (metrics, detail) = lax.scan(slot, first, keys)
+        _, (metrics, detail) = lax.scan(slot, (memory, *first), keys)
         means = {name: jnp.mean(value) for name, value in metrics.items()}
         if detail is not None:
             latency, qoe = detail
@@ -66,3 +77,7 @@ def evaluate(
 
     # Folded in, not split: episode e is the same however many there are.
     return jax.vmap(lambda e: episode(jax.random.fold_in(key, e)))(jnp.arange(episodes))
+
+
+def _without_memory(policy: Policy) -> Remembering:
+    return Remembering((), lambda memory, *given: (policy(*given), memory))

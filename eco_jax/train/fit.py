@@ -12,10 +12,10 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import PRNGKeyArray
 
+from eco_jax.agent.algorithms import Algorithm
 from eco_jax.errors import UserError
-from eco_jax.train.config import Hyper
 from eco_jax.train.loop import Learner, TrainState
-from eco_jax.train.program import Part, begin, compile_program, join, place, split, together
+from eco_jax.train.program import Members, begin, compile_program, join, place, split, together
 
 
 class NotFiniteError(RuntimeError):
@@ -75,6 +75,23 @@ def stack(trees: Sequence[Any]) -> Any:
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
 
 
+def stack_algorithms(algorithms: Sequence[Algorithm]) -> Algorithm:
+    """Members' algorithms as one, whose traced numbers have a leading axis of members.
+
+    Raises:
+        UserError: they differ in more than traced numbers, so they are no members of one program.
+    """
+    first: Any = jax.tree.structure(algorithms[0])
+    for which, algorithm in enumerate(algorithms):
+        if jax.tree.structure(algorithm) != first:
+            raise UserError(
+                f"member {which}: its algorithm, network or one of their static settings is not that of member 0, so "
+                "one program cannot train both"
+            )
+    stacked: Algorithm = stack(algorithms)
+    return stacked
+
+
 def member(tree: Any, index: int) -> Any:
     """One member of a stacked pytree."""
     return jax.tree.map(lambda leaf: leaf[index], tree)
@@ -126,7 +143,7 @@ def chunk_length(updates: int, wish: int) -> int:
 def fit(
     learner: Learner,
     env_params: Any,
-    hyper: Sequence[Hyper],
+    algorithms: Sequence[Algorithm],
     keys: Sequence[PRNGKeyArray],
     *,
     axes: Any = None,
@@ -139,9 +156,9 @@ def fit(
     """Train all members in one program.
 
     Args:
-        learner: environment and static settings.
+        learner: environment and settings of the loop.
         env_params: parameters of the environment; leaves that `axes` marks 0 have a leading axis of members.
-        hyper: one for each member.
+        algorithms: one for each member; they may differ in traced numbers.
         keys: one for each member.
         axes: see `Learner.chunk`; None shares all of `env_params`.
         mesh: devices that share the environments; None for one device.
@@ -153,16 +170,18 @@ def fit(
 
     Raises:
         NotFiniteError: all members have failed.
-        UserError: what `resume` gives is no state that this run comes to.
+        UserError: the algorithms differ in more than traced numbers, or one does not go with the learner's settings;
+            or what `resume` gives is no state that this run comes to.
     """
     total = learner.config.updates
     length = chunk_length(total, learner.config.chunk)
     if axes is None:
         axes = jax.tree.map(lambda _: None, env_params)
-    traced = stack([h.arrays() for h in hyper])
+    algorithm = stack_algorithms(algorithms)
+    algorithms[0].check(learner.config, learner.env)
 
     started = time.perf_counter()
-    state = begin(learner, axes, jnp.stack(list(keys)), env_params, mesh)
+    state = begin(learner, axes, algorithm, jnp.stack(list(keys)), env_params, mesh)
     first, state = resume(state) or (0, state)
     if mesh is not None and first:
         state = place(state, mesh)
@@ -170,8 +189,8 @@ def fit(
         raise UserError(f"{first} updates done: more than the {total} of this run")
     if first % length and first < total:
         raise UserError(f"{first} updates done: not a multiple of {length}, the updates between two looks")
-    members = len(hyper)
-    parts = split(Part(state, traced, env_params), axes, together(members, mesh))
+    members = len(algorithms)
+    parts = split(Members(state, algorithm, env_params), axes, together(members, mesh))
     program = compile_program(learner, axes, parts[0], length, mesh)
     compile_s = time.perf_counter() - started
     if on_compiled is not None:
@@ -202,7 +221,7 @@ def not_finite(metrics: dict[str, np.ndarray], start: int) -> dict[int, str]:
     for which in np.flatnonzero(~metrics["finite"].astype(bool).all(axis=0)):
         update = int(np.argmin(metrics["finite"][:, which]))
         terms = [name for name, value in metrics.items() if not np.isfinite(value[update, which])]
-        found[int(which)] = f"update {start + update}: {', '.join(terms)} not finite"
+        found[int(which)] = f"update {start + update}: {', '.join(terms) or 'what was learnt'} not finite"
     return found
 
 

@@ -1,7 +1,7 @@
 """The training loop: rollout, update, and chunks of updates, one jitted program for any number of members.
 
 `Learner.update` is written for one run. A seed, a configuration or a level of knowledge is a member: an axis over
-which `Learner.chunk` vmaps it.
+which `Learner.chunk` vmaps it. Of the algorithm the loop knows the protocol only (`agent.algorithms.base`).
 """
 
 from dataclasses import dataclass
@@ -10,32 +10,39 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax import Array, lax
 from jaxtyping import Key, PRNGKeyArray
 
-from eco_jax.agent import a2c, ppo
-from eco_jax.agent.distribution import Heads, mode, sample
-from eco_jax.agent.network import Network, Params, make_network
+from eco_jax.agent.algorithms import Algorithm
+from eco_jax.agent.algorithms.base import check_agent
+from eco_jax.agent.distribution import Heads
+from eco_jax.agent.network import Params, where_ended
+from eco_jax.agent.rollout import Rollout
 from eco_jax.env import Environment, Observation
 from eco_jax.errors import UserError
 from eco_jax.train.config import TrainConfig
-from eco_jax.train.evaluate import Policy
+from eco_jax.train.evaluate import Policy, Remembering
 
 
 class TrainState(NamedTuple):
     """Everything that a run carries from one update to the next."""
 
-    params: Params
-    optimizer: Any
+    agent: Any
+    """what the algorithm learns: a named tuple with `params`, see `agent.algorithms.base.Agent`"""
+    carry: Any
+    """the agent's memory, leaves [envs, users, ...]; `()` without one"""
     observation: Observation
     env_state: Any
     key: PRNGKeyArray
 
 
+World = tuple[Any, Observation, Any]
+"""The agent's memory, observation and environment state of all environments."""
+
+
 @dataclass(frozen=True)
 class Learner:
-    """An environment and the settings to learn it with. Hashable: a static argument of what is jitted."""
+    """An environment and the settings of the loop. Hashable: a static argument of what is jitted."""
 
     env: Environment
     config: TrainConfig
@@ -54,17 +61,12 @@ class Learner:
         """Layout of the action."""
         return Heads(tuple(self.env.heads), tuple(self.env.gated))
 
-    def network(self, features: int) -> Network:
-        """The actor and the critic for observations of `features` features."""
-        return make_network(features, sum(self.env.heads), self.config.hidden, self.config.layers)
+    def init(self, axes: Any, algorithm: Algorithm, keys: Key[Array, " members"], env_params: Any) -> TrainState:
+        """The state of all members before the first update, from one key each (`axes` and `algorithm` as in `chunk`).
 
-    @property
-    def _optimizer(self) -> optax.GradientTransformation:
-        # Learning rates are traced, so they multiply what the optimizer gives (see `_apply`).
-        return optax.scale_by_adam(eps=1e-5) if self.config.optimizer == "adam" else optax.identity()
-
-    def init(self, axes: Any, keys: Key[Array, " members"], env_params: Any) -> TrainState:
-        """The state of all members before the first update, from one key each (`axes` as in `chunk`)."""
+        Raises:
+            UserError: the algorithm's agent is not as the protocol wants it.
+        """
         keys = jax.vmap(lambda key: jax.random.split(key, 3))(keys)
         reset = jax.vmap(self._reset, in_axes=(0, axes))
         if self.env.fixed_horizon is None:
@@ -73,159 +75,122 @@ class Learner:
             # The first update resets (see `update`): compiling the same reset here would cost seconds for nothing.
             blank = jax.eval_shape(reset, keys[:, 1], env_params)
             observation, env_state = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), blank)
-        # One network after the other: the kernels' QR decompositions, batched by vmap and running at once, lock up
-        # the thread pool of XLA's CPU runtime (jaxlib 0.10.2).
-        params = lax.map(self.network(observation.features.shape[-1]).init, keys[:, 0])
-        return TrainState(params, jax.vmap(self._optimizer.init)(params), observation, env_state, keys[:, 2])
+        one = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[2:], leaf.dtype), observation)
+
+        def begin(given: tuple[Algorithm, PRNGKeyArray]) -> Any:
+            agent = given[0].init(given[1], one, self.heads)
+            check_agent(given[0], agent)
+            return agent
+
+        # One agent after the other: the kernels' QR decompositions, batched by vmap and running at once, lock up the
+        # thread pool of XLA's CPU runtime (jaxlib 0.10.2).
+        agent = lax.map(begin, (algorithm, keys[:, 0]))
+        carry = jax.vmap(lambda own, _: self._start(own))(algorithm, keys)
+        return TrainState(agent, carry, observation, env_state, keys[:, 2])
 
     def _reset(self, key: PRNGKeyArray, env_params: Any) -> tuple[Observation, Any]:
         return jax.vmap(self.env.reset, in_axes=(0, None))(jax.random.split(key, self.config.envs), env_params)
 
+    def _start(self, algorithm: Algorithm) -> Any:
+        """The agent's memory at the beginning of an episode, in all environments."""
+        return algorithm.start((self.config.envs, self.env.agents))
+
     def _slot(
         self,
-        network: Network,
+        algorithm: Algorithm,
         params: Params,
         env_params: Any,
-        carry: tuple[Observation, Any],
-        given: tuple[Key[Array, " more"], tuple[Observation, Any] | None],
-    ) -> tuple[tuple[Observation, Any], tuple[Any, dict[str, Array]]]:
+        world: World,
+        given: tuple[Key[Array, " more"], World | None],
+    ) -> tuple[World, tuple[Rollout, dict[str, Array]]]:
         """One slot in every environment; where episodes end at times of their own, those that did start anew.
 
         `given`: keys, one for the actions and one for each environment; and new episodes, None with a fixed horizon.
         """
         keys, fresh = given
-        observation, env_state = carry
-        logits, _ = network.apply(params, observation.features)
-        action = sample(self.heads, keys[0], logits, observation.mask)
+        carry, observation, env_state = world
+        action, carry = algorithm.act(params, carry, keys[0], observation, self.heads, False)
         new, env_state, reward, terminated, truncated, info = jax.vmap(self.env.step, in_axes=(0, 0, 0, None))(
             keys[1:], env_state, action, env_params
         )
         ended = terminated | truncated
-        step = (
-            observation.features, observation.mask, action, reward, None if fresh is None else new.features,
-            terminated, ended,
-        )  # fmt: skip
+        step = Rollout(observation, action, reward, None if fresh is None else new, terminated, ended)  # type: ignore[arg-type]
+        world = carry, new, env_state
         if fresh is not None:
-
-            def choose(a: Array, b: Array) -> Array:
-                return jnp.where(ended.reshape(ended.shape + (1,) * (a.ndim - 1)), a, b)
-
-            new, env_state = jax.tree.map(choose, fresh, (new, env_state))
+            world = where_ended(ended, fresh, world)
         # Reduced over the environments only once a rollout: small sums at every slot cost more than they save.
-        return (new, env_state), (step, info["metrics"])
+        return world, (step, info["metrics"])
 
     def _collect(
-        self, network: Network, state: TrainState, key: PRNGKeyArray, env_params: Any, index: Array
-    ) -> tuple[Observation, Any, a2c.Rollout, dict[str, Array]]:
-        """`rollout` slots in every environment: the last (observation, state), what happened, and its metrics."""
+        self, algorithm: Algorithm, state: TrainState, key: PRNGKeyArray, env_params: Any, index: Array
+    ) -> tuple[World, Rollout, dict[str, Array]]:
+        """`rollout` slots in every environment: where they lead to, what happened, and its metrics."""
         slots, envs = self.config.rollout, self.config.envs
         rollout_key, reset_key = jax.random.split(key)
-        start, fresh = (state.observation, state.env_state), None
+        start: World = state.carry, state.observation, state.env_state
+        fresh: Any = None
         if self.env.fixed_horizon is not None:
             # The index is the same for all members, so this stays a branch under vmap.
             first = index % (self.env.fixed_horizon // slots) == 0
-            start = lax.cond(first, lambda: self._reset(reset_key, env_params), lambda: start)
+            begun = start
+            start = lax.cond(
+                first, lambda: (self._start(algorithm), *self._reset(reset_key, env_params)), lambda: begun
+            )
         else:
             # All at once, most of them for nothing: one by one inside the loop costs far more.
-            fresh = jax.vmap(self._reset, in_axes=(0, None))(jax.random.split(reset_key, slots), env_params)
-        (observation, env_state), (steps, metrics) = lax.scan(
-            partial(self._slot, network, state.params, env_params),
+            resets = jax.vmap(self._reset, in_axes=(0, None))(jax.random.split(reset_key, slots), env_params)
+            memory = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (slots, *leaf.shape)), self._start(algorithm))
+            fresh = (memory, *resets)
+        world, (rollout, metrics) = lax.scan(
+            partial(self._slot, algorithm, state.agent.params, env_params),
             start,
             (jax.random.split(rollout_key, (slots, envs + 1)), fresh),
         )
-        features, mask, action, reward, next_features, terminated, ended = steps
-        if next_features is None:
+        rollout = rollout._replace(carry=start[0])
+        if rollout.next_observation is None:
             # With a fixed horizon an episode can end only where the rollout does: the next value of every slot but
             # the last is the following slot's, and the last observation is the true one, reset or not.
-            next_features = observation.features[None]
-        rollout = a2c.Rollout(features, mask, action, reward, next_features, terminated, ended)
-        return observation, env_state, rollout, {name: jnp.mean(value) for name, value in metrics.items()}
-
-    def _descend(
-        self, params: Params, optimizer: Any, gradient: Params, hyper: dict[str, Array]
-    ) -> tuple[Params, Any, dict[str, Array]]:
-        """One gradient step of actor and critic, each clipped by its own norm; the norms before."""
-        clipped, norms = {}, {}
-        for part in gradient:
-            clipped[part], norms[f"{part}_gradient"] = a2c.clip_by_norm(gradient[part], hyper["clip"])
-        direction, optimizer = self._optimizer.update(clipped, optimizer)
-        params = {
-            part: jax.tree.map(lambda p, d, lr=hyper[f"{part}_lr"] * hyper["rate"]: p - lr * d, params[part], tree)
-            for part, tree in direction.items()
-        }
-        return params, optimizer, norms
+            rollout = rollout._replace(next_observation=jax.tree.map(lambda leaf: leaf[None], world[1]))
+        return world, rollout, {name: jnp.mean(value) for name, value in metrics.items()}
 
     def update(
-        self, state: TrainState, hyper: dict[str, Array], env_params: Any, index: Array, total: Array
+        self, state: TrainState, algorithm: Algorithm, env_params: Any, index: Array, total: Array
     ) -> tuple[TrainState, dict[str, Array]]:
         """A rollout, and what the algorithm makes of it. What is not finite is not taken, and says so (`finite`).
 
         Args:
             state: of one member.
-            hyper: its hyperparameters, `Hyper.arrays()`.
+            algorithm: its algorithm.
             env_params: its environment's.
             index: number of this update, from 0; the same for all members.
             total: updates in the whole run.
-        """
-        network = self.network(state.observation.features.shape[-1])
-        key, collect_key, learn_key = jax.random.split(state.key, 3)
-        observation, env_state, rollout, metrics = self._collect(network, state, collect_key, env_params, index)
 
+        Raises:
+            UserError: the algorithm reports something under a name that the environment has.
+        """
+        key, collect_key, learn_key = jax.random.split(state.key, 3)
+        (carry, observation, env_state), rollout, metrics = self._collect(
+            algorithm, state, collect_key, env_params, index
+        )
         progress = index / jnp.maximum(total - 1, 1)
-        scheduled = {
-            "entropy": hyper["entropy"] * hyper["final_entropy"] ** progress,
-            "rate": 1.0 + progress * (hyper["final_lr"] - 1.0),
-        }
-        learn = self._ppo if self.config.algorithm == "ppo" else self._a2c
-        params, optimizer, losses = learn(network, state, rollout, hyper | scheduled, learn_key)
+        learnt, losses = algorithm.learn(state.agent, rollout, self.heads, learn_key, progress)
+        for name in losses:
+            if name in metrics or name == "finite":
+                raise UserError(
+                    f"algorithm {type(algorithm).__name__}: learn: reports {name!r}, the name of another metric"
+                )
 
         metrics = metrics | losses
-        finite = jnp.all(jnp.isfinite(jnp.stack(list(metrics.values()))))
-        params, optimizer = jax.tree.map(
-            lambda new, old: jnp.where(finite, new, old), (params, optimizer), (state.params, state.optimizer)
-        )
-        return TrainState(params, optimizer, observation, env_state, key), metrics | {"finite": finite}
-
-    def _a2c(
-        self, network: Network, state: TrainState, rollout: a2c.Rollout, hyper: dict[str, Array], key: PRNGKeyArray
-    ) -> tuple[Params, Any, dict[str, Array]]:
-        """One gradient step on the whole rollout."""
-        gradient, losses = jax.grad(a2c.loss, has_aux=True)(
-            state.params, network, self.heads, rollout, discount=hyper["discount"], decay=hyper["decay"],
-            entropy_weight=hyper["entropy"], normalise=self.config.normalise, residual=self.config.residual,
-        )  # fmt: skip
-        params, optimizer, norms = self._descend(state.params, state.optimizer, gradient, hyper)
-        return params, optimizer, losses | norms
-
-    def _ppo(
-        self, network: Network, state: TrainState, rollout: a2c.Rollout, hyper: dict[str, Array], key: PRNGKeyArray
-    ) -> tuple[Params, Any, dict[str, Array]]:
-        """`epochs` passes over the rollout, each in `minibatches` gradient steps; the losses' means."""
-        batch, reported = ppo.prepare(state.params, network, self.heads, rollout, hyper["discount"], hyper["decay"])
-
-        def step(carry: tuple[Params, Any], part: ppo.Batch) -> tuple[tuple[Params, Any], dict[str, Array]]:
-            params, optimizer = carry
-            gradient, losses = jax.grad(ppo.loss, has_aux=True)(
-                params, network, self.heads, part, ratio_limit=hyper["ratio_limit"], entropy_weight=hyper["entropy"],
-                normalise=self.config.normalise,
-            )  # fmt: skip
-            params, optimizer, norms = self._descend(params, optimizer, gradient, hyper)
-            return (params, optimizer), losses | norms
-
-        def epoch(carry: tuple[Params, Any], key: PRNGKeyArray) -> tuple[tuple[Params, Any], dict[str, Array]]:
-            return lax.scan(step, carry, ppo.shuffle(key, batch, self.config.minibatches))
-
-        (params, optimizer), losses = lax.scan(
-            epoch, (state.params, state.optimizer), jax.random.split(key, self.config.epochs)
-        )
-        return params, optimizer, {name: jnp.mean(value) for name, value in losses.items()} | reported
+        finite = jnp.all(jnp.isfinite(jnp.stack(list(metrics.values())))) & algorithm.finite(learnt)
+        agent = jax.tree.map(lambda new, old: jnp.where(finite, new, old), learnt, state.agent)
+        return TrainState(agent, carry, observation, env_state, key), metrics | {"finite": finite}
 
     def chunk(
         self,
         length: int,
         axes: Any,
         state: TrainState,
-        hyper: dict[str, Array],
+        algorithm: Algorithm,
         env_params: Any,
         start: Array,
         total: Array,
@@ -236,24 +201,31 @@ class Learner:
             length: updates (static).
             axes: pytree of 0 (a member's own) and None (shared by all) over `env_params` (static).
             state: of all members.
-            hyper: of all members.
+            algorithm: of all members: its traced numbers have a leading axis of them.
             env_params: see `axes`.
             start: number of the first update.
             total: updates in the whole run.
         """
         update = jax.vmap(self.update, in_axes=(0, 0, axes, None, None))
         return lax.scan(
-            lambda state, index: update(state, hyper, env_params, index, total), state, start + jnp.arange(length)
+            lambda state, index: update(state, algorithm, env_params, index, total), state, start + jnp.arange(length)
         )
 
-    def policy(self, params: Params, greedy: bool | Array = True) -> Policy:
-        """The agent as a policy for evaluation: the most likely choice of each head (`greedy`), or a sample."""
+    def policy(self, algorithm: Algorithm, params: Params, greedy: bool | Array = True) -> Policy | Remembering:
+        """An agent as a policy for evaluation: the most likely choices (`greedy`), or samples.
 
-        def act(key: PRNGKeyArray, observation: Observation, state: Any, env_params: Any) -> Array:
-            network = self.network(observation.features.shape[-1])
-            logits, _ = network.apply(params, observation.features)
-            return jnp.where(
-                greedy, mode(self.heads, logits, observation.mask), sample(self.heads, key, logits, observation.mask)
-            )
+        Args:
+            algorithm: that made the agent.
+            params: of the agent.
+            greedy: may be traced.
+        """
+        memory = algorithm.start((self.env.agents,))
 
-        return act
+        def act(
+            memory: Any, key: PRNGKeyArray, observation: Observation, state: Any, env_params: Any
+        ) -> tuple[Array, Any]:
+            return algorithm.act(params, memory, key, observation, self.heads, greedy)
+
+        if jax.tree.leaves(memory):
+            return Remembering(memory, act)
+        return lambda *given: act(memory, *given)[0]

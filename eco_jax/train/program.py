@@ -21,15 +21,16 @@ from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Key
 
+from eco_jax.agent.algorithms import Algorithm
 from eco_jax.errors import UserError
 from eco_jax.train.loop import Learner, TrainState
 
 
-class Part(NamedTuple):
+class Members(NamedTuple):
     """Members that go through a program together; every leaf has a leading axis of them, but what all share."""
 
     state: TrainState
-    hyper: dict[str, Array]
+    algorithm: Algorithm
     env_params: Any
 
 
@@ -45,17 +46,17 @@ class Program:
     """updates of a whole run"""
     compile_s: float
 
-    def run(self, part: Part, start: int) -> tuple[Part, dict[str, np.ndarray]]:
+    def run(self, part: Members, start: int) -> tuple[Members, dict[str, np.ndarray]]:
         """`length` updates from `start` on; metrics [length, members]."""
         state, metrics = self.compiled(*part, jnp.int32(start), jnp.int32(self.total))
         return part._replace(state=state), {name: np.asarray(value) for name, value in metrics.items()}
 
     def advance(
-        self, parts: Sequence[Part], start: int, check: Callable[[], None] = lambda: None
-    ) -> tuple[list[Part], dict[str, np.ndarray]]:
+        self, parts: Sequence[Members], start: int, check: Callable[[], None] = lambda: None
+    ) -> tuple[list[Members], dict[str, np.ndarray]]:
         """All parts, on a CPU in as many threads as there are cores; `check`, called before each, may raise."""
 
-        def one(part: Part) -> tuple[Part, dict[str, np.ndarray]]:
+        def one(part: Members) -> tuple[Members, dict[str, np.ndarray]]:
             check()
             return self.run(part, start)
 
@@ -87,7 +88,7 @@ def together(members: int, mesh: Mesh | None = None) -> int:
     return members if mesh is not None or jax.default_backend() != "cpu" else 1
 
 
-def compile_program(learner: Learner, axes: Any, part: Part, length: int, mesh: Mesh | None = None) -> Program:
+def compile_program(learner: Learner, axes: Any, part: Members, length: int, mesh: Mesh | None = None) -> Program:
     """Compile `length` updates for members like these, a part of `split` (only shapes matter)."""
     started = time.perf_counter()
     if len(part.state.key) == 1:
@@ -104,11 +105,16 @@ def compile_program(learner: Learner, axes: Any, part: Part, length: int, mesh: 
 
 
 def begin(
-    learner: Learner, axes: Any, keys: Key[Array, " members"], env_params: Any, mesh: Mesh | None = None
+    learner: Learner,
+    axes: Any,
+    algorithm: Algorithm,
+    keys: Key[Array, " members"],
+    env_params: Any,
+    mesh: Mesh | None = None,
 ) -> TrainState:
-    """The state of all members before the first update."""
+    """The state of all members before the first update. `algorithm`: of all members, as `keys`."""
     structure: Any = jax.tree.structure(env_params)
-    return _init(learner, structure, tuple(structure.flatten_up_to(axes)), mesh)(keys, env_params)
+    return _init(learner, structure, tuple(structure.flatten_up_to(axes)), mesh)(algorithm, keys, env_params)
 
 
 @lru_cache(16)
@@ -118,7 +124,7 @@ def _init(learner: Learner, structure: Any, axes: tuple[Any, ...], mesh: Mesh | 
     return jax.jit(partial(learner.init, structure.unflatten(axes)), **out)
 
 
-def split(whole: Part, axes: Any, size: int) -> list[Part]:
+def split(whole: Members, axes: Any, size: int) -> list[Members]:
     """Parts of `size` members; the last is filled up with its own last member.
 
     A part of one member has its environment's parameters without an axis: whatever else may vary, it is the program of
@@ -129,21 +135,22 @@ def split(whole: Part, axes: Any, size: int) -> list[Part]:
         return [whole]
     if members == 1:
         return [whole._replace(env_params=_of_part(whole.env_params, axes, np.arange(1)))]
-    like = whole.state, whole.hyper
+    like = whole.state, whole.algorithm
     own = _host(like)
     parts = []
     for first in range(0, members, size):
         ids = np.minimum(np.arange(first, first + size), members - 1)
-        state, hyper = _device(jax.tree.map(lambda leaf, ids=ids: leaf[ids], own), like)
-        parts.append(Part(state, hyper, _of_part(whole.env_params, axes, ids)))
+        state, algorithm = _device(jax.tree.map(lambda leaf, ids=ids: leaf[ids], own), like)
+        parts.append(Members(state, algorithm, _of_part(whole.env_params, axes, ids)))
     return parts
 
 
-def shapes(whole: Part, axes: Any, size: int) -> Part:
+def shapes(whole: Members, axes: Any, size: int) -> Members:
     """Shapes and types of a part of `size` members."""
     ids = np.zeros(size, int)
-    state, hyper = jax.eval_shape(lambda tree: jax.tree.map(lambda leaf: leaf[ids], tree), (whole.state, whole.hyper))
-    return Part(state, hyper, _of_part(whole.env_params, axes, ids))
+    own = whole.state, whole.algorithm
+    state, algorithm = jax.eval_shape(lambda tree: jax.tree.map(lambda leaf: leaf[ids], tree), own)
+    return Members(state, algorithm, _of_part(whole.env_params, axes, ids))
 
 
 def _of_part(env_params: Any, axes: Any, ids: np.ndarray) -> Any:
@@ -174,7 +181,7 @@ def pick(env_params: Any, axes: Any, ids: np.ndarray | np.integer) -> Any:
     )  # fmt: skip
 
 
-def join(parts: Sequence[Part], members: int) -> TrainState:
+def join(parts: Sequence[Members], members: int) -> TrainState:
     """The state of all members, from their parts."""
     first = parts[0].state
     if len(parts) == 1 and len(first.key) == members:
@@ -218,12 +225,13 @@ def mesh_of(devices: Sequence[Any], envs: int) -> Mesh | None:
 
 
 def shardings(mesh: Mesh) -> TrainState:
-    """Where a state lies on a mesh: each device has its environments, and all have the same parameters."""
+    """Where a state lies on a mesh: each device has its environments, and all have the same agent."""
     everywhere, by_env = NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec(None, "envs"))
-    return TrainState(everywhere, everywhere, by_env, by_env, everywhere)  # type: ignore[arg-type]
+    where: Any = {"agent": everywhere, "carry": by_env, "observation": by_env, "env_state": by_env, "key": everywhere}
+    return TrainState(**where)
 
 
 def place(state: TrainState, mesh: Mesh) -> TrainState:
     """A state, from wherever it is, on a mesh."""
-    where = shardings(mesh)
-    return TrainState(*(jax.device_put(part, sharding) for part, sharding in zip(state, where, strict=True)))
+    placed: TrainState = jax.device_put(state, shardings(mesh))
+    return placed

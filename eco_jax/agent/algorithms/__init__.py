@@ -1,0 +1,25 @@
+"""Learning algorithms, one file each.
+
+A file of a user's own with one class is an algorithm, too:
+
+    @register("algorithm", "reinforce")
+    class Reinforce(Algorithm):
+        lr: Any = number(1e-3, "-", 0, 10, "", "assumed", "learning rate")
+
+        def init(self, key, observation, heads):
+            return Agent(self.network.init(key, observation.features.shape[-1], sum(heads.sizes)))
+
+        def learn(self, agent, rollout, heads, key, progress):
+            ...
+            return agent._replace(params=params), {"loss": loss}
+
+What it needs for that: `rollout` (experience, advantage estimates), `distribution` (log-probabilities, entropy),
+`gradient` (gradient steps) and `network` in `eco_jax.agent`, and the settings' notation in `eco_jax.settings`.
+"""
+
+from eco_jax.agent.algorithms.a2c import A2C
+from eco_jax.agent.algorithms.actor_critic import ActorCritic
+from eco_jax.agent.algorithms.base import Agent, Algorithm
+from eco_jax.agent.algorithms.ppo import PPO
+
+__all__ = ["A2C", "PPO", "ActorCritic", "Agent", "Algorithm"]

@@ -1,0 +1,123 @@
+"""The protocol of learning algorithms: all that the training loop knows of one."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Bool, Float, Int, PRNGKeyArray
+
+from eco_jax.agent.distribution import Heads, choose
+from eco_jax.agent.network import MLP, Params
+from eco_jax.agent.rollout import Rollout
+from eco_jax.env import Observation
+from eco_jax.errors import UserError
+from eco_jax.parts import Part
+
+
+class Agent(NamedTuple):
+    """What an algorithm learns. One of its own may have other fields: only `params` is required."""
+
+    params: Params
+    """all that acting needs: a nested dict of arrays"""
+    optimizer: Any = ()
+    """what only learning needs"""
+
+
+class Algorithm(Part, kind="algorithm"):
+    """How an agent acts and learns: settings and pure functions, written for one member.
+
+    Its class, its static settings and its network's are part of the pytree's structure; its traced numbers are the
+    leaves. The members of a population are one such tree whose leaves have a leading axis. Needs `init` and `learn`.
+    """
+
+    network: Any = MLP()  # type: ignore[call-arg]
+    """a `Network`"""
+
+    def init(self, key: PRNGKeyArray, observation: Observation, heads: Heads) -> Any:
+        """A new agent: an `Agent`, or another named tuple with `params`.
+
+        Args:
+            key: for whatever is random.
+            observation: shapes and types of one environment's (`jax.ShapeDtypeStruct`): features [users, features],
+                mask [users, choices].
+            heads: layout of the action.
+        """
+        raise NotImplementedError
+
+    def learn(
+        self, agent: Any, rollout: Rollout, heads: Heads, key: PRNGKeyArray, progress: Float[Array, ""]
+    ) -> tuple[Any, dict[str, Float[Array, ""]]]:
+        """The agent after an update, and what is reported of it by name.
+
+        If any number of either is NaN or infinite the loop keeps the agent from before.
+
+        Args:
+            agent: before.
+            rollout: what its `act` led to since the last update.
+            heads: layout of the action.
+            key: for whatever is random.
+            progress: 0 at a run's first update, 1 at its last, for schedules.
+        """
+        raise NotImplementedError
+
+    def act(
+        self,
+        params: Params,
+        carry: Any,
+        key: PRNGKeyArray,
+        observation: Observation,
+        heads: Heads,
+        greedy: bool | Bool[Array, ""] = False,
+    ) -> tuple[Int[Array, "*batch users heads"], Any]:
+        """The users' actions in one slot, and the memory after it. Here: from the network's logits.
+
+        Args:
+            params: of the agent.
+            carry: memory after the slot before.
+            key: for the choice.
+            observation: features [*batch, users, features], mask [*batch, users, choices].
+            heads: layout of the action.
+            greedy: the most likely action instead of a sample; may be traced.
+        """
+        logits, _, carry = self.network.apply(params, carry, observation.features)
+        return choose(heads, key, logits, observation.mask, greedy), carry
+
+    def start(self, shape: tuple[int, ...]) -> Any:
+        """Memory at the beginning of an episode, leaves [*shape, ...] (see `Network.start`)."""
+        return self.network.start(shape)
+
+    def finite(self, agent: Any) -> Bool[Array, ""]:
+        """Whether no number of an agent that was just learnt is NaN or infinite, so that it may be taken.
+
+        An algorithm that reports a number which any bad one would spoil may answer True: what is reported is checked
+        anyway, and this costs a pass over all parameters.
+        """
+        floats = [leaf for leaf in jax.tree.leaves(agent) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+        return jnp.all(jnp.array([jnp.all(jnp.isfinite(leaf)) for leaf in floats]))
+
+    def check(self, train: Any, env: Any) -> None:
+        """Whether it can learn in this loop and environment; asked before anything is compiled.
+
+        Args:
+            train: the loop's settings: `updates`, `envs`, `rollout`, `chunk`.
+            env: an `Environment`.
+
+        Raises:
+            UserError: settings contradict each other; they are named.
+        """
+
+
+def check_agent(algorithm: Algorithm, agent: Any) -> None:
+    """Whether an algorithm's `init` gives what the loop and checkpoints can hold.
+
+    Raises:
+        UserError: it does not, with what is wrong.
+    """
+    who = f"algorithm {type(algorithm).__name__}: init"
+    if not (isinstance(agent, tuple) and hasattr(agent, "_replace") and hasattr(agent, "params")):
+        raise UserError(f"{who}: must give a named tuple with a field `params`, not {type(agent).__name__}")
+    for path, _ in jax.tree_util.tree_leaves_with_path(agent.params):
+        if not path or not all(isinstance(getattr(step, "key", None), str) for step in path):
+            where = jax.tree_util.keystr(path)
+            raise UserError(f"{who}: `params` must be a nested dict of arrays by names; params{where} is not in one")

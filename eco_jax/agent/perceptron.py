@@ -1,0 +1,67 @@
+"""Multilayer perceptrons for the actor and the critic. The only file that knows Flax.
+
+Outside it a network's parameters are a plain nested dict of arrays: {"actor": {"dense_0": {"bias", "kernel"}, ...}}.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import jax
+from flax import nnx
+from jax import Array
+from jaxtyping import PRNGKeyArray
+
+SCALES = {"actor": 0.01, "critic": 1.0}
+"""Gain of the last layer: the actor starts near zero (a uniform policy), the critic at scale one."""
+
+
+class _MLP(nnx.Module):
+    """Hidden ReLU layers with orthogonal kernels, and a linear layer on top."""
+
+    def __init__(self, inputs: int, outputs: int, hidden: int, layers: int, scale: float, rngs: nnx.Rngs) -> None:
+        self.depth = layers
+        for i in range(layers + 1):
+            last = i == layers
+            gain = scale if last else 2.0**0.5
+            layer = nnx.Linear(
+                inputs if i == 0 else hidden,
+                outputs if last else hidden,
+                kernel_init=nnx.initializers.orthogonal(gain),
+                rngs=rngs,
+            )
+            setattr(self, f"dense_{i}", layer)
+
+    def __call__(self, x: Array) -> Array:
+        for i in range(self.depth):
+            x = nnx.relu(getattr(self, f"dense_{i}")(x))
+        return getattr(self, f"dense_{self.depth}")(x)
+
+
+def init(key: PRNGKeyArray, inputs: int, outputs: dict[str, int], hidden: int, layers: int) -> dict[str, Any]:
+    """New parameters of an actor and a critic.
+
+    Args:
+        key: for the kernels.
+        inputs: features of one user.
+        outputs: of the actor and of the critic, by these names.
+        hidden: units of a hidden layer.
+        layers: hidden layers.
+    """
+    keys = dict(zip(SCALES, jax.random.split(key), strict=True))
+    made = {
+        name: _MLP(inputs, outputs[name], hidden, layers, scale, nnx.Rngs(keys[name])) for name, scale in SCALES.items()
+    }
+    return {name: nnx.to_pure_dict(nnx.state(module)) for name, module in made.items()}
+
+
+@lru_cache(32)
+def _graph(name: str, inputs: int, outputs: int, hidden: int, layers: int) -> Any:
+    """What a network is but for its parameters, as `nnx.merge` takes it."""
+    return nnx.split(nnx.eval_shape(lambda: _MLP(inputs, outputs, hidden, layers, SCALES[name], nnx.Rngs(0))))[0]
+
+
+def apply(name: str, params: dict[str, Any], x: Array, hidden: int, layers: int) -> Array:
+    """The outputs [..., outputs] of the actor or the critic (`name`) with its parameters, for x [..., inputs]."""
+    outputs = params[f"dense_{layers}"]["bias"].shape[-1]
+    graph = _graph(name, x.shape[-1], outputs, hidden, layers)
+    return nnx.merge(graph, nnx.State(params))(x)
