@@ -81,7 +81,7 @@ def stack_algorithms(algorithms: Sequence[Algorithm]) -> Algorithm:
     Raises:
         UserError: they differ in more than traced numbers, so they are no members of one program.
     """
-    first = jax.tree.structure(algorithms[0])
+    first: Any = jax.tree.structure(algorithms[0])
     for which, algorithm in enumerate(algorithms):
         if jax.tree.structure(algorithm) != first:
             raise UserError(

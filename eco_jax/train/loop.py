@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jaxtyping import Bool, Key, PRNGKeyArray
+from jaxtyping import Key, PRNGKeyArray
 
 from eco_jax.agent.algorithms import Algorithm
 from eco_jax.agent.algorithms.base import check_agent
@@ -181,7 +181,7 @@ class Learner:
                 )
 
         metrics = metrics | losses
-        finite = jnp.all(jnp.isfinite(jnp.stack(list(metrics.values()))))
+        finite = jnp.all(jnp.isfinite(jnp.stack(list(metrics.values())))) & algorithm.finite(learnt)
         agent = jax.tree.map(lambda new, old: jnp.where(finite, new, old), learnt, state.agent)
         return TrainState(agent, carry, observation, env_state, key), metrics | {"finite": finite}
 
@@ -229,9 +229,3 @@ class Learner:
         if jax.tree.leaves(memory):
             return Remembering(memory, act)
         return lambda *given: act(memory, *given)[0]
-
-
-def _all_finite(tree: Any) -> Bool[Array, ""]:
-    """Whether no number of a tree is NaN or infinite."""
-    floats = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
-    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in floats])) if floats else jnp.bool_(True)

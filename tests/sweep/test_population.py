@@ -7,15 +7,18 @@ import jax
 import numpy as np
 import pytest
 
+from eco_jax.agent.algorithms import A2C
+from eco_jax.agent.network import MLP
 from eco_jax.env import make
+from eco_jax.parts import numbers_of
 from eco_jax.sweep import population as module
 from eco_jax.sweep.population import Group, Population, changed
 from eco_jax.train.checkpoint import params_sha256
-from eco_jax.train.config import Hyper, TrainConfig
+from eco_jax.train.config import TrainConfig
 from eco_jax.train.fit import fit, member, of_member, same, stack_params
 from eco_jax.train.loop import Learner
 
-SMALL = TrainConfig(updates=6, envs=4, rollout=6, hidden=8, layers=1, chunk=3)
+SMALL = TrainConfig(updates=6, envs=4, rollout=6, chunk=3)
 LRS = (1e-3, 1e-2, 3e-2, 5e-3, 2e-2)
 ERRORS = (0.1, 0.3, 0.3, 0.03, 1.0)
 SIDES = (1000, 1000, 500, 2000, 1000)
@@ -30,7 +33,7 @@ def group():
         Learner(make("tiny")[0], SMALL),
         worlds,
         ("side", "sync_error"),
-        [Hyper(actor_lr=lr) for lr in LRS],
+        [A2C(network=MLP(hidden=8, layers=1), actor_lr=lr) for lr in LRS],
         list(range(5)),
     )
 
@@ -50,8 +53,10 @@ def whole(group):
 
 def test_a_member_is_to_the_last_bit_what_it_is_alone(group, whole):
     which = 3
-    alone = fit(group.learner, group.worlds[which], [group.hyper[which]], [jax.random.key(group.seeds[which])])
-    assert params_sha256(member(whole.state().params, which)) == params_sha256(member(alone.state.params, 0))
+    alone = fit(group.learner, group.worlds[which], [group.algorithms[which]], [jax.random.key(group.seeds[which])])
+    assert params_sha256(member(whole.state().agent.params, which)) == params_sha256(
+        member(alone.state.agent.params, 0)
+    )
     reward = alone.metrics["reward"][:, 0].reshape(2, 3).mean(1)
     np.testing.assert_array_equal(np.asarray(whole.state().curves)[which, :, 0], reward)
 
@@ -91,7 +96,7 @@ def test_leaves_are_equal_to_the_last_bit():
 
 
 def test_members_differ(whole):
-    assert len({params_sha256(member(whole.state().params, i)) for i in range(5)}) == 5
+    assert len({params_sha256(member(whole.state().agent.params, i)) for i in range(5)}) == 5
 
 
 def test_one_compilation_for_all(whole):
@@ -99,7 +104,7 @@ def test_one_compilation_for_all(whole):
 
 
 def near(one, other):
-    for a, b in zip(*(jax.tree.leaves(p.state().params) for p in (one, other)), strict=True):
+    for a, b in zip(*(jax.tree.leaves(p.state().agent.params) for p in (one, other)), strict=True):
         np.testing.assert_allclose(a, b[: len(a)], rtol=2e-4, atol=1e-6)
 
 
@@ -137,7 +142,7 @@ PAIRS = {}
 
 
 def test_side_by_side_in_one_program_as_on_an_accelerator(group, whole, large):
-    two = {name: getattr(group, name)[:2] for name in ("worlds", "hyper", "seeds")}
+    two = {name: getattr(group, name)[:2] for name in ("worlds", "algorithms", "seeds")}
     packed = trained(dataclasses.replace(group, **two), PAIRS)
     assert [part.state.key.shape for part in packed.parts] == [(2,)]
     near(packed, whole)
@@ -175,12 +180,12 @@ def test_survivors_are_not_touched_by_those_that_end(group, whole):
     population.advance(0)
     state = population.state()
     alive = np.array([True, False, True, False, False])
-    population.load(changed(state, alive, np.arange(5), state.hyper))
+    population.load(changed(state, alive, np.arange(5), numbers_of(state.algorithm)))
     population.advance(1)
-    end, half = population.state(), state.params
+    end, half = population.state(), state.agent.params
     for which in range(5):
-        same = whole.state().params if alive[which] else half
-        assert params_sha256(member(end.params, which)) == params_sha256(member(same, which))
+        same = whole.state().agent.params if alive[which] else half
+        assert params_sha256(member(end.agent.params, which)) == params_sha256(member(same, which))
     assert np.isfinite(end.curves[alive]).all()
     assert np.isnan(end.curves[~alive][:, 1]).all()
 
@@ -190,14 +195,14 @@ def test_a_copy_goes_on_from_its_source_in_its_own_world(group):
     population.load(population.begin())
     population.advance(0)
     state = population.state()
-    hyper = {name: np.array(values) for name, values in state.hyper.items()}
-    hyper["actor_lr"][1] = 0.5
-    copied = changed(state, np.ones(5, bool), np.array([0, 4, 2, 3, 4]), hyper)
-    assert params_sha256(member(copied.params, 1)) == params_sha256(member(state.params, 4))
-    for one, other in zip(jax.tree.leaves(copied.rest[0]), jax.tree.leaves(state.rest[0]), strict=True):
+    numbers = {name: np.array(values) for name, values in numbers_of(state.algorithm).items()}
+    numbers["actor_lr"][1] = 0.5
+    copied = changed(state, np.ones(5, bool), np.array([0, 4, 2, 3, 4]), numbers)
+    assert params_sha256(member(copied.agent.params, 1)) == params_sha256(member(state.agent.params, 4))
+    for one, other in zip(jax.tree.leaves(copied.agent.optimizer), jax.tree.leaves(state.agent.optimizer), strict=True):
         np.testing.assert_array_equal(one[1], other[4])
-    assert (jax.random.key_data(copied.rest[-1]) == jax.random.key_data(state.rest[-1])).all()
-    assert copied.hyper["actor_lr"][1] == 0.5
+    assert (jax.random.key_data(copied.others.key) == jax.random.key_data(state.others.key)).all()
+    assert copied.algorithm.actor_lr[1] == 0.5
 
 
 def test_a_nan_fails_its_member_alone(group, whole):
@@ -207,14 +212,16 @@ def test_a_nan_fails_its_member_alone(group, whole):
     assert list(population.failed) == [1]
     assert "update 0: " in population.failed[1]
     assert "not finite" in population.failed[1]
-    assert params_sha256(member(population.state().params, 2)) == params_sha256(member(whole.state().params, 2))
+    assert params_sha256(member(population.state().agent.params, 2)) == params_sha256(
+        member(whole.state().agent.params, 2)
+    )
 
 
 def test_a_look_that_is_broken_off_changes_nothing(group, whole):
     population = Population(group, pytest.fail, programs=PROGRAMS)
     population.load(population.begin())
     population.advance(0)
-    before = params_sha256(population.state().params)
+    before = params_sha256(population.state().agent.params)
     calls = iter(range(100))
 
     def check():
@@ -223,6 +230,6 @@ def test_a_look_that_is_broken_off_changes_nothing(group, whole):
 
     with pytest.raises(KeyboardInterrupt):
         population.advance(1, check)
-    assert params_sha256(population.state().params) == before
+    assert params_sha256(population.state().agent.params) == before
     population.advance(1)
-    assert params_sha256(population.state().params) == params_sha256(whole.state().params)
+    assert params_sha256(population.state().agent.params) == params_sha256(whole.state().agent.params)

@@ -7,12 +7,12 @@ from eco_jax.errors import UserError
 from eco_jax.sweep.strategies import Exploit, Full, Halving, Standing, strategy
 
 
-def standing(scores, trial=None, alive=None, looks=4, **hyper):
+def standing(scores, trial=None, alive=None, looks=4, **numbers):
     scores = np.array(scores, float)
     return Standing(
         looks, scores, np.ones(len(scores), bool) if alive is None else np.array(alive),
         np.arange(len(scores)) if trial is None else np.array(trial),
-        {name: np.array(values, np.float32) for name, values in hyper.items()},
+        {name: np.array(values, np.float32) for name, values in numbers.items()},
     )  # fmt: skip
 
 
@@ -51,19 +51,19 @@ def test_exploit_sends_the_worst_quarter_on_from_the_best():
     rest = [i for i in range(8) if i not in losers]
     assert decision.source[rest].tolist() == rest
     assert decision.alive.all()
-    assert (decision.hyper["clip"] == 1).all()  # it is not in the space
-    assert (decision.hyper["lr"][rest] == now.hyper["lr"][rest]).all()
-    assert ((decision.hyper["lr"] >= np.float32(0.01)) & (decision.hyper["lr"] <= np.float32(0.8))).all()
+    assert (decision.numbers["clip"] == 1).all()  # it is not in the space
+    assert (decision.numbers["lr"][rest] == now.numbers["lr"][rest]).all()
+    assert ((decision.numbers["lr"] >= np.float32(0.01)) & (decision.numbers["lr"] <= np.float32(0.8))).all()
     again = plan.decide(now)
     assert all((a == b).all() for a, b in zip(decision[:2], again[:2], strict=True))
-    assert (again.hyper["lr"] == decision.hyper["lr"]).all()
+    assert (again.numbers["lr"] == decision.numbers["lr"]).all()
 
 
 def test_exploit_moves_by_its_factors_where_it_does_not_draw():
     now = standing([1.0, 2.0, 3.0, 4.0], lr=[1e-3, 1e-2, 1e-2, 2e-2])
-    moved = Exploit({"lr": (1e-6, 1.0)}, anew=0.0).decide(now).hyper["lr"][0]
+    moved = Exploit({"lr": (1e-6, 1.0)}, anew=0.0).decide(now).numbers["lr"][0]
     assert min(abs(moved - 2e-2 * 0.8), abs(moved - 2e-2 * 1.25)) < 1e-8
-    drawn = Exploit({"lr": (1e-6, 1e-5)}, anew=1.0).decide(now).hyper["lr"][0]
+    drawn = Exploit({"lr": (1e-6, 1e-5)}, anew=1.0).decide(now).numbers["lr"][0]
     assert 1e-6 <= drawn <= 1e-5
 
 
@@ -77,7 +77,7 @@ def test_too_few_to_exploit_changes_nothing():
     now = standing([1.0, 2.0], lr=[1e-3, 1e-2])
     decision = Exploit({"lr": (1e-6, 1.0)}).decide(now)
     assert decision.source.tolist() == [0, 1]
-    assert (decision.hyper["lr"] == now.hyper["lr"]).all()
+    assert (decision.numbers["lr"] == now.numbers["lr"]).all()
 
 
 def test_by_name():

@@ -7,21 +7,24 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from eco_jax.agent.algorithms import A2C
+from eco_jax.agent.network import MLP
 from eco_jax.env import make
 from eco_jax.train.checkpoint import Checkpoints, restore
-from eco_jax.train.config import Hyper, TrainConfig
+from eco_jax.train.config import TrainConfig
 from eco_jax.train.fit import fit
 from eco_jax.train.loop import Learner
 from eco_jax.train.program import mesh_of
 
-CONFIG = TrainConfig(updates=6, envs=16, rollout=6, hidden=8, layers=1, chunk=3)
+CONFIG = TrainConfig(updates=6, envs=16, rollout=6, chunk=3)
+ALGORITHM = A2C(network=MLP(hidden=8, layers=1))
 env, params = make("tiny")
 folder = Path(sys.argv[1])
 
 
 def train(devices, **options):
     keys = [jax.random.key(0), jax.random.key(1)]
-    return fit(Learner(env, CONFIG), params, [Hyper()] * 2, keys, mesh=mesh_of(devices, CONFIG.envs), **options)
+    return fit(Learner(env, CONFIG), params, [ALGORITHM] * 2, keys, mesh=mesh_of(devices, CONFIG.envs), **options)
 
 
 def difference(one, other):

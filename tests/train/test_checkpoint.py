@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from eco_jax.agent.algorithms import Agent
 from eco_jax.env.state import Observation
 from eco_jax.errors import UserError
 from eco_jax.train.checkpoint import Checkpoints, fault, params_sha256, restore, restore_params, steps
@@ -22,8 +23,11 @@ def state(seed=0, width=4):
     keys = jax.random.split(jax.random.key(seed), 5)
     layer = {"kernel": jax.random.normal(keys[0], (2, 3, width)), "bias": jnp.zeros((2, width))}
     return TrainState(
-        params={"actor": {"dense_0": layer}, "critic": {"dense_0": dict(layer)}},
-        optimizer=(jnp.ones(2, jnp.int32), {"mu": jax.random.normal(keys[1], (2, 3))}),
+        agent=Agent(
+            {"actor": {"dense_0": layer}, "critic": {"dense_0": dict(layer)}},
+            (jnp.ones(2, jnp.int32), {"mu": jax.random.normal(keys[1], (2, 3))}),
+        ),
+        carry=(),
         observation=Observation(jax.random.normal(keys[2], (2, 5)), jnp.ones((2, 5), bool)),
         env_state={"t": jnp.array([3, 4]), "key": jax.random.split(keys[3], 2)},
         key=jax.random.split(keys[4], 2),
@@ -53,15 +57,15 @@ def test_what_is_restored_is_what_was_saved(tmp_path):
     assert jax.tree.structure(found) == jax.tree.structure(state())
     assert bits(found) == bits(state(2))
     update, params = restore_params(tmp_path, never)
-    assert (update, params_sha256(params)) == (20, params_sha256(state(2).params))
+    assert (update, params_sha256(params)) == (20, params_sha256(state(2).agent.params))
 
 
 def test_saved_is_the_state_at_the_call(tmp_path):
     mine = state(1)
-    mine.params["actor"]["dense_0"]["bias"] = np.zeros((2, 4), np.float32)
+    mine.agent.params["actor"]["dense_0"]["bias"] = np.zeros((2, 4), np.float32)
     with Checkpoints(tmp_path) as kept:
         kept.save(1, mine)
-        mine.params["actor"]["dense_0"]["bias"][:] = 7.0  # as the next chunk does
+        mine.agent.params["actor"]["dense_0"]["bias"][:] = 7.0  # as the next chunk does
     assert not restore_params(tmp_path, never)[1]["actor"]["dense_0"]["bias"].any()
 
 
@@ -140,9 +144,9 @@ def test_another_configuration_is_no_match(tmp_path):
         restore(tmp_path, state(width=5), never)
     other = state()
     with pytest.raises(UserError, match="of another configuration: .* arrays"):
-        restore(tmp_path, other._replace(optimizer=()), never)
+        restore(tmp_path, other._replace(agent=other.agent._replace(optimizer=())), never)
     with pytest.raises(UserError, match="of another network"):
-        restore(tmp_path, other._replace(params={"actor": {}}), never)
+        restore(tmp_path, other._replace(agent=other.agent._replace(params={"actor": {}})), never)
     with pytest.raises(UserError, match="of another configuration: .*, not key<"):
         restore(tmp_path, other._replace(observation=other.observation._replace(mask=other.key)), never)
 

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import Bool, Float, PRNGKeyArray
 
 from eco_jax.agent.algorithms.actor_critic import ActorCritic
 from eco_jax.agent.algorithms.base import Agent
@@ -32,6 +32,10 @@ class A2C(ActorCritic):
         )  # fmt: skip
         agent, norms = self.descend(progress, agent, gradient)
         return agent, losses | norms
+
+    def finite(self, agent: Agent) -> Bool[Array, ""]:
+        """The norms of the gradients are reported, and a step along a finite one is finite."""
+        return jnp.bool_(True)
 
 
 def loss(

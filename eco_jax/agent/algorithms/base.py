@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
@@ -47,8 +48,9 @@ class Algorithm(Part, kind="algorithm"):
     def learn(
         self, agent: Any, rollout: Rollout, heads: Heads, key: PRNGKeyArray, progress: Float[Array, ""]
     ) -> tuple[Any, dict[str, Float[Array, ""]]]:
-        """The agent after an update, and what is reported of it by name. If any of it is NaN or infinite the loop
-        keeps the agent from before.
+        """The agent after an update, and what is reported of it by name.
+
+        If any number of either is NaN or infinite the loop keeps the agent from before.
 
         Args:
             agent: before.
@@ -84,6 +86,15 @@ class Algorithm(Part, kind="algorithm"):
     def start(self, shape: tuple[int, ...]) -> Any:
         """Memory at the beginning of an episode, leaves [*shape, ...] (see `Network.start`)."""
         return self.network.start(shape)
+
+    def finite(self, agent: Any) -> Bool[Array, ""]:
+        """Whether no number of an agent that was just learnt is NaN or infinite, so that it may be taken.
+
+        An algorithm that reports a number which any bad one would spoil may answer True: what is reported is checked
+        anyway, and this costs a pass over all parameters.
+        """
+        floats = [leaf for leaf in jax.tree.leaves(agent) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+        return jnp.all(jnp.array([jnp.all(jnp.isfinite(leaf)) for leaf in floats]))
 
     def check(self, train: Any, env: Any) -> None:
         """Whether it can learn in this loop and environment; asked before anything is compiled.

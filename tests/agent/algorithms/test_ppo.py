@@ -5,25 +5,31 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from eco_jax.agent import a2c, ppo
+from eco_jax.agent.algorithms import A2C, PPO, a2c, ppo
 from eco_jax.agent.distribution import Heads
-from eco_jax.agent.network import Network, make_network
+from eco_jax.agent.network import MLP, Network
+from eco_jax.agent.rollout import Rollout
+from eco_jax.env import Observation
 from eco_jax.errors import UserError
 from eco_jax.train.config import TrainConfig
 
 HEADS = Heads((2,), (False,))
-NETWORK = make_network(3, 2, hidden=4, layers=3)
+NETWORK = MLP(hidden=4, layers=3)
+
+
+def new():
+    return NETWORK.init(jax.random.key(1), 3, 2)
 
 
 def rollout(time=4):
     keys = jax.random.split(jax.random.key(0), 4)
     shape = (time, 2, 3)
-    return a2c.Rollout(
-        features=jax.random.normal(keys[0], (*shape, 3)),
-        mask=jnp.ones((*shape, 2), bool),
+    mask = jnp.ones((*shape, 2), bool)
+    return Rollout(
+        observation=Observation(jax.random.normal(keys[0], (*shape, 3)), mask),
         action=jax.random.randint(keys[1], (*shape, 1), 0, 2),
         reward=jax.random.normal(keys[2], shape),
-        next_features=jax.random.normal(keys[3], (time, 2, 3, 3)),
+        next_observation=Observation(jax.random.normal(keys[3], (time, 2, 3, 3)), mask),
         terminated=jnp.zeros((time, 2), bool).at[1, 0].set(True),
         ended=jnp.zeros((time, 2), bool).at[1, 0].set(True).at[2, 1].set(True),
     )
@@ -31,25 +37,23 @@ def rollout(time=4):
 
 @pytest.mark.parametrize("normalise", [False, True])
 def test_the_first_step_on_the_whole_rollout_is_that_of_a2c(normalise):
-    params, r = NETWORK.init(jax.random.key(1)), rollout()
+    params, r = new(), rollout()
     batch, _ = ppo.prepare(params, NETWORK, HEADS, r, 0.9, 0.8)
-    new = jax.grad(ppo.loss, has_aux=True)(
+    mine = jax.grad(ppo.loss, has_aux=True)(
         params, NETWORK, HEADS, batch, ratio_limit=0.2, entropy_weight=0.03, normalise=normalise
     )[0]
     old = jax.grad(a2c.loss, has_aux=True)(
         params, NETWORK, HEADS, r, discount=0.9, decay=0.8, entropy_weight=0.03, normalise=normalise
     )[0]
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), new, old)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), mine, old)
 
 
-def fixed_policy(logit):
-    """A policy that gives choice 1 the logit and choice 0 zero, whatever it sees, and value 0."""
+class Fixed(Network):
+    """A policy that gives choice 1 a logit and choice 0 zero, whatever it sees, and value 0."""
 
-    def apply(params, features):
+    def apply(self, params, carry, features):
         column = jnp.full(features.shape[:-1], 1.0) * params["logit"]
-        return jnp.stack([jnp.zeros_like(column), column], axis=-1), jnp.zeros(features.shape[:-1])
-
-    return Network(lambda key: {"logit": jnp.float32(logit)}, apply)
+        return jnp.stack([jnp.zeros_like(column), column], axis=-1), jnp.zeros(features.shape[:-1]), carry
 
 
 def sample(advantage, old_probability):
@@ -73,11 +77,10 @@ def sample(advantage, old_probability):
     ],
 )
 def test_the_ratio_is_bounded_where_it_gains(advantage, ratio, expected, moves):
-    logit = float(np.log(0.6 / 0.4))
+    params = {"logit": jnp.float32(np.log(0.6 / 0.4))}
     batch = sample(advantage, 0.6 / ratio)
-    network = fixed_policy(logit)
     (total, metrics), gradient = jax.value_and_grad(ppo.loss, has_aux=True)(
-        network.init(jax.random.key(0)), network, HEADS, batch, ratio_limit=0.2, entropy_weight=0.0
+        params, Fixed(), HEADS, batch, ratio_limit=0.2, entropy_weight=0.0
     )
     np.testing.assert_allclose(total, expected, rtol=1e-5)
     assert (abs(float(gradient["logit"])) > 1e-3) == moves
@@ -85,7 +88,7 @@ def test_the_ratio_is_bounded_where_it_gains(advantage, ratio, expected, moves):
 
 
 def test_shuffled_minibatches_hold_every_sample_once():
-    params, r = NETWORK.init(jax.random.key(1)), rollout()
+    params, r = new(), rollout()
     batch, _ = ppo.prepare(params, NETWORK, HEADS, r, 0.9, 0.8)
     parts = ppo.shuffle(jax.random.key(2), batch, 4)
     assert parts.features.shape == (4, 2, 3, 3)
@@ -97,9 +100,23 @@ def test_shuffled_minibatches_hold_every_sample_once():
         np.testing.assert_array_equal(getattr(parts, name).reshape(8, 3), getattr(batch, name)[np.array(where)])
 
 
+class Remembering(Fixed):
+    def start(self, shape):
+        return jnp.zeros(shape)
+
+
 def test_minibatches_must_divide_the_rollout():
-    with pytest.raises(UserError, match=r"train.minibatches = 7: must divide the rollout of envs x rollout = 160"):
-        TrainConfig(algorithm="ppo", minibatches=7)
-    TrainConfig(minibatches=7)  # of no effect with a2c
-    with pytest.raises(UserError, match=r"train.residual = True: is of a2c only"):
-        TrainConfig(algorithm="ppo", residual=True)
+    loop = TrainConfig(envs=16, rollout=10)
+    with pytest.raises(UserError, match=r"algorithm.minibatches = 7: must divide the rollout of .* = 160 samples"):
+        PPO(minibatches=7).check(loop, None)
+    PPO(minibatches=8).check(loop, None)
+    A2C().check(loop, None)
+    with pytest.raises(UserError, match=r"algorithm = 'ppo': .* needs a network without memory"):
+        PPO(network=Remembering()).check(loop, None)
+
+
+def test_settings_of_one_are_not_the_other_s():
+    with pytest.raises(UserError, match=r"algorithm.residual: unknown setting"):
+        PPO(residual=True)
+    with pytest.raises(UserError, match=r"algorithm.ratio_limit: unknown setting"):
+        A2C(ratio_limit=0.1)

@@ -1,0 +1,77 @@
+"""Networks: how they begin, what they hold, and a memory over a rollout."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from eco_jax.agent.network import MLP, Network
+from eco_jax.agent.rollout import Rollout, estimate
+from eco_jax.env import Observation
+from eco_jax.errors import UserError
+
+
+def test_three_hidden_layers_each_and_a_nearly_uniform_start():
+    network = MLP(hidden=4, layers=3)
+    params = network.init(jax.random.key(0), 3, 2)
+    assert set(params) == {"actor", "critic"}
+    assert all(len(params[part]) == 4 for part in params)  # three hidden, one output
+    logits, value, carry = network.apply(params, (), jnp.ones((5, 3)))
+    assert logits.shape == (5, 2)
+    assert value.shape == (5,)
+    assert carry == network.start((5,)) == ()
+    assert float(jnp.abs(logits).max()) < 0.2
+    kernel = params["actor"]["dense_1"]["kernel"]
+    np.testing.assert_allclose(kernel.T @ kernel, 2.0 * np.eye(4), atol=1e-5)  # orthogonal, gain sqrt 2
+
+
+def test_inputs_of_a_stored_network():
+    network = MLP(hidden=4, layers=2)
+    params = network.init(jax.random.key(0), 7, 2)
+    assert network.inputs(params) == 7
+    assert network.inputs(jax.tree.map(lambda leaf: jnp.stack([leaf] * 3), params)) == 7
+    assert Network().inputs(params) is None
+
+
+def test_settings_are_of_the_structure():
+    assert jax.tree.leaves(MLP()) == []
+    assert jax.tree.structure(MLP(hidden=8)) != jax.tree.structure(MLP(hidden=16))
+    with pytest.raises(UserError, match=r"network.hidden = 0: must lie in \[1, 100000\]"):
+        MLP(hidden=0)
+
+
+class Counting(Network):
+    """Its memory counts the slots of the episode, and is the value."""
+
+    def init(self, key, features, choices):
+        return {"actor": {"bias": jnp.zeros(choices)}}
+
+    def start(self, shape):
+        return jnp.zeros(shape)
+
+    def apply(self, params, carry, features):
+        carry = carry + 1.0
+        return jnp.zeros((*features.shape[:-1], 2)) + params["actor"]["bias"], carry, carry
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_a_memory_begins_anew_with_each_episode(fixed):
+    time, envs, users = 4, 2, 3
+    later = 1 if fixed else time
+    ended = (
+        jnp.zeros((time, envs), bool).at[-1].set(True) if fixed else jnp.zeros((time, envs), bool).at[1, 0].set(True)
+    )
+
+    def seen(slots):
+        return Observation(jnp.ones((slots, envs, users, 5)), jnp.ones((slots, envs, users, 2), bool))
+
+    rollout = Rollout(
+        seen(time), jnp.zeros((time, envs, users, 1), jnp.int32), jnp.zeros((time, envs, users)), seen(later),
+        jnp.zeros((time, envs), bool), ended, carry=jnp.full((envs, users), 10.0),
+    )  # fmt: skip
+    network = Counting()
+    _, values, advantages = estimate(network, network.init(jax.random.key(0), 5, 2), rollout, 1.0, 0.0)
+    assert values[:, 1, 0].tolist() == [11, 12, 13, 14]
+    assert values[:, 0, 0].tolist() == ([11, 12, 13, 14] if fixed else [11, 12, 1, 2])
+    # The value after each slot is that of the memory of the episode that the slot belongs to: one slot more.
+    np.testing.assert_array_equal(advantages, np.ones((time, envs, users)))
