@@ -3,16 +3,19 @@
 import dataclasses
 import json
 import shutil
+from typing import Any
 
 import jax
 import numpy as np
 import polars as pl
 import pytest
 
+from eco_jax.agent.algorithms import Algorithm
 from eco_jax.errors import UserError
 from eco_jax.run.folder import Saving, locked
+from eco_jax.settings import number
 from eco_jax.sweep import batch as module
-from eco_jax.sweep.batch import DONE, Batch, Told, damage, finished, run
+from eco_jax.sweep.batch import DONE, Batch, Told, damage, finished, ranges_in_si, run
 from eco_jax.sweep.search import packed
 from eco_jax.sweep.space import Choice, Space
 from eco_jax.train.checkpoint import params_sha256, steps
@@ -20,9 +23,13 @@ from eco_jax.train.fit import fit, member, stack_params
 from eco_jax.train.interrupt import Interrupted, Stop
 from eco_jax.train.loop import Learner
 
-BASE = {"preset": "tiny", "train": {"updates": 24, "envs": 4, "rollout": 6, "hidden": 8, "layers": 1, "chunk": 3}}
+BASE = {
+    "preset": "tiny",
+    "train": {"updates": 24, "envs": 4, "rollout": 6, "chunk": 3},
+    "network": {"hidden": 8, "layers": 1},
+}
 TRIALS = [
-    {"trial": 10 + i, "values": {"hyper.actor_lr": lr, "physics.side": side, "physics.sync_error": 0.3}}
+    {"trial": 10 + i, "values": {"algorithm.actor_lr": lr, "physics.side": side, "physics.sync_error": 0.3}}
     for i, (lr, side) in enumerate(((1e-4, 1000), (1e-2, 500), (3e-2, 2000), (2e-2, 1000)))
 ]
 PLAIN = Batch(BASE, "space", TRIALS, [0, 1])
@@ -136,10 +143,10 @@ def test_each_member_of_a_sweep_over_the_side_is_what_it_is_alone(whole):
     place = 2
     config = batch.configs()[place]
     env, params = config.make()
-    alone = fit(Learner(env, config.train), params, [config.hyper], [jax.random.key(1)])
+    alone = fit(Learner(env, config.train), params, [config.make_algorithm()], [jax.random.key(1)])
     row = pl.read_parquet(folder / "results.parquet").row(2 * place + 1, named=True)
     assert (row["trial"], row["seed"], row["physics.side"]) == (10 + place, 1, config.physics.side)
-    assert row["params_sha256"] == params_sha256(member(alone.state.params, 0))
+    assert row["params_sha256"] == params_sha256(member(alone.state.agent.params, 0))
 
 
 def test_worlds_of_other_files_are_other_programs_and_each_its_own(tmp_path):
@@ -177,11 +184,11 @@ def test_population_based_training_moves_settings(tmp_path):
     PBT.write(tmp_path)
     run(tmp_path, Saving(), programs=PROGRAMS)
     rows = pl.read_parquet(tmp_path / "results.parquet")
-    given = [t["values"]["hyper.actor_lr"] for t in TRIALS for _ in range(2)]
-    changed = [not np.isclose(a, b, rtol=1e-6) for a, b in zip(given, rows["hyper.actor_lr"], strict=True)]
+    given = [t["values"]["algorithm.actor_lr"] for t in TRIALS for _ in range(2)]
+    changed = [not np.isclose(a, b, rtol=1e-6) for a, b in zip(given, rows["algorithm.actor_lr"], strict=True)]
     assert any(changed)
     assert not all(changed)
-    assert rows["hyper.actor_lr"].is_between(0.9999e-4, 1.0001e-1).all()
+    assert rows["algorithm.actor_lr"].is_between(0.9999e-4, 1.0001e-1).all()
     assert set(rows["status"]) == {"done"}
 
 
@@ -224,3 +231,15 @@ def test_a_full_disk_stops_with_a_clear_message(tmp_path, monkeypatch):
     said = []
     run(tmp_path, Saving(), told=Told(said=said.append), programs=PROGRAMS)
     assert said == ["going on after update 6"]
+
+
+class Slow(Algorithm):
+    """Its number is given in another unit than it is held in."""
+
+    wait: Any = number(5.0, "ms", 0, 100, "", "assumed", "a time")
+
+
+def test_what_pbt_may_make_of_a_number_is_converted_as_the_number_is():
+    found = ranges_in_si(Slow(), {"wait": [1, 50]})
+    np.testing.assert_allclose(found["wait"], [1e-3, 5e-2])
+    assert float(Slow(wait=50).wait) == pytest.approx(found["wait"][1])
