@@ -7,13 +7,15 @@ from typing import Any
 import tomli_w
 
 from eco_jax import plugins
-from eco_jax.env import PRESETS
+from eco_jax.env import PRESETS, EnvParams
 from eco_jax.env.config import STATIC
 from eco_jax.env.parts import COST
+from eco_jax.env.parts import DEFAULTS as WORLD
 from eco_jax.errors import UserError, quoted
 from eco_jax.files import sha256
-from eco_jax.run.config import CHOSEN, INPUTS, PLAIN, RunConfig, Values, resolve
+from eco_jax.run.config import CHOSEN, INPUTS, PLAIN, RunConfig, Values, resolve, sections
 from eco_jax.run.toml import read_toml
+from eco_jax.settings import specs
 
 OLD = {"hyper": None, "train": "algorithm", "env": "mobility"}
 """Tables, and settings of tables, that only files of eco_jax 0.1 have."""
@@ -81,13 +83,22 @@ def world(name: Any, where: str = "") -> dict[str, Any]:
     return by_flags(PRESETS[name])
 
 
-def by_flags(values: Values) -> dict[str, Any]:
-    """Settings by the names that `eco_jax.make` takes, by those of their flags."""
+def by_flags(values: Values, usual: Values | None = None) -> dict[str, Any]:
+    """Settings by the names that `eco_jax.make` takes, by those of their flags.
+
+    Args:
+        values: they may name a part's own setting without the part, where only one has it.
+        usual: what they go over: it says which parts are chosen where they do not.
+    """
+    chosen = sections({**(usual or {}), **{name: value for name, value in values.items() if name in CHOSEN}})
 
     def named(name: str) -> str:
         if "." in name or name in CHOSEN or name in PLAIN:
             return name
-        return f"env.{name}" if name in STATIC else f"physics.{name}"
+        if name in STATIC or name in EnvParams.specs():
+            return f"env.{name}" if name in STATIC else f"physics.{name}"
+        owners = [kind for kind in WORLD if name in specs(chosen[kind])]
+        return f"{owners[0]}.{name}" if len(owners) == 1 else name
 
     return {named(name): value for name, value in values.items()}
 
