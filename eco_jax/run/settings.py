@@ -13,7 +13,7 @@ from eco_jax.env.parts import COST
 from eco_jax.env.parts import DEFAULTS as WORLD
 from eco_jax.errors import UserError, quoted
 from eco_jax.files import sha256
-from eco_jax.run.config import CHOSEN, INPUTS, PLAIN, RunConfig, Values, resolve, sections
+from eco_jax.run.config import CHOSEN, FIXED, INPUTS, PLAIN, RunConfig, Values, resolve, sections
 from eco_jax.run.toml import read_toml
 from eco_jax.settings import specs
 
@@ -151,15 +151,17 @@ def flat(data: Mapping[str, Any], where: str) -> dict[str, Any]:
                 if not isinstance(own, Mapping):
                     raise UserError(f"{where}: {COST}.{name}: must be a table of settings")
                 found |= {f"{COST}.{name}.{n}": v for n, v in own.items()}
-        elif isinstance(value, Mapping):
+        elif section in FIXED and not isinstance(value, Mapping):
+            raise UserError(f"{where}: {section}: must be a table of settings")
+        elif isinstance(value, Mapping) and section not in PLAIN:
             own = dict(value)
             if section in CHOSEN and "kind" in own:
                 found[section] = own.pop("kind")
+            elif not own and section not in (*FIXED, *CHOSEN):
+                found[section] = value
             found |= {f"{section}.{name}": v for name, v in own.items()}
-        elif section in PLAIN or section in CHOSEN:
-            found[section] = value
         else:
-            found[str(section)] = value  # `resolve` says that it is unknown
+            found[section] = value  # `resolve` says whether there is such a setting, and whether it may be so
     return found
 
 

@@ -51,7 +51,7 @@ def played(monkeypatch):
 
     def evaluate_run(config, folder, episodes, seed, rules):
         calls.append((config, episodes, seed, list(rules)))
-        return {f"{config.train.algorithm}-{config.knowledge}": values, "local": values}
+        return {f"{config.algorithm}-{config.knowledge}": values, "local": values}
 
     monkeypatch.setattr("eco_jax.cli.evaluate.evaluate_run", evaluate_run)
     return calls
@@ -80,9 +80,9 @@ def refused(capsys, run, *flags):
         (["--rules", "x"], "--rules 'x': unknown rule; known are all, none, local, random"),
         (["--rules", ""], "--rules '': unknown rule; known are all, none, local"),
         (["--rules", "local", "--no-rules"], "--no-rules and --rules local: give one of them, not both"),
-        (["--train.hidden", "8"], "--train.hidden: the run's network and training are what they were"),
-        (["--hyper.entropy=3"], "--hyper.entropy: the run's network and training are what they were"),
-        (["--physics.carrier", "5"], "physics.carrier = 5.0: has no effect with env.pathloss = 'power'"),
+        (["--network.hidden", "8"], "--network.hidden: the run's network and training are what they were"),
+        (["--algorithm.entropy=3"], "--algorithm.entropy: the run's network and training are what they were"),
+        (["--pathloss.carrier", "5"], "physics.carrier = 5.0: has no effect with pathloss = 'power'"),
         (["--json", "no/such/folder/x.json"], "--json no/such/folder/x.json: its folder does not exist"),
     ],
 )

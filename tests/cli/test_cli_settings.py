@@ -11,7 +11,7 @@ from eco_jax.run import settings
 from eco_jax.run.config import RunConfig, flat
 from eco_jax.train.loop import Learner
 
-DECIDED = ("env.mobility", "physics.slot", "physics.side", "env.servers")
+DECIDED = ("mobility", "physics.slot", "physics.side", "env.servers")
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_what_runs_is_what_is_recorded(trained, files, tmp_path):
     path.write_text(settings.to_toml(config, {"seed": 0}))
     assert settings.from_toml(path) == config == settings.base(file=path)
     # a preset gives way, and repeating what the files say does no harm
-    same = ["--physics.slot", "4", "--physics.side=1500", "--env.servers", "7", "--env.mobility", "trace"]
+    same = ["--physics.slot", "4", "--physics.side=1500", "--env.servers", "7", "--mobility", "trace"]
     for world in ("tiny", "sparse"):
         again = train(trained, "--preset", world, "--trace", files / "t.npz", "--sites", files / "sites.csv", *same)
         assert decided(again) == decided(config)
@@ -82,11 +82,11 @@ def test_python_agrees(files):
     [
         (["--physics.side", "500", "--physics.slot", "1"], "physics.slot = 1.0: {}/t.npz has 4.0, and decides it"),
         (["--physics.side", "3000"], "physics.side = 3000.0: {}/t.npz has 1500.0, and decides it"),  # the default
-        (["--env.mobility", "waypoint"], "env.mobility = 'waypoint': {}/t.npz has 'trace'"),
-        (["--env.mobility", "gauss-markov"], "env.mobility = 'gauss-markov': {}/t.npz has 'trace'"),
+        (["--mobility", "waypoint"], "mobility = 'waypoint': {}/t.npz has 'trace'"),
+        (["--mobility", "gauss-markov"], "mobility = 'gauss-markov': {}/t.npz has 'trace'"),
         (["--sites", "{}/sites.csv", "--env.servers", "10"], "env.servers = 10: {}/sites.csv has 7"),
         (["--sites", "{}/sites.csv", "--env.servers", "45"], "env.servers = 45: {}/sites.csv has 7"),
-        (["--physics.speed-max", "20"], "physics.speed_max = 20.0: has no effect with env.mobility = 'trace'"),
+        (["--mobility.speed-max", "20"], "mobility.speed_max = 20.0: has no effect with mobility = 'trace'"),
     ],
 )
 def test_flags_that_the_files_contradict(capsys, files, flags, said):
@@ -99,7 +99,7 @@ def test_flags_that_the_files_contradict(capsys, files, flags, said):
     [
         ("[physics]\nside = 500", "physics.side = 500.0: "),
         ("[physics]\nside = 3000", "physics.side = 3000.0: "),
-        ("[env]\nmobility = 'waypoint'", "env.mobility = 'waypoint': "),
+        ("[env]\nmobility = 'waypoint'", "mobility = 'waypoint': "),
         ("[physics]\nfix_every = 3", "physics.fix_every = 3.0: has no effect"),
     ],
 )
@@ -122,21 +122,21 @@ def test_another_trace_decides_anew_where_nobody_wrote_otherwise(trained, files,
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--train.epochs", "8"], "train.epochs = 8: has no effect with train.algorithm = 'a2c'; it needs 'ppo'"),
-        (["--train.minibatches", "8"], "train.minibatches = 8: has no effect"),
-        (["--hyper.ratio-limit", "0.3"], "hyper.ratio_limit = 0.3: has no effect with train.algorithm = 'a2c'"),
-        (["--train.residual", "--train.algorithm", "ppo"], "train.residual = True: is of a2c only"),
-        (["--env.equations", "printed", "--env.cycles-per", "bit"], "env.equations = 'printed' has 'kilobyte'"),
-        (["--env.equations", "printed", "--env.credit", "user"], "env.equations = 'printed' has 'team'"),
-        (["--preset", "printed", "--env.cpu-energy", "cmos"], "env.cpu_energy = 'cmos': has no effect"),
+        (["--algorithm.epochs", "8"], "train.epochs = 8: has no effect with algorithm = 'a2c'; it needs 'ppo'"),
+        (["--algorithm.minibatches", "8"], "train.minibatches = 8: has no effect"),
+        (["--algorithm.ratio-limit", "0.3"], "algorithm.ratio_limit = 0.3: has no effect with algorithm = 'a2c'"),
+        (["--algorithm.residual", "--algorithm", "ppo"], "train.residual = True: is of a2c only"),
+        (["--equations", "printed", "--equations.cycles-per", "bit"], "env.equations = 'printed' has 'kilobyte'"),
+        (["--equations", "printed", "--credit", "user"], "env.equations = 'printed' has 'team'"),
+        (["--preset", "printed", "--energy", "cmos"], "env.cpu_energy = 'cmos': has no effect"),
         (
-            ["--physics.carrier", "5"],
-            "physics.carrier = 5.0: has no effect with env.pathloss = 'power'; it needs 'umi'",
+            ["--pathloss.carrier", "5"],
+            "physics.carrier = 5.0: has no effect with pathloss = 'power'; it needs 'umi'",
         ),
-        (["--preset", "umi", "--physics.exponent", "3"], "physics.exponent = 3.0: has no effect"),
-        (["--physics.gm-speed", "20"], "physics.gm_speed = 20.0: has no effect with env.mobility = 'waypoint'"),
-        (["--physics.radius", "99"], "physics.radius = 99.0: has no effect with env.coverage = 'soft'"),
-        (["--env.mobility", "trace"], "env.mobility = 'trace': needs a prepared trace file"),
+        (["--preset", "umi", "--pathloss.exponent", "3"], "physics.exponent = 3.0: has no effect"),
+        (["--mobility.speed", "20"], "physics.gm_speed = 20.0: has no effect with mobility = 'waypoint'"),
+        (["--coverage.radius", "99"], "physics.radius = 99.0: has no effect with coverage = 'soft'"),
+        (["--mobility", "trace"], "mobility = 'trace': needs a prepared trace file"),
         (["--env.slots", "64", "--train.rollout", "10"], "train.rollout = 10: must divide the episode of 64 slots"),
         (["--preset", "smoke", "--train.rollout", "10"], "train.rollout = 10: must divide the episode of 12 slots"),
     ],
@@ -148,7 +148,7 @@ def test_what_would_come_to_nothing(capsys, tmp_path, flags, said):
 
 def test_the_printed_equations_are_recorded_as_they_run(trained):
     env = train(trained, "--preset", "printed").env
-    assert (env.combine, env.cycles_per, env.credit) == ("sum", "kilobyte", "team")
+    assert (env.combine, env.cycles_per, credit) == ("sum", "kilobyte", "team")
 
 
 @pytest.mark.parametrize(

@@ -22,11 +22,11 @@ preset = "tiny"
 train.updates = {updates}
 train.envs = 4
 train.rollout = 6
-train.hidden = 8
-train.layers = 1
+network.hidden = 8
+network.layers = 1
 train.chunk = 2
 [space]
-"hyper.actor_lr" = {{ log_uniform = [1e-4, 1e-1] }}
+"algorithm.actor_lr" = {{ log_uniform = [1e-4, 1e-1] }}
 knowledge = {{ choice = ["twin", "none"] }}
 """
 
@@ -60,7 +60,7 @@ def test_from_a_space_to_an_agent(whole, tmp_path, capfd):
         "importance.pdf",
     }  # fmt: skip
     frame = pl.read_parquet(out / "results.parquet")
-    best = frame.group_by("trial").agg(pl.col("reward").mean(), pl.col("hyper.actor_lr").first()).sort("reward")[-1]
+    best = frame.group_by("trial").agg(pl.col("reward").mean(), pl.col("algorithm.actor_lr").first()).sort("reward")[-1]
     assert pl.read_csv(out / "leaderboard.csv")["trial"][0] == best["trial"][0]
 
     assert main(["train", "--config", str(out / "best.toml"), "--seed", "1", "--out", str(tmp_path / "run")]) == 0
@@ -97,7 +97,7 @@ def test_a_batch_says_how_far_it_is(capsys):
         (["--trials", "2", "--sampler", "grid"], "a range has no grid"),
         (["--trials", "2", "--slurm", "x.toml"], "--slurm: is for --launcher slurm"),
         (["--trials", "2", "--launcher", "slurm", "--slurm", "x.toml"], "x.toml: cannot be read"),
-        (["--trials", "2", "--strategy", "pbt"], "knowledge: pbt moves numbers of [hyper] only"),
+        (["--trials", "2", "--strategy", "pbt"], "knowledge: pbt moves numbers of [algorithm] only"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, space, flags, said, capfd):
