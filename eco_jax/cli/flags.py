@@ -44,7 +44,7 @@ def split(argv: Sequence[str], values: Mapping[str, Any]) -> tuple[list[str], di
     for name, words in _flags(argv):
         negated = name.replace(".no_", ".", 1) if ".no_" in name and name not in known else None
         if name in known:
-            value, used = _value(f"--{name}", known[name], words)
+            value, used = _value(words.original, known[name], words)
             found[name] = value
             rest += words[used:]
         elif negated in known and known[negated].kind is bool:
@@ -57,9 +57,9 @@ def split(argv: Sequence[str], values: Mapping[str, Any]) -> tuple[list[str], di
             found[name] = None if name in INPUTS and words[0] == "None" else words[0]
             rest += words[1:]
         elif name in (*CHOSEN, *INPUTS, *LISTS, "knowledge"):
-            raise UserError(f"--{name}: needs a value")
+            raise UserError(f"{words.original}: needs a value")
         elif "." in name:
-            raise UserError(f"--{shown(name)}: unknown setting{hint(name, known)}")
+            raise UserError(f"{shown(words.original)}: unknown setting{hint(name, known)}")
         else:
             rest += [words.original, *words] if words.original else words
     return rest, found

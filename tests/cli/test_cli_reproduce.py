@@ -9,6 +9,7 @@ import tomli_w
 from eco_jax.cli.main import main
 from eco_jax.report import reproduce as report
 from eco_jax.run import settings
+from eco_jax.run.config import default
 from eco_jax.study.profile import PAPER, QUICK, SMOKE
 from eco_jax.study.store import Store
 
@@ -110,7 +111,7 @@ def test_settings_of_one_s_own(studied, tmp_path):
     env, params = study.world
     assert (env.config.users, env.config.slots, env.config.servers, study.seed) == (4, 12, 9, 3)
     assert float(params.sync_energy) == pytest.approx(5e-3)
-    assert study.algorithm.entropy == 0.2
+    assert float(study.algorithm().entropy) == pytest.approx(0.2)
     assert (study.train.rollout, study.train.envs) == (4, 4)  # the file's, and the toy's where it says nothing
     assert about["world"] == "mine.toml"
     for words in ("env.users = 4", "physics.sync_energy = 5", "algorithm.entropy = 0.2", "sites = sites.txt"):
@@ -121,7 +122,7 @@ def test_settings_of_one_s_own(studied, tmp_path):
 
 def test_the_default_is_the_default_world(studied):
     study, about, _ = studied()
-    assert study.config == settings.RunConfig()
+    assert study.config == default()
     assert (about["world"], about["differs from the default"]) == ("repaired", "nothing")
     assert about["mobility"] == "synthetic (random waypoint)"
 
