@@ -50,7 +50,7 @@ def test_the_resolved_config_repeats_the_run(run, tmp_path):
     config = settings.from_toml(run / "config.toml")
     assert config.knowledge == "telemetry"
     assert config.env.users == 3
-    assert config.physics.side == 1000
+    assert config.values["physics.side"] == 1000
     again = tmp_path / "again"
     assert main(["train", "--out", str(again), "--config", str(run / "config.toml"), "--seeds", "2"]) == 0
     first, second = (json.loads((folder / "summary.json").read_text()) for folder in (run, again))
@@ -97,7 +97,7 @@ def test_a_trace_from_rows_to_a_run(tmp_path, capsys):
     ]  # fmt: skip
     assert main(["train", "--out", str(tmp_path / "run"), *flags]) == 0
     assert (tmp_path / "run" / "summary.json").exists()
-    assert settings.from_toml(tmp_path / "run" / "config.toml").mobility == "trace"
+    assert settings.from_toml(tmp_path / "run" / "config.toml").values["mobility"] == "trace"
 
 
 def test_nan_stops_with_its_cause_and_a_code_of_its_own(run, tmp_path, capsys, monkeypatch):
