@@ -196,7 +196,8 @@ def run(
     started = time.perf_counter()
     settings.check_seeds(seeds[0], len(seeds))
     env, params = config.make()
-    learner = Learner(env, config.train)
+    learner, algorithm = Learner(env, config.train), config.algorithm()
+    algorithm.check(config.train, env)  # before anything is written, or replaced
     there = jax.devices()
     if not 0 <= devices <= len(there):
         raise UserError(f"--devices {devices}: must lie in [0, {len(there)}], the devices that there are")
@@ -237,7 +238,7 @@ def run(
 
         try:
             fitted = fit(
-                learner, params, [config.algorithm()] * len(seeds), [jax.random.key(seed) for seed in seeds],
+                learner, params, [algorithm] * len(seeds), [jax.random.key(seed) for seed in seeds],
                 mesh=mesh, resume=keeper.begin, on_compiled=progress.compiled if progress else None, on_chunk=on_chunk,
                 on_failed=lambda which, cause: setup.warn(f"seed {seeds[which]}, {cause}; the others train on"),
             )  # fmt: skip

@@ -236,13 +236,13 @@ def recorded(path: Path) -> dict[str, Any]:
     """
     found = read_toml(path).get("run", {})
     if not isinstance(found, dict):
-        raise UserError(f"{path}: run = {found!r}: must be a table")
+        raise UserError(f"{path}: run = {quoted(found)}: must be a table")
     for name in ("seed", "seeds"):
         if name in found and type(found[name]) is not int:
-            raise UserError(f"{path}: [run] {name} = {found[name]!r}: must be an integer")
+            raise UserError(f"{path}: [run] {name} = {quoted(found[name])}: must be an integer")
     for name in ("id", *(f"{name}_sha256" for name in (*INPUTS, "plugins"))):
         if not isinstance(found.get(name, ""), str):
-            raise UserError(f"{path}: [run] {name} = {found[name]!r}: must be a text")
+            raise UserError(f"{path}: [run] {name} = {quoted(found[name])}: must be a text")
     try:
         check_seeds(found.get("seed", 0), found.get("seeds", 1))
     except UserError as error:

@@ -28,7 +28,9 @@ def trained(monkeypatch):
     configs = []
 
     def run(config, *rest):
-        Learner(config.make()[0], config.train)
+        env = config.make()[0]
+        Learner(env, config.train)
+        config.algorithm().check(config.train, env)
         configs.append(config)
 
     monkeypatch.setattr("eco_jax.cli.train.run", run)
@@ -131,6 +133,7 @@ def test_another_trace_decides_anew_where_nobody_wrote_otherwise(trained, files,
         (["--preset", "umi", "--pathloss.exponent", "3"], "pathloss.exponent: unknown setting; pathloss = 'power' has it"),
         (["--mobility.speed", "20"], "mobility.speed: unknown setting; mobility = 'gauss-markov' has it"),
         (["--coverage.radius", "99"], "coverage.radius: unknown setting; coverage = 'hard' has it"),
+        (["--algorithm", "ppo", "--algorithm.minibatches", "7"], "algorithm.minibatches = 7: must divide the rollout"),
         (["--preset", "printed", "--access.backhaul", "2"], "access.backhaul = 2.0: has no effect with equations"),
         (["--physics.queuing", "3", "--equations=printed"], "physics.queuing = 3.0: has no effect with equations"),
         (["--mobility", "trace"], "mobility = 'trace': needs a prepared trace file"),

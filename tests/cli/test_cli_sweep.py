@@ -97,7 +97,7 @@ def test_a_batch_says_how_far_it_is(capsys):
         (["--trials", "2", "--sampler", "grid"], "a range has no grid"),
         (["--trials", "2", "--slurm", "x.toml"], "--slurm: is for --launcher slurm"),
         (["--trials", "2", "--launcher", "slurm", "--slurm", "x.toml"], "x.toml: cannot be read"),
-        (["--trials", "2", "--strategy", "pbt"], "knowledge: pbt moves numbers of [algorithm] only"),
+        (["--trials", "2", "--strategy", "pbt"], "knowledge: pbt moves traced numbers of [algorithm] only"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, space, flags, said, capfd):
@@ -119,7 +119,7 @@ def test_a_folder_that_is_none(tmp_path, space, capfd):
     ("flags", "said"),
     [
         (["--launcher", "slurm"], "--launcher slurm: no srun here"),
-        (["--launcher", "slurm", "--slurm", "bad.toml"], "slurm.minutes = 0: must be at least 1"),
+        (["--launcher", "slurm", "--slurm", "bad.toml"], "slurm.minutes = 0: must lie in [1, 1000000]"),
         (["--storage", "no/where/journal"], "there is no folder"),
         (["--storage", "bad.toml"], "line 1 is torn, or none of a journal of Optuna"),
         (["--objective", "fun"], "fun"),

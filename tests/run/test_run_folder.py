@@ -169,6 +169,14 @@ def test_force_replaces_no_other_programs_config(tmp_path):
     refused(tmp_path, "config.toml: was not written by a run", force=True)
 
 
+def test_force_removes_nothing_for_an_algorithm_that_cannot_learn_here(there):
+    before = contents(there)
+    config = CONFIG.but(algorithm="ppo").but(algorithm={"minibatches": 7})
+    with pytest.raises(UserError, match=r"algorithm.minibatches = 7: must divide the rollout"):
+        run(config, there, SEEDS, force=True)
+    assert contents(there) == before
+
+
 def test_force_loses_no_input(there, tmp_path):
     (there / "inputs").mkdir()
     path, config = with_sites(there, "inputs")
