@@ -107,6 +107,14 @@ def test_bad_input_is_one_line(tmp_path, space, flags, said, capfd):
     assert error.count("\n") == 1
 
 
+def test_an_algorithm_that_cannot_learn_is_found_before_anything_is_trained(tmp_path, capfd):
+    path = tmp_path / "space.toml"
+    path.write_text('[base]\npreset = "tiny"\nalgorithm = "ppo"\n[space]\n"algorithm.minibatches" = {grid = [4, 7]}\n')
+    assert main(["sweep", str(path), "--out", str(tmp_path / "out"), "--sampler", "grid"]) == 2
+    assert f"{path}: algorithm.minibatches = 7: must divide the rollout" in capfd.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_that_is_none(tmp_path, space, capfd):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").write_text("years of work")
