@@ -156,6 +156,8 @@ def variant(kind: str, name: Any, where: str = "") -> Any:
         UserError: there is none of this name; those that there are are named.
     """
     known = registered(kind)
+    if not known:
+        raise UserError(f"{where or kind} = {quoted(name)}: there is none; a plug-in (--plugin FILE) registers its own")
     if not isinstance(name, str) or name not in known:
         raise UserError(f"{where or kind} = {quoted(name)}: must be one of {', '.join(known)}")
     return known[name]

@@ -28,6 +28,8 @@ SHARES = (MISS, MIGRATIONS, OFFLOADED, SYNCS)
 """Metrics shown beside the main ones: shares of the tasks, or of the slots for the last."""
 MOST = 10**6
 """Episodes."""
+REFUSED = ("train", *AGENT)
+"""Sections of settings that are the run's own."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,13 @@ def main(argv: Sequence[str]) -> int:
         raise UserError(f"{folder}: holds no run (no config.toml)")
     given = settings_of(argv, None if folder is None else Path(folder) / "config.toml")
     for name in given.flags:
-        if name.split(".")[0] in ("train", *AGENT):
+        if name.split(".")[0] in REFUSED:
             raise UserError(
                 f"--{name}: the run's network and training are what they were; only the world, knowledge, trace and "
                 "sites may differ here"
             )
     default = Arguments(checkpoint=tyro.MISSING)
-    a: Any = parse(Arguments, given.rest, "eco-jax evaluate", Arguments.__doc__ or "", default, settings=True)
+    a: Any = parse(Arguments, given.rest, "eco-jax evaluate", Arguments.__doc__ or "", default, True, REFUSED)
     if not 2 <= a.episodes <= MOST:
         raise UserError(f"--episodes {a.episodes}: must lie in [2, {MOST}]")
     settings.check_seeds(a.seed)
