@@ -20,9 +20,12 @@ from eco_jax.train.fit import fit, member, stack_params
 from eco_jax.train.interrupt import Interrupted, Stop
 from eco_jax.train.loop import Learner
 
-BASE = {"preset": "tiny", "train": {"updates": 24, "envs": 4, "rollout": 6, "hidden": 8, "layers": 1, "chunk": 3}}
+BASE = {
+    "preset": "tiny", "train": {"updates": 24, "envs": 4, "rollout": 6, "chunk": 3},
+    "network": {"hidden": 8, "layers": 1},
+}  # fmt: skip
 TRIALS = [
-    {"trial": 10 + i, "values": {"hyper.actor_lr": lr, "physics.side": side, "physics.sync_error": 0.3}}
+    {"trial": 10 + i, "values": {"algorithm.actor_lr": lr, "physics.side": side, "physics.sync_error": 0.3}}
     for i, (lr, side) in enumerate(((1e-4, 1000), (1e-2, 500), (3e-2, 2000), (2e-2, 1000)))
 ]
 PLAIN = Batch(BASE, "space", TRIALS, [0, 1])
@@ -136,9 +139,9 @@ def test_each_member_of_a_sweep_over_the_side_is_what_it_is_alone(whole):
     place = 2
     config = batch.configs()[place]
     env, params = config.make()
-    alone = fit(Learner(env, config.train), params, [config.hyper], [jax.random.key(1)])
+    alone = fit(Learner(env, config.train), params, [config.algorithm()], [jax.random.key(1)])
     row = pl.read_parquet(folder / "results.parquet").row(2 * place + 1, named=True)
-    assert (row["trial"], row["seed"], row["physics.side"]) == (10 + place, 1, config.physics.side)
+    assert (row["trial"], row["seed"], row["physics.side"]) == (10 + place, 1, config.values["physics.side"])
     assert row["params_sha256"] == params_sha256(member(alone.state.params, 0))
 
 
@@ -177,11 +180,11 @@ def test_population_based_training_moves_settings(tmp_path):
     PBT.write(tmp_path)
     run(tmp_path, Saving(), programs=PROGRAMS)
     rows = pl.read_parquet(tmp_path / "results.parquet")
-    given = [t["values"]["hyper.actor_lr"] for t in TRIALS for _ in range(2)]
-    changed = [not np.isclose(a, b, rtol=1e-6) for a, b in zip(given, rows["hyper.actor_lr"], strict=True)]
+    given = [t["values"]["algorithm.actor_lr"] for t in TRIALS for _ in range(2)]
+    changed = [not np.isclose(a, b, rtol=1e-6) for a, b in zip(given, rows["algorithm.actor_lr"], strict=True)]
     assert any(changed)
     assert not all(changed)
-    assert rows["hyper.actor_lr"].is_between(0.9999e-4, 1.0001e-1).all()
+    assert rows["algorithm.actor_lr"].is_between(0.9999e-4, 1.0001e-1).all()
     assert set(rows["status"]) == {"done"}
 
 
