@@ -142,7 +142,7 @@ def test_each_member_of_a_sweep_over_the_side_is_what_it_is_alone(whole):
     alone = fit(Learner(env, config.train), params, [config.algorithm()], [jax.random.key(1)])
     row = pl.read_parquet(folder / "results.parquet").row(2 * place + 1, named=True)
     assert (row["trial"], row["seed"], row["physics.side"]) == (10 + place, 1, config.values["physics.side"])
-    assert row["params_sha256"] == params_sha256(member(alone.state.params, 0))
+    assert row["params_sha256"] == params_sha256(member(alone.state.agent.params, 0))
 
 
 def test_worlds_of_other_files_are_other_programs_and_each_its_own(tmp_path):
