@@ -25,6 +25,10 @@ class Metric(str):
         metric.unit, metric.label, metric.better, metric.head = unit, label, better, head or label
         return metric
 
+    def __getnewargs__(self) -> tuple[str, str, str, int, str]:  # type: ignore[override]
+        """What a copy of it is made of."""
+        return str(self), self.unit, self.label, self.better, self.head
+
     @property
     def column(self) -> str:
         """Its name with its unit, as tables of results have it: `energy_j`."""

@@ -76,8 +76,8 @@ def leaderboard(sweep: Sweep) -> tuple[str, list[str], list[list[str]]]:
             [
                 str(row["trial"]),
                 f"{row[column]:.4f} ± {row[f'{column}_sd']:.4f}",
-                *(f"{row[m.column]:.3f}" for m in others),
-                *(_short(row[name]) for name in axes),
+                *("-" if row[m.column] is None else f"{row[m.column]:.3f}" for m in others),
+                *(_short(row.get(name)) for name in axes),
             ]
         )
     counts = dict(every["status"].value_counts().iter_rows()) if every.height else {}
@@ -102,7 +102,9 @@ def parallel(best: pl.DataFrame, axes: dict[str, Axis] | Any, objective: str) ->
     ax = figure.add_subplot()
     columns = []
     for i, name in enumerate(names):
-        values, ticks, labels = _positions(best[name].to_list(), axes.get(name))
+        values, ticks, labels = _positions(
+            best[name].to_list() if name in best.columns else [None] * best.height, axes.get(name)
+        )
         columns.append(values)
         ax.axvline(i, color="black", linewidth=0.8)
         for at, label in zip(ticks, labels, strict=True):
@@ -131,7 +133,7 @@ def parallel(best: pl.DataFrame, axes: dict[str, Axis] | Any, objective: str) ->
 
 
 def _positions(values: list[Any], axis: Axis | None) -> tuple[np.ndarray, list[float], list[str]]:
-    """Heights in [0, 1], and the ticks with their labels."""
+    """Heights in [0, 1], NaN where there is no value, and the ticks with their labels."""
     if axis is None or isinstance(axis, Range):
         numbers = np.array(values, float)
         low, high = (axis.low, axis.high) if isinstance(axis, Range) else (numbers.min(), numbers.max())
@@ -148,7 +150,11 @@ def _positions(values: list[Any], axis: Axis | None) -> tuple[np.ndarray, list[f
     if all(isinstance(v, int | float) for v in order):
         order = sorted(order)
     heights = np.linspace(0, 1, len(order)) if len(order) > 1 else np.array([0.5])
-    return np.array([heights[order.index(v)] for v in values]), heights.tolist(), [_short(v) for v in order]
+    return (
+        np.array([np.nan if v is None else heights[order.index(v)] for v in values]),
+        heights.tolist(),
+        [_short(v) for v in order],
+    )
 
 
 def importances(sweep: Sweep) -> dict[str, float]:
@@ -184,4 +190,6 @@ def bars(found: dict[str, float], objective: str, trials: int) -> Any:
 
 
 def _short(value: Any) -> str:
+    if value is None:  # a setting without a place beside the others
+        return "-"
     return f"{value:.3g}" if isinstance(value, float) else str(value)

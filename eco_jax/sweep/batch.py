@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from eco_jax.agent.algorithms import Algorithm
+from eco_jax.env import EnvParams
 from eco_jax.env.parts import COST
 from eco_jax.env.parts import DEFAULTS as WORLD
 from eco_jax.env.parts.cost import objectives, reported
@@ -115,7 +116,7 @@ class Batch:
 def world_field(name: str) -> str:
     """The field of `EnvParams` that holds a setting; nothing where none does."""
     section, _, own = name.partition(".")
-    if section == "physics":
+    if section == EnvParams.section:
         return own
     return "costs" if section == COST and own else section if section in WORLD or name == "knowledge" else ""
 

@@ -1,9 +1,9 @@
 """What is wanted of a sweep, and whether sampler and strategy can do anything with its space."""
 
-import math
 from dataclasses import dataclass
 
 from eco_jax.agent.algorithms import DEFAULTS as AGENT
+from eco_jax.agent.algorithms import Algorithm
 from eco_jax.env.parts import COST
 from eco_jax.env.parts.cost import objectives, reported
 from eco_jax.errors import UserError
@@ -11,6 +11,7 @@ from eco_jax.metrics import REWARD
 from eco_jax.run import settings
 from eco_jax.sweep.space import Choice, Range, Space, known_beside
 from eco_jax.sweep.strategies import strategy
+from eco_jax.train.config import TrainConfig
 
 SAMPLERS = ("random", "tpe", "cmaes", "grid")
 ASKED_AT_ONCE = 32
@@ -75,9 +76,10 @@ def check(space: Space, plan: Plan) -> list[str]:
     Raises:
         UserError: they cannot.
     """
-    told = reported(space.configure({}).values[COST])
-    if plan.objective not in told:
-        raise UserError(f"--objective {plan.objective}: is not of this world, which reports {', '.join(told)}")
+    for values in [{COST: end} for end in space.axes[COST].ends] if COST in space.axes else [{}]:
+        told = reported(space.configure(values).values[COST])
+        if plan.objective not in told:
+            raise UserError(f"--objective {plan.objective}: is not of this world, which reports {', '.join(told)}")
     remarks = []
     ranges = [name for name, axis in space.axes.items() if isinstance(axis, Range) and axis.ends[0] < axis.ends[1]]
     choices = [name for name in space.axes if name not in ranges]
@@ -98,7 +100,7 @@ def check(space: Space, plan: Plan) -> list[str]:
             f"--sampler {plan.sampler}: asks for all {plan.trials} trials before it is told a result, so it draws them "
             f"at random; give a --generation below {plan.trials}"
         )
-    points = math.prod(len(axis.values) for axis in space.axes.values() if isinstance(axis, Choice))
+    points = Space(space.base, {n: axis for n, axis in space.axes.items() if isinstance(axis, Choice)}).points()
     if plan.sampler != "grid" and not ranges and plan.trials > points:
         remarks.append(
             f"{space.where}: has {points} configurations only, and --trials {plan.trials} trains some again; --sampler "
@@ -115,7 +117,7 @@ def check(space: Space, plan: Plan) -> list[str]:
 
 def easiest(space: Space, objective: str) -> list[str]:
     """A line on what is found where the world itself varies; none where it does not."""
-    worlds = [name for name in space.axes if name.split(".")[0] not in ("train", *AGENT)]
+    worlds = [name for name in space.axes if name.split(".")[0] not in (TrainConfig.section, *AGENT)]
     best = f"the best {objective} is that of the easiest world, not of the best agent"
     return [f"worlds differ in {', '.join(worlds)}: {best}"] if worlds else []
 
@@ -130,8 +132,9 @@ def check_strategy(space: Space, plan: Plan) -> None:
         return
     known = known_beside(space, space.axes)
     for name, axis in space.axes.items():
-        traced = name.startswith("algorithm.") and name in known and not known[name].static
+        traced = name.startswith(f"{Algorithm.kind}.") and name in known and not known[name].static
         if not traced or not all(isinstance(v, int | float) for v in axis.ends):
             raise UserError(
-                f"{space.where}: {name}: pbt moves traced numbers of [algorithm] only; leave it out, or use halving"
+                f"{space.where}: {name}: pbt moves traced numbers of [{Algorithm.kind}] only; leave it out, or use "
+                "halving"
             )

@@ -119,6 +119,7 @@ class Population:
         self.algorithm = stack_algorithms(group.algorithms)
         group.algorithms[0].check(group.learner.config, group.learner.env)
         self.params, self.axes = stack_params(group.worlds, group.own)
+        self.world = jax.tree.structure(group.worlds[0])  # the kinds of its parts
         self.world_shapes = tuple(np.shape(leaf) for leaf in jax.tree.leaves(group.worlds[0]))  # traces: in length
         self.most = together(self.members)
         self.programs: dict[Any, Program] = {} if programs is None else programs
@@ -199,7 +200,7 @@ class Population:
         while True:
             size = -(-wanted // -(-wanted // self.most))
             own = jax.tree.structure(self.axes) if size > 1 else None
-            alike = (self.group.learner, jax.tree.structure(self.algorithm), own, self.world_shapes)
+            alike = (self.group.learner, jax.tree.structure(self.algorithm), own, self.world, self.world_shapes)
             # A program that is a little too large costs less than the compilation of another.
             there = [n for *key, n in self.programs if tuple(key) == alike and size <= n < min(2 * size, self.most + 1)]
             if there:

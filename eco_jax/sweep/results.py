@@ -86,7 +86,9 @@ def best_config(frame: pl.DataFrame, space: Space, objective: str) -> tuple[RunC
     row = best.row(0, named=True)
     values = {}
     for name, axis in space.axes.items():
-        value = row[name]
+        value = row.get(name)
+        if value is None:  # it had no place beside the other values
+            continue
         plain = not isinstance(axis, Choice) or value in axis.values
         values[name] = value if plain else json.loads(value)  # lists stand in the table as JSON
     return space.configure(values), row

@@ -148,10 +148,10 @@ class Sweep:
             if fixed is not None:
                 row = {name: coded(axes[name], value) for name, value in fixed.items()}
                 self.study.enqueue_trial(row, user_attrs={OWNER: self.id})
-            trial = self.study.ask(distributions(axes))
+            trial = self.study.ask(distributions({name: axes[name] for name in (axes if fixed is None else fixed)}))
             trial.set_user_attr(OWNER, self.id)
-            values = {name: decoded(axis, trial.params[name]) for name, axis in axes.items()}
-            asked.append({"trial": trial.number, "values": values})
+            values = {name: decoded(axis, trial.params[name]) for name, axis in axes.items() if name in trial.params}
+            asked.append({"trial": trial.number, "values": self.space.placed(values)})
         good, refused = [], self.refused
         for row in asked:
             try:

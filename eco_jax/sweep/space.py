@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from eco_jax import plugins
+from eco_jax.env.parts import COST
 from eco_jax.errors import UserError
-from eco_jax.parts import registered, variant
+from eco_jax.parts import registered
 from eco_jax.run import settings
 from eco_jax.run.config import CHOSEN, INPUTS, PLAIN, RunConfig, hint, resolve, sections, specs_of, yielding
 from eco_jax.settings import Spec, specs
@@ -68,13 +69,23 @@ class Space:
         base = dict(self.base)
         usual = settings.world(base.pop("preset"), f"{self.where}: ") if "preset" in base else {}
         given = settings.flat(base, self.where)
-        # What belongs to a part that another axis has not chosen says nothing.
-        kinds = sections({**usual, **given, **{name: value for name, value in values.items() if name in CHOSEN}})
-        own = {name: v for name, v in values.items() if _applies(name, kinds)}
         try:
+            own = self.placed(values)
             return resolve({**yielding(own, given, files=False), **own}, usual)
         except UserError as error:
             raise UserError(f"{self.where}: {error}") from None
+
+    def placed(self, values: Values) -> Values:
+        """Those of the values that have a place: no settings of parts which others of them have not chosen.
+
+        Raises:
+            UserError: there is no such part.
+        """
+        kinds = {name: _names(value) if name == COST else value for name, value in values.items() if _chooses(name)}
+        if not kinds:
+            return dict(values)
+        chosen = sections(kinds)
+        return {name: v for name, v in values.items() if _chooser(name) not in kinds or _has_place(name, chosen)}
 
     def make(self, values: Values) -> RunConfig:
         """As `configure`, once it is sure that there is such a world, and that the algorithm can learn there.
@@ -92,7 +103,8 @@ class Space:
     def inputs(self) -> list[Path]:
         """Files that the runs may read."""
         axes = [value for name in INPUTS if name in self.axes for value in self.axes[name].ends]
-        return [Path(value) for value in (*(self.base[name] for name in INPUTS if name in self.base), *axes)]
+        base = [self.base[name] for name in INPUTS if name in self.base]
+        return [Path(value) for value in (*base, *_names(self.base.get("plugins", ())), *axes)]
 
     def points(self) -> int:
         """How many combinations there are.
@@ -101,10 +113,16 @@ class Space:
             UserError: an axis is a range.
         """
         self.grid()
-        return math.prod(len(axis.ends) for axis in self.axes.values())
+        kinds = [name for name in self.axes if _chooses(name)]
+        firsts = {name: axis.ends[0] for name, axis in self.axes.items()}
+        count = 0
+        for ends in itertools.product(*(self.axes[name].ends for name in kinds)):
+            placed = self.placed(firsts | dict(zip(kinds, ends, strict=True)))
+            count += math.prod(len(self.axes[name].ends) for name in placed if name not in kinds)
+        return count
 
     def grid(self) -> Iterator[Values]:
-        """Every combination, the last axis fastest.
+        """Every combination once, the last axis fastest; a value that has no place in it is left out.
 
         Raises:
             UserError: an axis is a range.
@@ -112,15 +130,46 @@ class Space:
         for name, axis in self.axes.items():
             if isinstance(axis, Range):
                 raise UserError(f"{self.where}: {name}: a range has no grid; give `choice` or another sampler")
-        every = itertools.product(*(axis.ends for axis in self.axes.values()))
-        return (dict(zip(self.axes, values, strict=True)) for values in every)
+
+        def every() -> Iterator[Values]:
+            for ends in itertools.product(*(axis.ends for axis in self.axes.values())):
+                values = dict(zip(self.axes, ends, strict=True))
+                placed = self.placed(values)
+                if all(values[name] == self.axes[name].ends[0] for name in values if name not in placed):
+                    yield placed
+
+        return every()
 
 
-def _applies(name: str, kinds: Mapping[str, Any]) -> bool:
-    """Whether a setting has a place beside the chosen parts; one that no variant has, too, so that it is refused."""
+def _names(value: Any) -> list[Any]:
+    """A list of names, of which one may stand alone."""
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _chooses(name: str) -> bool:
+    """Whether a setting says which parts there are."""
+    return name in CHOSEN or name == COST
+
+
+def _chooser(name: str) -> str:
+    """The setting that says whether this one has a place, for one of a part."""
+    section = name.rpartition(".")[0]
+    return COST if section.startswith(f"{COST}.") else section
+
+
+def _has_place(name: str, chosen: Mapping[str, Any]) -> bool:
+    """Whether a part's setting has a place beside the chosen parts; one that no part has, too, so that it is refused.
+
+    Args:
+        name: of the setting.
+        chosen: section -> part.
+    """
     section, _, own = name.rpartition(".")
-    elsewhere = any(own in specs(kind) for kind in registered(section).values()) if section in CHOSEN else False
-    return not elsewhere or own in specs(kinds[section])
+    if section in chosen and own in specs(chosen[section]):
+        return True
+    kind = _chooser(name)
+    others = [part for other, part in registered(kind).items() if kind in CHOSEN or section == f"{COST}.{other}"]
+    return not any(own in specs(part) for part in others)
 
 
 def from_toml(path: Path) -> Space:
@@ -152,8 +201,8 @@ def from_toml(path: Path) -> Space:
     if plugins.LOADED:  # those that the command was given, too: the runs need them
         base["plugins"] = [str(path) for path in plugins.LOADED.values()]
     space = Space(base, axes, str(path))
+    known = known_beside(space, axes)
     for name, axis in axes.items():
-        known = known_beside(space, axes)
         if name not in (*known, *PLAIN, *CHOSEN):
             raise UserError(f"{path}: {name}: unknown setting{hint(name, known)}")
         if isinstance(axis, Range) and name in known and known[name].whole:
@@ -162,7 +211,7 @@ def from_toml(path: Path) -> Space:
                 raise UserError(f"{path}: {name}: there is no whole number between {axis.low:g} and {axis.high:g}")
             axes[name] = axis = Range(low, high, axis.log, whole=True)
         for value in axis.ends:
-            space.make(_beside(axes, name) | {name: value})
+            space.make(_with_part(axes, name) | {name: value})
     for name in INPUTS:  # the same files, wherever the sweep goes on and its jobs run
         if name in axes:
             axes[name] = Choice(tuple(str(Path(v).expanduser().absolute()) for v in axes[name].ends))
@@ -172,22 +221,31 @@ def from_toml(path: Path) -> Space:
 
 
 def known_beside(space: Space, axes: Mapping[str, Axis]) -> dict[str, Spec]:
-    """Every setting, with what is known of it, that some choice of parts among the axes brings."""
-    kinds = {name: axes[name].ends for name in axes if name in CHOSEN}
-    found: dict[str, Spec] = {}
-    for values in itertools.product(*kinds.values()):
-        found |= specs_of(space.configure(dict(zip(kinds, values, strict=True))).values)
+    """Every setting, with what is known of it, that some choice of parts among the axes brings.
+
+    Raises:
+        UserError: the base is not allowed, or there is no such part.
+    """
+    found = {name: s for name, s in specs_of(space.configure({}).values).items() if _chooser(name) not in axes}
+    try:
+        for kind in filter(_chooses, axes):
+            for end in axes[kind].ends:
+                parts = sections({kind: _names(end) if kind == COST else end})
+                own = parts.items() if kind == COST else [(kind, parts[kind])]
+                found |= {f"{s}.{name}": spec for s, part in own for name, spec in specs(part).items()}
+    except UserError as error:
+        raise UserError(f"{space.where}: {error}") from None
     return found
 
 
-def _beside(axes: Mapping[str, Axis], name: str) -> Values:
-    """A value of each axis that another one needs: the part whose own setting it is."""
-    section = name.rpartition(".")[0]
-    if section not in axes:
-        return {}
-    own = name.rpartition(".")[2]
-    owners = [end for end in axes[section].ends if own in specs(variant(section, end))]
-    return {section: owners[0]} if owners else {}
+def _with_part(axes: Mapping[str, Axis], name: str) -> Values:
+    """For a setting of a part that is among the axes, a value of that axis that has the part; else nothing."""
+    kind, (section, _, own) = _chooser(name), name.rpartition(".")
+    for end in axes[kind].ends if kind in axes else ():
+        parts = sections({kind: _names(end) if kind == COST else end})
+        if section in parts and own in specs(parts[section]):
+            return {kind: end}
+    return {}
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

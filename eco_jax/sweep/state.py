@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from eco_jax.agent.algorithms import Algorithm
 from eco_jax.errors import UserError
 from eco_jax.files import leftover, sha256, write_whole
 from eco_jax.run.folder import LOCK
@@ -159,7 +160,7 @@ def _remake(folder: Path, note: Mapping[str, Any], why: str, warn: Warn) -> None
         rows = pl.read_parquet(folder / "results.parquet")
         axes = note["space"]["axes"]
         trials = [
-            {"trial": row["trial"], "values": {name: _plain(axes[name], row[name]) for name in axes}}
+            {"trial": row["trial"], "values": {n: _plain(axes[n], row[n]) for n in axes if row.get(n) is not None}}
             for row in rows.unique("trial", keep="first", maintain_order=True).iter_rows(named=True)
         ]
         new_batch(note, trials, {}).write(folder)
@@ -172,7 +173,7 @@ def _remake(folder: Path, note: Mapping[str, Any], why: str, warn: Warn) -> None
 def new_batch(note: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], inputs: Mapping[str, str]) -> Batch:
     """A batch of the sweep that the note describes."""
     axes = note["space"]["axes"]
-    moved = {name.removeprefix("hyper."): _ends(axis) for name, axis in axes.items()}
+    moved = {name.removeprefix(f"{Algorithm.kind}."): _ends(axis) for name, axis in axes.items()}
     return Batch(
         note["space"]["base"], note["where"], trials, list(range(note["seed"], note["seed"] + note["seeds"])),
         note["objective"], {"kind": note["strategy"], "eta": note["eta"], "seed": note["seed"]},

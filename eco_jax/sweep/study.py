@@ -116,10 +116,10 @@ def _put_back(study: Any, there: int, sweep: str, axes: Mapping[str, Axis], know
             continue
         values, state, value = known[number]
         params = {name: coded(axes[name], v) for name, v in values.items()}
+        drawn = distributions({name: axes[name] for name in values})
         study.add_trial(
             create_trial(
-                state=TrialState[state], value=value, params=params, distributions=distributions(axes),
-                user_attrs={OWNER: sweep},
+                state=TrialState[state], value=value, params=params, distributions=drawn, user_attrs={OWNER: sweep}
             )
         )  # fmt: skip
 

@@ -44,7 +44,7 @@ def results(batch: Batch, population: Population, state: State) -> pl.DataFrame:
         failed = population.failed.get(i)
         last = values[i, looks - max(1, looks // 10) : looks].mean(0) if looks else np.full(len(columns), np.nan)
         own = {name: configs[place][name] for name in batch.trials[place]["values"]}
-        own |= {f"algorithm.{name}": float(numbers[name][i]) for name in batch.ranges}
+        own |= {f"{population.algorithm.kind}.{name}": float(numbers[name][i]) for name in batch.ranges}
         rows.append(
             {
                 "trial": batch.trials[place]["trial"],

@@ -19,10 +19,11 @@ preset = "tiny"
 updates = 1500
 envs = 4
 rollout = 6
-hidden = 8
 chunk = 50
+[base.network]
+hidden = 8
 [space]
-"hyper.actor_lr" = { log_uniform = [1e-4, 1e-1] }
+"algorithm.actor_lr" = { log_uniform = [1e-4, 1e-1] }
 """
 pytestmark = [
     pytest.mark.cluster,
@@ -66,7 +67,7 @@ def test_a_sweep_of_eight_jobs_one_preempted_one_killed(tmp_path):
 def test_one_run_in_two_processes(tmp_path):
     run = [
         sys.executable, "-m", "eco_jax", "train", "--preset", "tiny", "--seeds", "2", "--train.envs", "8",
-        "--train.rollout", "6", "--train.hidden", "8", "--train.updates", "12", "--train.chunk", "4",
+        "--train.rollout", "6", "--network.hidden", "8", "--train.updates", "12", "--train.chunk", "4",
         "--save-updates", "4",
     ]  # fmt: skip
     under_slurm(tmp_path / "slurm", "srun", "-N2", "-n2", *run, "--distributed", "--out", str(tmp_path / "two"))

@@ -11,12 +11,12 @@ from eco_jax.sweep.search import Sweep
 from eco_jax.sweep.space import Choice, Range, Space
 
 BASE = {"preset": "tiny", "train": {"rollout": 6}}
-AXES = {"hyper.actor_lr": Range(1e-4, 1e-1, log=True), "knowledge": Choice(("twin", "none"))}
+AXES = {"algorithm.actor_lr": Range(1e-4, 1e-1, log=True), "knowledge": Choice(("twin", "none"))}
 SPACE = Space(BASE, AXES, "space.toml")
 
 
 def rate(values):
-    return values.get("hyper.actor_lr", 0.1)
+    return values.get("algorithm.actor_lr", 0.1)
 
 
 def made_up(folder: Path, failed=(), pruned=(), worth=rate):

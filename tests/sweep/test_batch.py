@@ -3,19 +3,16 @@
 import dataclasses
 import json
 import shutil
-from typing import Any
 
 import jax
 import numpy as np
 import polars as pl
 import pytest
 
-from eco_jax.agent.algorithms import Algorithm
 from eco_jax.errors import UserError
 from eco_jax.run.folder import Saving, locked
-from eco_jax.settings import number
 from eco_jax.sweep import batch as module
-from eco_jax.sweep.batch import DONE, Batch, Told, damage, finished, ranges_in_si, run
+from eco_jax.sweep.batch import DONE, Batch, Told, damage, finished, run
 from eco_jax.sweep.search import packed
 from eco_jax.sweep.space import Choice, Space
 from eco_jax.train.checkpoint import params_sha256, steps
@@ -24,10 +21,9 @@ from eco_jax.train.interrupt import Interrupted, Stop
 from eco_jax.train.loop import Learner
 
 BASE = {
-    "preset": "tiny",
-    "train": {"updates": 24, "envs": 4, "rollout": 6, "chunk": 3},
+    "preset": "tiny", "train": {"updates": 24, "envs": 4, "rollout": 6, "chunk": 3},
     "network": {"hidden": 8, "layers": 1},
-}
+}  # fmt: skip
 TRIALS = [
     {"trial": 10 + i, "values": {"algorithm.actor_lr": lr, "physics.side": side, "physics.sync_error": 0.3}}
     for i, (lr, side) in enumerate(((1e-4, 1000), (1e-2, 500), (3e-2, 2000), (2e-2, 1000)))
@@ -143,9 +139,9 @@ def test_each_member_of_a_sweep_over_the_side_is_what_it_is_alone(whole):
     place = 2
     config = batch.configs()[place]
     env, params = config.make()
-    alone = fit(Learner(env, config.train), params, [config.make_algorithm()], [jax.random.key(1)])
+    alone = fit(Learner(env, config.train), params, [config.algorithm()], [jax.random.key(1)])
     row = pl.read_parquet(folder / "results.parquet").row(2 * place + 1, named=True)
-    assert (row["trial"], row["seed"], row["physics.side"]) == (10 + place, 1, config.physics.side)
+    assert (row["trial"], row["seed"], row["physics.side"]) == (10 + place, 1, config.values["physics.side"])
     assert row["params_sha256"] == params_sha256(member(alone.state.agent.params, 0))
 
 
@@ -231,15 +227,3 @@ def test_a_full_disk_stops_with_a_clear_message(tmp_path, monkeypatch):
     said = []
     run(tmp_path, Saving(), told=Told(said=said.append), programs=PROGRAMS)
     assert said == ["going on after update 6"]
-
-
-class Slow(Algorithm):
-    """Its number is given in another unit than it is held in."""
-
-    wait: Any = number(5.0, "ms", 0, 100, "", "assumed", "a time")
-
-
-def test_what_pbt_may_make_of_a_number_is_converted_as_the_number_is():
-    found = ranges_in_si(Slow(), {"wait": [1, 50]})
-    np.testing.assert_allclose(found["wait"], [1e-3, 5e-2])
-    assert float(Slow(wait=50).wait) == pytest.approx(found["wait"][1])

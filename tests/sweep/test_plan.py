@@ -32,9 +32,9 @@ def test_bad_plans(given, said):
         Plan(**given)
 
 
-TWO = {"hyper.actor_lr": Range(1e-4, 1e-1), "hyper.clip": Range(0.1, 1.0)}
+TWO = {"algorithm.actor_lr": Range(1e-4, 1e-1), "algorithm.clip": Range(0.1, 1.0)}
 ERRORS = Choice((0.1, 0.3))
-WORDS = {"train.optimizer": Choice(("adam", "sgd")), "train.algorithm": Choice(("a2c", "ppo"))}
+WORDS = {"algorithm.optimizer": Choice(("adam", "sgd")), "algorithm": Choice(("a2c", "ppo"))}
 
 
 @pytest.mark.parametrize(
@@ -45,11 +45,15 @@ WORDS = {"train.optimizer": Choice(("adam", "sgd")), "train.algorithm": Choice((
             WORDS,
             "--sampler cmaes: needs at least two ranges of numbers in space.toml, not 0",
         ),
-        (Plan(64, sampler="cmaes"), {**WORDS, "hyper.clip": Range(0.1, 1.0)}, "two ranges of numbers.*, not 1"),
-        (Plan(64, sampler="cmaes"), {"train.hidden": Range(8, 8, whole=True), "hyper.clip": Range(0.1, 1.0)}, "not 1"),
+        (Plan(64, sampler="cmaes"), {**WORDS, "algorithm.clip": Range(0.1, 1.0)}, "two ranges of numbers.*, not 1"),
+        (
+            Plan(64, sampler="cmaes"),
+            {"network.hidden": Range(8, 8, whole=True), "algorithm.clip": Range(0.1, 1.0)},
+            "not 1",
+        ),
         (Plan(64, sampler="cmaes", generation=1), TWO, "--generation 1: must be at least 2 for --sampler cmaes"),
-        (Plan(4, sampler="grid"), TWO, r"hyper\.actor_lr: a range has no grid"),
-        (Plan(4, strategy="pbt"), WORDS, r"train\.optimizer: pbt moves numbers of \[hyper\] only"),
+        (Plan(4, sampler="grid"), TWO, r"algorithm\.actor_lr: a range has no grid"),
+        (Plan(4, strategy="pbt"), WORDS, r"algorithm\.optimizer: pbt moves traced numbers of \[algorithm\] only"),
     ],
 )
 def test_what_a_sampler_cannot_do_is_refused(plan, axes, said):
@@ -62,7 +66,7 @@ def test_what_a_sampler_cannot_do_is_refused(plan, axes, said):
     [
         (Plan(64), TWO, None),
         (Plan(64, sampler="tpe"), {**TWO, **WORDS}, None),
-        (Plan(64, sampler="cmaes"), {**TWO, **WORDS}, "draws train.optimizer, train.algorithm at random"),
+        (Plan(64, sampler="cmaes"), {**TWO, **WORDS}, "draws algorithm.optimizer, algorithm at random"),
         (Plan(32, sampler="tpe"), TWO, "asks for all 32 trials before it is told a result"),
         (Plan(5), WORDS, "has 4 configurations only, and --trials 5 trains some again"),
         (Plan(5, sampler="grid"), WORDS, None),

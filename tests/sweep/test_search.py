@@ -33,16 +33,20 @@ def test_every_trial_once_asked_and_told(tmp_path, sampler):
     assert sorted(zip(frame["trial"], frame["seed"], strict=True)) == list(itertools.product(range(10), range(2)))
     trials = running.study.get_trials()
     assert [t.state for t in trials] == [optuna.trial.TrialState.COMPLETE] * 10
-    assert [t.value for t in trials] == pytest.approx([t.params["hyper.actor_lr"] + 0.0005 for t in trials])
-    assert len({t.params["hyper.actor_lr"] for t in trials}) == 10
+    assert [t.value for t in trials] == pytest.approx([t.params["algorithm.actor_lr"] + 0.0005 for t in trials])
+    assert len({t.params["algorithm.actor_lr"] for t in trials}) == 10
     config, row = best_config(running.results(), running.space, running.plan.objective)
-    assert config.hyper.actor_lr == max(t.params["hyper.actor_lr"] for t in trials) == row["hyper.actor_lr"]
+    assert (
+        config.values["algorithm.actor_lr"]
+        == max(t.params["algorithm.actor_lr"] for t in trials)
+        == row["algorithm.actor_lr"]
+    )
 
 
 def test_learns_from_what_it_is_told(tmp_path):
     running = sweep(tmp_path, Plan(64, sampler="tpe", generation=8))
     running.run(launch)
-    rates = [t.params["hyper.actor_lr"] for t in running.study.get_trials()]
+    rates = [t.params["algorithm.actor_lr"] for t in running.study.get_trials()]
     assert sorted(rates[-32:])[16] > 2 * sorted(rates[:16])[8]
 
 
@@ -55,11 +59,11 @@ def test_least_energy(tmp_path):
 
 
 def test_a_grid_is_gone_through_once(tmp_path):
-    axes = {"hyper.actor_lr": Choice((0.01, 0.02)), "knowledge": Choice(("twin", "none", "truth"))}
+    axes = {"algorithm.actor_lr": Choice((0.01, 0.02)), "knowledge": Choice(("twin", "none", "truth"))}
     running = sweep(tmp_path, Plan(100, sampler="grid", generation=4), Space(BASE, axes, "space.toml"))
     running.run(launch)
     frame = running.results()
-    assert list(zip(frame["hyper.actor_lr"], frame["knowledge"], strict=True)) == list(
+    assert list(zip(frame["algorithm.actor_lr"], frame["knowledge"], strict=True)) == list(
         itertools.product((0.01, 0.02), ("twin", "none", "truth"))
     )
 
@@ -79,7 +83,7 @@ def test_goes_on_where_it_was(tmp_path):
     again.run(lambda folders: (seen.extend(f.name for f in folders), launch(folders)))
     assert seen == ["0001", "0002"]
     assert again.results()["trial"].to_list() == list(range(12))
-    assert len({t.params["hyper.actor_lr"] for t in again.study.get_trials()}) == 12
+    assert len({t.params["algorithm.actor_lr"] for t in again.study.get_trials()}) == 12
 
 
 def test_interrupted_it_asks_for_the_same_trials(tmp_path):
@@ -119,8 +123,8 @@ def test_another_plan_is_refused_by_name(tmp_path, change, name):
 
 def test_another_space_is_refused(tmp_path):
     sweep(tmp_path)
-    with pytest.raises(UserError, match=r"\[space\] hyper.actor_lr = .* there, nothing here"):
-        sweep(tmp_path, space=Space(BASE, {"hyper.clip": Range(0.1, 1)}, "space.toml"))
+    with pytest.raises(UserError, match=r"\[space\] algorithm.actor_lr = .* there, nothing here"):
+        sweep(tmp_path, space=Space(BASE, {"algorithm.clip": Range(0.1, 1)}, "space.toml"))
 
 
 def test_settings_that_do_not_go_together_are_refused_and_said(tmp_path):
@@ -131,7 +135,7 @@ def test_settings_that_do_not_go_together_are_refused_and_said(tmp_path):
     frame = running.results()
     refused = frame.filter(pl.col("status") == "refused")
     assert refused.height == 1
-    assert refused["cause"][0] == "env.candidates = 6: must lie in [1, 4]"
+    assert refused["cause"][0] == "env.candidates = 6: must lie in [1, 4], as env.servers says"
     assert len(running.batches) == 3  # one for each shape
     again = sweep(tmp_path, Plan(4, sampler="grid"), Space(BASE, axes, "space.toml"))
     again.run(lambda folders: pytest.fail("nothing is left to do"))
@@ -169,7 +173,7 @@ def test_a_trial_is_as_good_as_its_worst_seed():
 
 def test_packed_by_shape_in_batches_of_one_size():
     def config(hidden):
-        return settings.from_mapping({**BASE, "train": {"rollout": 6, "hidden": hidden}}, "x")
+        return settings.from_mapping({**BASE, "network": {"hidden": hidden}}, "x")
 
     trials = [(config(8 if i % 3 else 16), i) for i in range(15)]
     found = packed(trials, 4)
@@ -220,10 +224,10 @@ def test_the_last_seed_of_all(tmp_path):
     assert running.results()["seed"].to_list() == [2**32 - 1] * 3
 
 
-def test_pbt_moves_hyperparameters_only(tmp_path):
-    with pytest.raises(UserError, match="knowledge: pbt moves numbers of"):
+def test_pbt_moves_numbers_of_the_algorithm_only(tmp_path):
+    with pytest.raises(UserError, match="knowledge: pbt moves traced numbers of"):
         sweep(tmp_path, Plan(4, strategy="pbt"))
-    axes = {"hyper.actor_lr": Range(1e-4, 1e-1, log=True), "hyper.clip": Choice((0.1, 1.0, 0.5))}
+    axes = {"algorithm.actor_lr": Range(1e-4, 1e-1, log=True), "algorithm.clip": Choice((0.1, 1.0, 0.5))}
     running = sweep(tmp_path, Plan(4, strategy="pbt"), Space(BASE, axes, "space.toml"))
     running._ask(4)
     assert Batch.read(running.batches[0]).ranges == {"actor_lr": [1e-4, 1e-1], "clip": [0.1, 1.0]}
@@ -242,7 +246,7 @@ def test_a_launcher_that_does_not_finish_is_not_taken_for_done(tmp_path):
 
 
 def test_lists_are_choices_too(tmp_path):
-    axes = {"env.beta_levels": Choice(([0.5, 1.0], [1.0])), "hyper.actor_lr": Choice((0.01,))}
+    axes = {"env.beta_levels": Choice(([0.5, 1.0], [1.0])), "algorithm.actor_lr": Choice((0.01,))}
     running = sweep(tmp_path, Plan(2, sampler="grid"), Space(BASE, axes, "space.toml"))
 
     running.run(lambda folders: [made_up(f, worth=lambda values: len(values["env.beta_levels"])) for f in folders])

@@ -11,7 +11,7 @@ from eco_jax.cli.main import main
 @pytest.fixture
 def space(tmp_path):
     path = tmp_path / "space.toml"
-    path.write_text('[base]\npreset = "tiny"\n[space]\nhyper.actor_lr = { log_uniform = [1e-4, 1e-1] }\n')
+    path.write_text('[base]\npreset = "tiny"\n[space]\nalgorithm.actor_lr = { log_uniform = [1e-4, 1e-1] }\n')
     return str(path)
 
 

@@ -225,7 +225,10 @@ def test_what_a_run_reads_is_what_it_was(tmp_path):
 @pytest.mark.parametrize(
     ("space", "said"),
     [
-        (Space(BASE, {**AXES, "hyper.clip": Choice((1.0,))}, "x"), r"\[space\] hyper.clip = nothing there, .* here"),
+        (
+            Space(BASE, {**AXES, "algorithm.clip": Choice((1.0,))}, "x"),
+            r"\[space\] algorithm.clip = nothing there, .* here",
+        ),
         (Space({**BASE, "train": {"rollout": 12}}, AXES, "x"), r"\[base\] train.rollout = 6 there, 12 here"),
         (Space({"preset": "tiny"}, AXES, "x"), r"\[base\] train.rollout = 6 there, nothing here"),
     ],
