@@ -96,7 +96,9 @@ def _value(draw, lines):
 
 def _name(draw, lines):
     i = draw.randrange(len(lines))
-    other = draw.choice(["x", "users", "'" + "n" * 3000 + "'", '"\\u0007"', "''", "env", "a.b.c", "train", "mobility", "kind"])
+    other = draw.choice(
+        ["x", "users", "'" + "n" * 3000 + "'", '"\\u0007"', "''", "env", "a.b.c", "train", "mobility", "kind"]
+    )
     return [*lines[:i], re.sub(r"\w+", lambda _: other, lines[i], count=1), *lines[i + 1 :]]
 
 
