@@ -232,6 +232,22 @@ def measure(
     return mean + gain * (x + error * noise - mean), (1 - gain) * variance
 
 
+def computing(cycles: np.ndarray, nominal: np.ndarray, rate: np.ndarray, where: str, world: World) -> np.ndarray:
+    """Energy of computing in J, Eq. (8), by the world's law.
+
+    Args:
+        cycles: Done there.
+        nominal: CPU rate, cycles/s.
+        rate: What the CPU really does, or is believed to, cycles/s.
+        where: "edge" or "device".
+        world: Constants.
+    """
+    power = world.edge_power if where == "edge" else world.device_power
+    if world.law == "cmos":
+        return (world.kappa_edge if where == "edge" else world.kappa_device) * rate**2 * cycles
+    return power * cycles / (nominal if world.law == "per_cycle" else rate)
+
+
 def satisfaction(latency: np.ndarray, deadline: np.ndarray, world: World) -> np.ndarray:
     """W(L) of Eq. (11); both in s."""
     share = (deadline - latency) / (deadline - world.latency_full)
