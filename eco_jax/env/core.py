@@ -100,7 +100,11 @@ def reset(config: EnvConfig, key: PRNGKeyArray, params: EnvParams) -> tuple[Obse
         service=_between(u[users : 2 * users], params.service_min, params.service_max),
     )
     draws = _draw(config, draw_key, params)
-    motion = params.mobility.reset(draws.mobility, params)
+    more: dict[str, Array] = {}
+    if params.mobility.starts:
+        numbers = uniform(jax.random.fold_in(key, 1), config.users * params.mobility.starts)
+        more = {"starts": numbers.reshape(config.users, params.mobility.starts)}
+    motion = params.mobility.reset(draws.mobility, params, **more)
     fixes = params.mobility.first_fixes(motion)
     x_device, x_server = draws.fluctuation[:users], draws.fluctuation[users:]
     task = _task(config, draws, params)
