@@ -52,14 +52,14 @@ def numpy_env():
         sys.path.remove(folder)
 
 
-def draws_of(key, reset=False):
+def draws_of(key, params, reset=False):
     """What `reset` or `step` draws from a key, under the names of the NumPy environment. Mirrors `core`'s internals."""
     hardware = {}
     if reset:
         hardware_key, key = jax.random.split(key)
         hardware["hardware"] = uniform(hardware_key, 2 * ENV.config.users + ENV.config.servers)
-    draws = core._draw(ENV.config, key)
-    return hardware | draws._asdict() | {"fading": draws.fading[:, 0]}
+    draws = core._draw(ENV.config, key, params)
+    return hardware | draws._asdict() | {"fading": draws.fading[0, :, 0]}  # one number a link, one link a user
 
 
 @jax.jit
@@ -72,12 +72,12 @@ def play(keys, actions, params):
         keys, state = carry
         keys, now = jnp.moveaxis(split(keys), 1, 0)
         seen, state, reward, terminated, truncated, info = step(now, state, action, params)
-        draws = jax.vmap(draws_of)(now)
+        draws = jax.vmap(lambda key: draws_of(key, params))(now)
         return (keys, state), (draws, seen, state, reward, terminated, truncated, info["outcome"])
 
     keys, now = jnp.moveaxis(split(keys), 1, 0)
     seen, state = reset(now, params)
-    first = jax.vmap(lambda key: draws_of(key, reset=True))(now)
+    first = jax.vmap(lambda key: draws_of(key, params, reset=True))(now)
     return first, seen, jax.lax.scan(slot, (keys, state), actions)[1]
 
 

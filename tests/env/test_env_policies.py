@@ -79,7 +79,7 @@ def reward(base, seen, j, target, beta, device, server, blind=False):
     h = moves(seen, j, target) and not blind
     decision = Decision(target > 0, beta, i > 0, h, False, False, float(seen.others[j, i]) + 1)
     return evaluate(
-        base.env.config, base.params, data=float(seen.data[j]), cycles=float(seen.cycles[j]),
+        base.params, data=float(seen.data[j]), cycles=float(seen.cycles[j]),
         deadline=float(seen.deadline[j]), power=float(seen.power[j]), rate_up=float(seen.rate_up[j, i]),
         rate_down=float(seen.rate_down[j, i]), device=device, server=server, decision=decision,
         migration_time=base.params.migration_time,
