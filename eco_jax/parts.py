@@ -80,6 +80,12 @@ class Part:
         now = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
         return _made(type(self), now | changed(type(self), self.kind, values))
 
+    def having(self, name: str, value: Any) -> Self:
+        """The same with another value of a field that is no setting, for instance another part."""
+        if name not in {f.name for f in dataclasses.fields(self)} or name in specs(type(self)):  # type: ignore[arg-type]
+            raise UserError(f"{type(self).__name__}.{name}: no field for a part")
+        return _made(type(self), {f.name: getattr(self, f.name) for f in dataclasses.fields(self)} | {name: value})  # type: ignore[arg-type]
+
 
 def _is_array(value: Any) -> bool:
     return isinstance(value, jax.Array | np.ndarray)
@@ -150,6 +156,8 @@ def variant(kind: str, name: Any, where: str = "") -> Any:
         UserError: there is none of this name; those that there are are named.
     """
     known = registered(kind)
+    if not known:
+        raise UserError(f"{where or kind} = {quoted(name)}: there is none; a plug-in (--plugin FILE) registers its own")
     if not isinstance(name, str) or name not in known:
         raise UserError(f"{where or kind} = {quoted(name)}: must be one of {', '.join(known)}")
     return known[name]

@@ -71,9 +71,9 @@ class Spec(NamedTuple):
             return f"one of {', '.join(self.of)}"
         if self.kind in (bool, str):
             return "true or false" if self.kind is bool else "a text"
-        return (
-            f"{self.low:g} to {self.high:g}" if self.kind is not tuple else f"numbers of ({self.low:g}, {self.high:g}]"
-        )
+        if self.kind is tuple:
+            return f"numbers in ({self.low:g}, {self.high:g}]"
+        return f"{self.low} to {self.high}" if self.kind is int else f"{self.low:g} to {self.high:g}"
 
 
 def number(

@@ -28,6 +28,8 @@ SHARES = (MISS, MIGRATIONS, OFFLOADED, SYNCS)
 """Metrics shown beside the main ones: shares of the tasks, or of the slots for the last."""
 MOST = 10**6
 """Episodes."""
+REFUSED = ("train", *AGENT)
+"""Sections of settings that are the run's own."""
 
 
 @dataclass(frozen=True)
@@ -55,18 +57,18 @@ def main(argv: Sequence[str]) -> int:
         raise UserError(f"{folder}: holds no run (no config.toml)")
     given = settings_of(argv, None if folder is None else Path(folder) / "config.toml")
     for name in given.flags:
-        if name.split(".")[0] in ("train", *AGENT):
+        if name.split(".")[0] in REFUSED:
             raise UserError(
                 f"--{name}: the run's network and training are what they were; only the world, knowledge, trace and "
                 "sites may differ here"
             )
     default = Arguments(checkpoint=tyro.MISSING)
-    a: Any = parse(Arguments, given.rest, "eco-jax evaluate", Arguments.__doc__ or "", default, settings=True)
+    a: Any = parse(Arguments, given.rest, "eco-jax evaluate", Arguments.__doc__ or "", default, True, REFUSED)
     if not 2 <= a.episodes <= MOST:
         raise UserError(f"--episodes {a.episodes}: must lie in [2, {MOST}]")
     settings.check_seeds(a.seed)
     config = given.config()
-    rules = chosen_rules(config, "none" if a.no_rules else a.rules)
+    rules = chosen_rules("none" if a.no_rules else a.rules)
     if a.no_rules and a.rules not in ("all", "none"):
         raise UserError(f"--no-rules and --rules {a.rules}: give one of them, not both")
     _check_inputs(config, a.checkpoint / "config.toml")
@@ -107,13 +109,13 @@ def _ours(path: Path) -> bool:
     )  # fmt: skip
 
 
-def chosen_rules(config: RunConfig, names: str) -> dict[str, policies.Rule]:
+def chosen_rules(names: str) -> dict[str, policies.Rule]:
     """The rules among `names` (with commas between them; all, or none), by name.
 
     Raises:
         UserError: there is no such rule.
     """
-    known = policies.named(config.env)
+    known = policies.named()
     if names in ("all", "none"):
         return known if names == "all" else {}
     chosen = [name.strip() for name in names.split(",")]
@@ -130,7 +132,6 @@ def evaluate_run(
     import jax
 
     from eco_jax.study.play import Entry, play, play_agents
-    from eco_jax.study.rules import plain
     from eco_jax.train.checkpoint import restore_params
     from eco_jax.train.loop import Learner
 
@@ -156,7 +157,7 @@ def evaluate_run(
         found = {name: most_likely, f"{name} sampled": sampled}
         if rules:
             look = watched(display, f"{len(rules)} rules on the same episodes")
-            entries = {name: Entry(plain(env, rule), params) for name, rule in rules.items()}
+            entries = {name: Entry(rule, params) for name, rule in rules.items()}
             found |= play(env, entries, key, episodes, look=look)
     return found
 

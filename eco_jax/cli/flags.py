@@ -1,8 +1,10 @@
 """Flags of a run's settings: one for each setting that is declared, in this package or in a plug-in."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from eco_jax.agent.algorithms import DEFAULTS as AGENT
 from eco_jax.env.parts import COST
 from eco_jax.errors import UserError, quoted, shown
 from eco_jax.parts import registered
@@ -18,6 +20,8 @@ PLAIN = {
     COST: "a cost term of one's own, by name; may be repeated",
 }
 """Flag -> what it says, of settings that belong to no section."""
+FILES = ("plugin", *INPUTS)
+"""Those that are files."""
 LISTS = {"plugin": "plugins", COST: COST}
 """Flag that may be repeated -> its setting."""
 
@@ -40,7 +44,7 @@ def split(argv: Sequence[str], values: Mapping[str, Any]) -> tuple[list[str], di
     for name, words in _flags(argv):
         negated = name.replace(".no_", ".", 1) if ".no_" in name and name not in known else None
         if name in known:
-            value, used = _value(f"--{name}", known[name], words)
+            value, used = _value(words.original, known[name], words)
             found[name] = value
             rest += words[used:]
         elif negated in known and known[negated].kind is bool:
@@ -53,9 +57,9 @@ def split(argv: Sequence[str], values: Mapping[str, Any]) -> tuple[list[str], di
             found[name] = None if name in INPUTS and words[0] == "None" else words[0]
             rest += words[1:]
         elif name in (*CHOSEN, *INPUTS, *LISTS, "knowledge"):
-            raise UserError(f"--{name}: needs a value")
+            raise UserError(f"{words.original}: needs a value")
         elif "." in name:
-            raise UserError(f"--{shown(name)}: unknown setting{hint(name, known)}")
+            raise UserError(f"{shown(words.original)}: unknown setting{hint(name, known)}")
         else:
             rest += [words.original, *words] if words.original else words
     return rest, found
@@ -121,30 +125,39 @@ def _number(flag: str, word: str, kind: Any) -> Any:
         raise UserError(f"{flag}: must be {an}, not {quoted(word)}") from None
 
 
-def listing() -> list[tuple[str, str]]:
-    """(flag, what it says) of all settings but the numbers of the world, which `table` lists."""
-    rows = [(f"--{name} {'FILE' if name in ('plugin', *INPUTS) else 'NAME'}", doc) for name, doc in PLAIN.items()]
+def listing(refused: Collection[str] = ()) -> list[tuple[str, str]]:
+    """(flag, what it says) of all settings but the numbers of the world, which `table` lists.
+
+    Args:
+        refused: settings, and whole sections of them, that a command does not take.
+    """
+    rows: dict[str, tuple[str, str]] = {}
+    for name, doc in PLAIN.items():
+        costs = registered(COST) if name == COST else {}
+        rows[name] = f"--{name} {'FILE' if name in FILES else 'NAME'}", doc + (f": {', '.join(costs)}" if costs else "")
     for section, kind in FIXED.items():
-        rows += _rows(section, kind) if section != "physics" else []
+        if section != "physics":
+            rows |= {f"{section}.{name}": _row(section, name, spec) for name, spec in specs(kind).items()}
     for kind, usual in CHOSEN.items():
         names = registered(kind)
-        rows.append((f"--{kind} NAME", f"{_first(kind)}: {', '.join(names)} (default: {usual.name})"))
-        if kind in ("algorithm", "network"):
-            seen: set[str] = set()
-            for variant in names.values():
-                rows += [row for row in _rows(kind, variant) if row[0] not in seen]
-                seen |= {row[0] for row in rows}
-    return rows
+        rows[kind] = f"--{kind} NAME", f"{_first(kind)}: {', '.join(names)} (default: {usual.name})"
+        for variant in names.values() if kind in AGENT else ():
+            for name, spec in specs(variant).items():
+                owners = [other for other, made in names.items() if name in specs(made)]
+                only = f"; {' and '.join(owners)} only" if len(owners) < len(names) else ""
+                rows.setdefault(f"{kind}.{name}", _row(kind, name, spec, only))
+    return [row for name, row in rows.items() if not {name, name.split(".")[0]} & set(refused)]
 
 
 def _first(kind: str) -> str:
+    """What a kind of parts is, in the first words of its base class."""
     from eco_jax.parts import KINDS
 
-    return str(KINDS[kind].__doc__).split("\n")[0].rstrip(".")
+    return re.split(r"[.;:]\s", str(KINDS[kind].__doc__))[0].rstrip(".")
 
 
-def _rows(section: str, kind: Any) -> list[tuple[str, str]]:
-    return [(_flag(section, name), f"{s.doc} ({s.allowed}; default: {told(s)})") for name, s in specs(kind).items()]
+def _row(section: str, name: str, spec: Spec, only: str = "") -> tuple[str, str]:
+    return _flag(section, name), f"{spec.doc} ({spec.allowed}; default: {told(spec)}{only})"
 
 
 def _flag(section: str, name: str) -> str:

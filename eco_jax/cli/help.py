@@ -28,9 +28,13 @@ def compact(boxed: str, width: int) -> str:
 
 def _entries(boxed: str) -> Iterator[tuple[str, int]]:
     """Headings, options and paragraphs, each with how far its lines but the first are indented."""
-    entry = ""
+    entry, prose = "", ""
     for line in [*boxed.splitlines(), "╰"]:
         text, option = line.strip("│ "), line.startswith("│ -")
+        plain = line[:1] not in ("╭", "│", "╰")
+        if prose and not (plain and text):
+            yield prose, 0
+            prose = ""
         if entry and (line[:1] != "│" or option):
             yield _plain(entry), 5
             entry = ""
@@ -38,8 +42,10 @@ def _entries(boxed: str) -> Iterator[tuple[str, int]]:
             yield line.strip("╭╮─ ") + ":", 0
         elif line.startswith("│") and (entry or option):
             entry += f"{' ' * bool(entry)}{text}"
-        elif line[:1] not in ("│", "╰"):
-            yield line, 0
+        elif plain and text:
+            prose += f"{' ' * bool(prose)}{text}"
+        elif plain:
+            yield "", 0
 
 
 def _plain(option: str) -> str:

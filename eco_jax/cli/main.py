@@ -9,7 +9,9 @@ import re
 import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -101,7 +103,7 @@ def _discard() -> None:
 
 def parse(
     kind: type | Callable[..., Any], argv: Sequence[str], prog: str, description: str, default: object = None,
-    settings: bool = False,
+    settings: bool = False, refused: Sequence[str] = (),
 ) -> Any:  # fmt: skip
     """A command's own arguments by tyro, with its error message brought to one line.
 
@@ -112,6 +114,7 @@ def parse(
         description: of the command.
         default: what the flags go over.
         settings: whether the command takes a run's settings, which its help then lists.
+        refused: settings, and whole sections of them, that it does not take all the same.
 
     Raises:
         UserError: what tyro says of the arguments.
@@ -119,9 +122,10 @@ def parse(
     import tyro
 
     options: dict[str, Any] = {} if default is None else {"default": default}
-    arguments = list(argv)
+    arguments, description = list(argv), " ".join(description.split())
     if {"-h", "--help"} & set(arguments):
-        _show_help(lambda: tyro.cli(kind, args=["--help"], prog=prog, description=description, **options), settings)
+        tyro_help = partial(tyro.cli, kind, args=["--help"], prog=prog, description=description, **options)
+        _show_help(tyro_help, settings, refused)
     stderr = io.StringIO()
     try:
         with contextlib.redirect_stderr(stderr):
@@ -132,7 +136,7 @@ def parse(
         raise UserError(shown(_one_line(stderr.getvalue()), 400)) from None
 
 
-def _show_help(tyro_help: Callable[[], Any], settings: bool) -> NoReturn:
+def _show_help(tyro_help: Callable[[], Any], settings: bool, refused: Sequence[str]) -> NoReturn:
     """Tyro's help with less space, and a run's settings; it ends the command."""
     from eco_jax.cli.help import TYRO_COLUMNS, compact, listed
 
@@ -151,7 +155,9 @@ def _show_help(tyro_help: Callable[[], Any], settings: bool) -> NoReturn:
     if settings:
         from eco_jax.cli import flags
 
-        print(f"\nsettings of a run (numbers of the world: {flags.HELP}):\n{listed(flags.listing(), width)}")
+        more = f"numbers of the world: {flags.HELP}, or `eco-jax info --parameters` with their sources"
+        head = textwrap.fill(f"settings of a run ({more}):", width, break_on_hyphens=False)
+        print("", head, listed(flags.listing(refused), width), sep="\n")
     raise SystemExit(0)
 
 
@@ -217,7 +223,7 @@ def settings_of(argv: Sequence[str], otherwise: Path | None = None, usual: str |
     from eco_jax import plugins
     from eco_jax.cli import flags
     from eco_jax.run import settings
-    from eco_jax.run.config import INPUTS, resolve, yielding
+    from eco_jax.run.config import INPUTS, resolve, sections, yielding
 
     load_plugins(argv)
     if flags.HELP in argv:
@@ -231,6 +237,10 @@ def settings_of(argv: Sequence[str], otherwise: Path | None = None, usual: str |
     written, below, where = settings.base(preset or (None if path else usual), path)
     if isinstance(written.get("plugins"), list):
         plugins.load(written["plugins"])
+    try:
+        sections({**below, **written})
+    except UserError as error:
+        raise UserError(f"{where}: {error}" if where else str(error)) from None
     rest, own = flags.split(argv, {**below, **written})
     if "plugins" in own and ("plugins" in below or "plugins" in written):
         own["plugins"] = tuple(

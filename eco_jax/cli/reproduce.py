@@ -76,7 +76,7 @@ def study_config(argv: Sequence[str]) -> tuple[RunConfig, list[str]]:
 def main(argv: Sequence[str]) -> int:
     """See the module."""
     run, rest = study_config(argv)
-    a: Any = parse(Arguments, rest, "eco-jax reproduce", Arguments.__doc__ or "", settings=True)
+    a: Any = parse(Arguments, rest, "eco-jax reproduce", Arguments.__doc__ or "", None, True, DECIDED)
     profile = PROFILES[a.profile]
     settings.check_seeds(a.seed, profile.keys)
     setup.configure()

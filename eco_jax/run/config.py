@@ -5,6 +5,7 @@ fixed ones, or a kind of part, whose plain name (`mobility`) says which variant 
 follows from what is chosen, and stands where each thing is declared.
 """
 
+import difflib
 import functools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -127,7 +128,8 @@ def sections(values: Values) -> dict[str, Any]:
         UserError: a part that there is not.
     """
     kinds = {kind: variant(kind, values.get(kind, usual.name)) for kind, usual in CHOSEN.items()}
-    return {**FIXED, **kinds, **{f"{COST}.{name}": variant(COST, name) for name in values.get(COST, ())}}
+    costs = {f"{COST}.{name}": variant(COST, name) for name in _listed(COST, values.get(COST, ()))}
+    return {**FIXED, **kinds, **costs}
 
 
 def specs_of(values: Values) -> dict[str, Spec]:
@@ -257,16 +259,31 @@ def _decided(plain: Values) -> dict[str, tuple[Any, Path]]:
 
 
 def hint(name: str, known: Collection[str]) -> str:
-    """What may have been meant by the name of a setting."""
+    """What may have been meant by the name of a setting.
+
+    Args:
+        name: which is none of them.
+        known: settings that there are.
+    """
     section, _, own = name.rpartition(".")
-    owners = [v for v, kind in registered(section).items() if own in specs(kind)] if section in CHOSEN else []
-    if owners:
-        return f"; {section} = {' or '.join(map(repr, owners))} has it"
-    same = [other for other in known if own and other.rpartition(".")[2] == own]
+    if section in CHOSEN:
+        owners = [repr(v) for v, kind in registered(section).items() if own in specs(kind)]
+        if owners:
+            return f"; {section} = {' or '.join(owners)} has it"
+    if own in CHOSEN or own in PLAIN:
+        return f"; did you mean {own}?"
+    same = [other for other in known if other.rpartition(".")[2] == own]
     if same:
         return f"; did you mean {' or '.join(same)}?"
-    inside = [other for other in known if other.startswith(f"{section}.")] if section else []
-    return similar(shown(name), inside or [*PLAIN, *FIXED, *CHOSEN])
+    elsewhere = [f"{k}.{own} of {k} = {v!r}" for k in CHOSEN for v, kind in registered(k).items() if own in specs(kind)]
+    if elsewhere:
+        return f"; did you mean {' or '.join(elsewhere)}?"
+    inside = [other.removeprefix(f"{section}.") for other in known if section and other.startswith(f"{section}.")]
+    if not inside:
+        return similar(shown(name), [*PLAIN, *FIXED, *CHOSEN])
+    if difflib.get_close_matches(own, inside) or len(inside) <= 20:
+        return similar(shown(own), inside)
+    return f"; `eco-jax train --help` and `--help-physics` list those of {section}"
 
 
 def _absolute(name: str, path: Any) -> Path:

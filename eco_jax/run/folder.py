@@ -118,15 +118,18 @@ def check_same(config: RunConfig, seeds: Sequence[int], path: Path) -> dict[str,
         UserError: the run that is there has another setting, which is named, or the file is damaged.
     """
     _, usual, _ = settings.base(file=path)
-    there, note = dict(resolve({}, usual).values), settings.recorded(path)
+    note = settings.recorded(path)
     for name in ("seed", "seeds"):
         if name not in note:
             raise UserError(f"{path}: [run] {name}: is missing")
-        there[name] = note[name]
     settings.check_inputs(config, note, path)
-    for name, value in (dict(config.values) | {"seed": seeds[0], "seeds": len(seeds)}).items():
-        same_file = name in settings.INPUTS and value is not None and f"{name}_sha256" in note  # wherever it lies now
-        if there.get(name) != value and not same_file:
+    here = dict(config.values) | {"seed": seeds[0], "seeds": len(seeds)}
+    files = {name: here[name] for name in settings.INPUTS if name in usual and f"{name}_sha256" in note}
+    # What is the same file is read where it lies now, and what is left out now is not read at all.
+    there = dict(resolve({}, usual | files).values) | {name: note[name] for name in ("seed", "seeds")}
+    there |= {name: usual[name] for name, path_ in files.items() if path_ is None}
+    for name, value in here.items():
+        if there.get(name) != value:
             raise UserError(f"{path}: {name} = {there.get(name)} there, {value} here: a run goes on as it began")
     if "id" in note and note["id"] != name_of(settings.read_toml(path), note):
         raise UserError(f"{path}: was changed since the run began, and a run goes on as it began")
@@ -193,7 +196,8 @@ def run(
     started = time.perf_counter()
     settings.check_seeds(seeds[0], len(seeds))
     env, params = config.make()
-    learner = Learner(env, config.train)
+    learner, algorithm = Learner(env, config.train), config.algorithm()
+    algorithm.check(config.train, env)  # before anything is written, or replaced
     there = jax.devices()
     if not 0 <= devices <= len(there):
         raise UserError(f"--devices {devices}: must lie in [0, {len(there)}], the devices that there are")
@@ -234,7 +238,7 @@ def run(
 
         try:
             fitted = fit(
-                learner, params, [config.algorithm()] * len(seeds), [jax.random.key(seed) for seed in seeds],
+                learner, params, [algorithm] * len(seeds), [jax.random.key(seed) for seed in seeds],
                 mesh=mesh, resume=keeper.begin, on_compiled=progress.compiled if progress else None, on_chunk=on_chunk,
                 on_failed=lambda which, cause: setup.warn(f"seed {seeds[which]}, {cause}; the others train on"),
             )  # fmt: skip

@@ -7,13 +7,15 @@ from typing import Any
 import tomli_w
 
 from eco_jax import plugins
-from eco_jax.env import PRESETS
+from eco_jax.env import PRESETS, EnvParams
 from eco_jax.env.config import STATIC
 from eco_jax.env.parts import COST
+from eco_jax.env.parts import DEFAULTS as WORLD
 from eco_jax.errors import UserError, quoted
 from eco_jax.files import sha256
-from eco_jax.run.config import CHOSEN, INPUTS, PLAIN, RunConfig, Values, resolve
+from eco_jax.run.config import CHOSEN, FIXED, INPUTS, PLAIN, RunConfig, Values, resolve, sections
 from eco_jax.run.toml import read_toml
+from eco_jax.settings import specs
 
 OLD = {"hyper": None, "train": "algorithm", "env": "mobility"}
 """Tables, and settings of tables, that only files of eco_jax 0.1 have."""
@@ -81,13 +83,22 @@ def world(name: Any, where: str = "") -> dict[str, Any]:
     return by_flags(PRESETS[name])
 
 
-def by_flags(values: Values) -> dict[str, Any]:
-    """Settings by the names that `eco_jax.make` takes, by those of their flags."""
+def by_flags(values: Values, usual: Values | None = None) -> dict[str, Any]:
+    """Settings by the names that `eco_jax.make` takes, by those of their flags.
+
+    Args:
+        values: they may name a part's own setting without the part, where only one has it.
+        usual: what they go over: it says which parts are chosen where they do not.
+    """
+    chosen = sections({**(usual or {}), **{name: value for name, value in values.items() if name in CHOSEN}})
 
     def named(name: str) -> str:
         if "." in name or name in CHOSEN or name in PLAIN:
             return name
-        return f"env.{name}" if name in STATIC else f"physics.{name}"
+        if name in STATIC or name in EnvParams.specs():
+            return f"env.{name}" if name in STATIC else f"physics.{name}"
+        owners = [kind for kind in WORLD if name in specs(chosen[kind])]
+        return f"{owners[0]}.{name}" if len(owners) == 1 else name
 
     return {named(name): value for name, value in values.items()}
 
@@ -140,15 +151,17 @@ def flat(data: Mapping[str, Any], where: str) -> dict[str, Any]:
                 if not isinstance(own, Mapping):
                     raise UserError(f"{where}: {COST}.{name}: must be a table of settings")
                 found |= {f"{COST}.{name}.{n}": v for n, v in own.items()}
-        elif isinstance(value, Mapping):
+        elif section in FIXED and not isinstance(value, Mapping):
+            raise UserError(f"{where}: {section}: must be a table of settings")
+        elif isinstance(value, Mapping) and section not in PLAIN:
             own = dict(value)
             if section in CHOSEN and "kind" in own:
                 found[section] = own.pop("kind")
+            elif not own and section not in (*FIXED, *CHOSEN):
+                found[section] = value
             found |= {f"{section}.{name}": v for name, v in own.items()}
-        elif section in PLAIN or section in CHOSEN:
-            found[section] = value
         else:
-            found[str(section)] = value  # `resolve` says that it is unknown
+            found[section] = value  # `resolve` says whether there is such a setting, and whether it may be so
     return found
 
 
@@ -223,13 +236,13 @@ def recorded(path: Path) -> dict[str, Any]:
     """
     found = read_toml(path).get("run", {})
     if not isinstance(found, dict):
-        raise UserError(f"{path}: run = {found!r}: must be a table")
+        raise UserError(f"{path}: run = {quoted(found)}: must be a table")
     for name in ("seed", "seeds"):
         if name in found and type(found[name]) is not int:
-            raise UserError(f"{path}: [run] {name} = {found[name]!r}: must be an integer")
+            raise UserError(f"{path}: [run] {name} = {quoted(found[name])}: must be an integer")
     for name in ("id", *(f"{name}_sha256" for name in (*INPUTS, "plugins"))):
         if not isinstance(found.get(name, ""), str):
-            raise UserError(f"{path}: [run] {name} = {found[name]!r}: must be a text")
+            raise UserError(f"{path}: [run] {name} = {quoted(found[name])}: must be a text")
     try:
         check_seeds(found.get("seed", 0), found.get("seeds", 1))
     except UserError as error:

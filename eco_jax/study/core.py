@@ -37,7 +37,7 @@ def changed(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
     """
     named = dict(changes)
     named = {**PRESETS[named.pop("preset")], **named} if "preset" in named else named
-    return resolve(by_flags(named), config.values)
+    return resolve(by_flags(named, config.values), config.values)
 
 
 def maker(config: RunConfig) -> Callable[..., tuple[EcoEnv, EnvParams]]:

@@ -1,7 +1,6 @@
 """The table: agents at every level of knowledge, rules, references, all on the same episodes."""
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -9,7 +8,7 @@ from eco_jax.env import policies
 from eco_jax.study.core import Part, Study, train
 from eco_jax.study.play import Entry, Played, named, play, play_agents
 from eco_jax.study.profile import LEVELS, Profile
-from eco_jax.study.rules import central, chosen_rules, misled, simple_rules, tune, worn_twin
+from eco_jax.study.rules import Misled, chosen_rules, tune, worn_twin
 from eco_jax.study.store import Arrays
 
 
@@ -27,7 +26,7 @@ def rules(study: Study) -> Arrays:
     p = study.profile
     tuned = tune(env, params, study.tuning, p.tuning_episodes, LEVELS)
     study.tick(0.6)
-    found = play(env, chosen_rules(env, params, tuned, LEVELS), study.evaluation, p.episodes)
+    found = play(env, chosen_rules(params, tuned, LEVELS), study.evaluation, p.episodes)
     return named(found) | {f"tuned:{name}/value": np.asarray(value) for name, value in tuned.items()}
 
 
@@ -36,16 +35,16 @@ def references(study: Study) -> Arrays:
     env, params = study.world
     p = study.profile
     truth = params.with_knowledge("truth")
-    search = central(env)
+    search = policies.Central(cache=True)
     entries = {
-        "slot-reference": Entry(central(env, caching=False), truth),
-        "slot-reference-caching": Entry(search, truth),
+        "slot-reference": Entry(policies.SlotReference(), truth),
+        "slot-reference-caching": Entry(policies.SlotReference(cache=True), truth),
         **{f"central-{level}": Entry(search, params.with_knowledge(level)) for level in LEVELS if level != "truth"},
     }
     found = play(env, entries, study.evaluation, p.reference_episodes)
     study.tick(0.9)
     if params.equations.bounded:
-        anything = simple_rules(env, truth)["local"]._replace(world=truth)
+        anything = Entry(policies.Local(), truth)
         found |= play(policies.BoundEnv(env), {"upper-bound": anything}, study.evaluation, p.episodes)
     return named(found)
 
@@ -82,12 +81,9 @@ def misleading(study: Study) -> Arrays:
     (plain,) = play_agents(
         learner, study.algorithm(), agents, [twin] * p.seeds, study.evaluation, p.episodes, wrap=partial(worn_twin, env)
     )
-    rule = chosen_rules(env, params, study.tuned, ("twin",))["greedy-twin"]
-
-    def kind(knobs: Any, *given: Any) -> Any:
-        return misled(env, partial(rule.kind, knobs))(*given)
-
-    ruled = play(env, {"greedy-twin-misled": rule._replace(kind=kind)}, study.evaluation, p.episodes)
+    entry = chosen_rules(params, study.tuned, ("twin",))["greedy-twin"]
+    misled = entry._replace(rule=Misled(rule=entry.rule))
+    ruled = play(env, {"greedy-twin-misled": misled}, study.evaluation, p.episodes)
     return named({"a2c-twin-misled": plain} | ruled)
 
 

@@ -1,9 +1,8 @@
 """Policies and agents on the same episodes, one after the other in one program."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +10,8 @@ import numpy as np
 from jax import lax
 
 from eco_jax.agent.algorithms import Algorithm
-from eco_jax.env import Environment, EnvParams
+from eco_jax.env import EnvConfig, EnvParams
+from eco_jax.env.policies import Rule
 from eco_jax.study.store import Arrays
 from eco_jax.train.evaluate import Policy, Remembering, evaluate
 from eco_jax.train.fit import of_member, stack_params
@@ -24,17 +24,13 @@ PLAYED = ("evaluation", "rules", "references", "misleading")
 
 KEPT = 8
 """Programs kept, to be run again with other numbers."""
-Knobs = tuple[float, float, float]
-"""Traced numbers of a policy: hysteresis, sync_above, sync_every (see `policies.greedy`)."""
 
 
 class Entry(NamedTuple):
-    """A policy that takes part: what it does with its knobs, its world, and the knobs."""
+    """A rule that takes part, and its world. Rules that differ in numbers alone share a program."""
 
-    kind: Callable[..., Any]
-    """(knobs, key, observation, state, params) -> action; entries of one kind share its program"""
+    rule: Rule
     world: EnvParams
-    knobs: Knobs = (0.0, math.inf, 0.0)
 
 
 Wrap = Callable[[Policy | Remembering], Policy | Remembering]
@@ -75,10 +71,16 @@ def _every(one: Any, structure: Any, flat_axes: tuple[int | None, ...]) -> Any:
 
 
 @lru_cache(maxsize=KEPT)
-def _one_rule(env: Any, kinds: tuple[Callable[..., Any], ...], episodes: int) -> Any:
-    def one(params: EnvParams, key: Any, index: Any, knobs: Any) -> dict[str, Any]:
-        def policy(*given: Any) -> Any:
-            return lax.switch(index, kinds, knobs, *given)
+def _one_rule(env: Any, config: EnvConfig, kinds: tuple[Any, ...], episodes: int) -> Any:
+    """`kinds`: structures of rules; a rule is one of them and its numbers, filled up to the most that one has."""
+
+    def one(params: EnvParams, key: Any, index: Any, numbers: Any) -> dict[str, Any]:
+        def decides(kind: Any) -> Callable[..., Any]:
+            rule = kind.unflatten([numbers[i] for i in range(kind.num_leaves)])
+            return lambda key, state, params: rule.decide(config, key, state, params)
+
+        def policy(key: Any, observation: Any, state: Any, params: EnvParams) -> Any:
+            return lax.switch(index, [decides(kind) for kind in kinds], key, state, params)
 
         return evaluate(env, params, policy, key, episodes)
 
@@ -93,13 +95,18 @@ def _one_agent(learner: Learner, wrap: Wrap, episodes: int) -> Any:
     return one
 
 
-def play(env: Environment, entries: Mapping[str, Entry], key: Any, episodes: int, look: Look | None = None) -> Played:
-    """Every policy in its world."""
-    kinds = tuple(dict.fromkeys(entry.kind for entry in entries.values()))
-    index = jnp.array([kinds.index(entry.kind) for entry in entries.values()])
-    knobs = jnp.array([entry.knobs for entry in entries.values()], jnp.float32)
+def play(env: Any, entries: Mapping[str, Entry], key: Any, episodes: int, look: Look | None = None) -> Played:
+    """Every rule in its world. `env` is an `EcoEnv`, or one that stands for it as `BoundEnv` does."""
+    flat_rules = [jax.tree.flatten(entry.rule) for entry in entries.values()]
+    kinds = tuple(dict.fromkeys(kind for _, kind in flat_rules))
+    index = jnp.array([kinds.index(kind) for _, kind in flat_rules])
+    width = max(len(leaves) for leaves, _ in flat_rules)
+    numbers = np.zeros((len(flat_rules), width), np.float32)
+    for row, (leaves, _) in zip(numbers, flat_rules, strict=True):
+        row[: len(leaves)] = leaves
     worlds = [entry.world for entry in entries.values()]
-    found = _in_turn(_one_rule(cast(Any, env), kinds, episodes), worlds, key, index, knobs, look=look)
+    one = _one_rule(env, getattr(env, "config", None) or env.env.config, kinds, episodes)
+    found = _in_turn(one, worlds, key, index, jnp.asarray(numbers), look=look)
     return {name: {k: np.asarray(v)[i : i + 1] for k, v in found.items()} for i, name in enumerate(entries)}
 
 

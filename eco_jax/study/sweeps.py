@@ -8,11 +8,13 @@ import jax
 import numpy as np
 
 from eco_jax.env import EcoEnv, EnvParams
+from eco_jax.env.policies import Greedy, with_values
+from eco_jax.env.policies import named as named_rules
 from eco_jax.metrics import REWARD
 from eco_jax.study.core import Part, Study, train
 from eco_jax.study.play import Entry, named, nested, play, play_agents
 from eco_jax.study.profile import LADDER, Profile
-from eco_jax.study.rules import NEVER, SYNC_ABOVE, knobbed, simple_rules
+from eco_jax.study.rules import trials, uninformed
 from eco_jax.study.store import Arrays
 
 Change = Mapping[str, Any]
@@ -43,15 +45,16 @@ def ruled(study: Study, points: Sequence[Point]) -> Arrays:
     """The rule `foresight` at each point, its sync threshold tuned there: metric -> [points, 1, episodes]."""
     env, worlds = worlds_of(study, points)
     p = study.profile
-    kind = knobbed(env, foresight=True)
-    trials: dict[str, Entry] = {}
+    rule = named_rules()["foresight"]
+    entries: dict[str, Entry] = {}
     for i, ((level, _), world) in enumerate(zip(points, worlds, strict=True)):
-        for value in SYNC_ABOVE if level == "twin" else (NEVER,):
-            trials[f"{i} {value}"] = Entry(kind, world, (0.0, value, 0.0))
-    tuning, found = (play(env, trials, key, p.side_episodes) for key in (study.tuning, study.evaluation))
+        for number, values in (trials(rule, level) or {"": (0.0,)}).items():
+            for value in values:
+                entries[f"{i} {number} {value}"] = Entry(with_values(rule, {number: value} if number else {}), world)
+    tuning, found = (play(env, entries, key, p.side_episodes) for key in (study.tuning, study.evaluation))
     best = []
     for i in range(len(points)):
-        mine = [key for key in trials if key.startswith(f"{i} ")]
+        mine = [key for key in entries if key.startswith(f"{i} ")]
         best.append(max(mine, key=lambda key: float(tuning[key][REWARD].mean())))
     return {name: np.stack([found[key][name] for key in best]) for name in found[best[0]]}
 
@@ -141,9 +144,9 @@ def printed(study: Study) -> Arrays:
     """The equations as printed: rules, and agents that learn them."""
     env, params = study.make(equations="printed")
     p = study.profile
-    entries = simple_rules(env, params)
+    entries = uninformed(params)
     for level in ("twin", "none"):
-        entries[f"greedy-{level}"] = Entry(knobbed(env, cache="never"), params.with_knowledge(level))
+        entries[f"greedy-{level}"] = Entry(Greedy(cache=False), params.with_knowledge(level))
     found = play(env, entries, study.evaluation, p.side_episodes)
     members = [params.with_knowledge(level) for level in ("twin", "none") for _ in range(p.side_seeds)]
     seeds = [seed for _ in ("twin", "none") for seed in range(p.side_seeds)]

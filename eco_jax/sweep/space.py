@@ -88,14 +88,14 @@ class Space:
         return {name: v for name, v in values.items() if _chooser(name) not in kinds or _has_place(name, chosen)}
 
     def make(self, values: Values) -> RunConfig:
-        """As `configure`, once it is sure that there is such a world.
+        """As `configure`, once it is sure that there is such a world, and that the algorithm can learn there.
 
         Raises:
             UserError: it says where.
         """
         config = self.configure(values)
         try:
-            config.make()
+            config.algorithm().check(config.train, config.make()[0])
         except UserError as error:
             raise UserError(f"{self.where}: {error}") from None
         return config

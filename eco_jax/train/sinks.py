@@ -152,6 +152,19 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     return [row for row in map(_row, _lines(path)) if row is not None]
 
 
+def curves(path: Path, members: int) -> dict[str, np.ndarray]:
+    """Learning curves of a run: name -> [updates, members]; NaN where a number was not finite."""
+    rows = _rows(path)
+    rows = rows[: len(rows) // members * members]
+    names = [name for name in (rows[0] if rows else {}) if name not in ("update", "seed")]
+
+    def column(name: str) -> np.ndarray:
+        values = [row.get(name) for row in rows]
+        return np.array([np.nan if v is None else v for v in values], np.float32).reshape(-1, members)
+
+    return {name: column(name) for name in names}
+
+
 def last_means(path: Path, members: int, names: Sequence[str], share: float = 0.1) -> dict[str, list[float | None]]:
     """Of each metric the mean over the last `share` of the updates, member by member; None where one was not finite."""
     rows = _rows(path)

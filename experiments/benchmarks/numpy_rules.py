@@ -35,6 +35,10 @@ class World:
     fading_floor: float = 0.05
     backhaul: float = 1e9
     queuing: float = 2e-3
+    overlap: float = 1.0
+    law: str = "power_time"  # energy of computing: power_time, per_cycle or cmos
+    kappa_edge: float = 4e-29
+    kappa_device: float = 1e-27
     result_ratio: float = 0.05
 
     data: tuple[float, float] = (600 * 8000.0, 800 * 8000.0)

@@ -3,12 +3,15 @@
 import jax
 import jax.numpy as jnp
 
+from eco_jax.agent.algorithms import A2C
+from eco_jax.agent.network import MLP
 from eco_jax.bench import programs
 from eco_jax.env import Environment, make
 from eco_jax.train.config import TrainConfig
 from eco_jax.train.loop import Learner
 
-SMALL = TrainConfig(envs=2, rollout=3, hidden=8, layers=2, updates=2)
+SMALL = TrainConfig(envs=2, rollout=3, updates=2)
+NETWORK = MLP(hidden=8, layers=2)
 
 
 def learner():
@@ -18,7 +21,7 @@ def learner():
 
 def test_programs_count_their_steps():
     agent, _ = learner()
-    assert programs.network_alone(agent, 5, 2).run() == 2 * 2 * 3
+    assert programs.network_alone(agent, NETWORK, 5, 2).run() == 2 * 2 * 3
     assert programs.sampling(agent, 2).run() == 2 * 2 * 3
     assert programs.matmul(4, 3, 5, count=2).run() == 2 * 2 * (2 * 4 * 3 * 5)
     assert programs.copy(4000, count=3).run() == 2 * 3 * 4000
@@ -38,7 +41,7 @@ def test_flops_of_the_network_by_hand():
     # Two hidden layers of 8 on, say, 68 features, 13 choices: actor 68*8 + 64 + 8*13 = 712, critic 68*8 + 64 + 8 = 616.
     # Rolling out 712; forwards 1328; backwards 2 * 1328 - 2 * 68 * 8 = 1568. 3 users, two flops each.
     agent, _ = learner()
-    assert programs.network_flops(agent, 68) == 2 * 3 * (712 + 1328 + 1568)
+    assert programs.network_flops(agent, NETWORK, 68) == 2 * 3 * (712 + 1328 + 1568)
 
 
 def test_the_idle_environment_has_the_shapes_of_the_one_it_stands_for():
@@ -58,4 +61,4 @@ def test_the_idle_environment_has_the_shapes_of_the_one_it_stands_for():
         assert not terminated
         assert not truncated
         assert "reward" in info["metrics"]
-    assert programs.training(Learner(idle, SMALL), {}, 2, 2).run() == 2 * 2 * 2 * 3
+    assert programs.training(Learner(idle, SMALL), A2C(network=NETWORK), {}, 2, 2).run() == 2 * 2 * 2 * 3

@@ -7,38 +7,47 @@ WHOLE = """knowledge = "twin"
 preset = "tiny"
 trace = "taxis.npz"
 sites = "sites.csv"
+cost = ["toll"]
+credit = "difference"
+
+[equations]
+kind = "repaired"
+combine = "max"
 
 [env]
-equations = "repaired"
 users = 3
 servers = 6
 candidates = 4
 slots = 12
 beta_levels = [0.5, 1.0]
-mobility = "waypoint"
-credit = "difference"
 
 [physics]
 side = 1000.0
 slot = 5.0
 bandwidth = 20
+slowdown_mean = 0.5
+
+[mobility]
+kind = "waypoint"
 speed_min = 5.0
 speed_max = 60.0
-slowdown_mean = 0.5
 fix_every = 1
 
 [train]
-algorithm = "ppo"
 updates = 2
 envs = 2
 rollout = 6
+
+[algorithm]
+kind = "ppo"
 minibatches = 4
 normalise = true
-
-[hyper]
 actor_lr = 4e-3
 discount = 0.9
 ratio_limit = 0.2
+
+[network]
+hidden = 8
 
 [run]
 seed = 0
@@ -52,18 +61,18 @@ VALUES = [
     "'" + "long " * 500 + "'", "[]", "[1]", "[1, 'a']", "[[1]]", "[true]", "[nan]", "{}", "{a = 1}",
     "{users = {a = 1}}", "2008-02-02", "12:30:00", "2008-02-02T12:30:00Z", "[" * 40 + "]" * 40,
     "[" * 3000 + "]" * 3000, "1_000", "0b11", "'ü🚕'", "+5", "3.0", "2.5", "'~nobody-here/x'", "'waypoint'", "'trace'",
-    "'printed'", "'a2c'", "12", "7", "'tiny'",
+    "'printed'", "'a2c'", "['toll']", "{kind = 'waypoint'}", "12", "7", "'tiny'",
 ]  # fmt: skip
 PIECES = [
     b"\x00", b"\xff", b"\xef\xbb\xbf", b"\r", b"\n", b"=", b"[", b"]", b"'", b'"', b"#", b"\\", b".", b"[env]\n",
-    b"[[env]]\n", b"env = 3\n", b"[physics.side]\n", b"\xe2\x80\xa8", b"{", b"}", b",", b"\x1b", b"-",
+    b"[[env]]\n", b"env = 3\n", b"[physics.side]\n", b"[mobility]\n", b"[cost.toll]\n", b"\xe2\x80\xa8", b"{", b"}", b",", b"\x1b", b"-",
 ]  # fmt: skip
 
 
 def mangled(number: int) -> bytes:
     """File number so and so: one to four things done to a good one, of which some lines were left out before."""
     draw = random.Random(number)
-    rare = ("trace", "sites", "mobility", "servers")  # most files shall not depend on others, and may be good
+    rare = ("trace", "sites", "servers", "cost")  # most files shall not depend on others, and may be good
     lines = [
         line
         for line in WHOLE.splitlines()
@@ -87,7 +96,9 @@ def _value(draw, lines):
 
 def _name(draw, lines):
     i = draw.randrange(len(lines))
-    other = draw.choice(["x", "users", "'" + "n" * 3000 + "'", '"\\u0007"', "''", "env", "a.b.c", "train"])
+    other = draw.choice(
+        ["x", "users", "'" + "n" * 3000 + "'", '"\\u0007"', "''", "env", "a.b.c", "train", "mobility", "kind"]
+    )
     return [*lines[:i], re.sub(r"\w+", lambda _: other, lines[i], count=1), *lines[i + 1 :]]
 
 

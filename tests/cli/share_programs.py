@@ -14,16 +14,20 @@ def shared_programs():
     programs, states = {}, {}
     compile_program, begin = fit.compile_program, fit.begin
 
+    def of(tree):
+        """What a program depends on of a tree: the algorithm's class and static settings are in its structure."""
+        return jax.tree.structure(tree), tuple(jax.numpy.shape(leaf) for leaf in jax.tree.leaves(tree))
+
     def compiled(learner, axes, part, length, mesh):
-        key = (learner, length)
+        key = (learner, length, of(part))
         if key not in programs:
             programs[key] = compile_program(learner, axes, part, length, mesh)
         return programs[key]
 
-    def begun(learner, axes, keys, env_params, mesh):
-        key = (learner, jax.random.key_data(keys).tobytes())
+    def begun(learner, axes, algorithms, keys, env_params, mesh):
+        key = (learner, of(algorithms), of(env_params), jax.random.key_data(keys).tobytes())
         if key not in states:
-            states[key] = begin(learner, axes, keys, env_params, mesh)
+            states[key] = begin(learner, axes, algorithms, keys, env_params, mesh)
         return states[key]
 
     with pytest.MonkeyPatch.context() as patch:

@@ -1,5 +1,6 @@
 """What `evaluate` reads, refuses and writes, with runs and results that are made up."""
 
+import dataclasses
 import json
 
 import jax
@@ -7,7 +8,7 @@ import made_up_trace
 import numpy as np
 import pytest
 
-from eco_jax.agent.network import inputs, make_network
+from eco_jax.agent.network import MLP
 from eco_jax.cli.evaluate import watched
 from eco_jax.cli.main import main
 from eco_jax.run import settings
@@ -27,7 +28,7 @@ POLICY = {
 
 def made_up_run(out, **chosen):
     """Its settings alone."""
-    config = settings.from_mapping({"preset": "tiny", **chosen}, "test").resolved()
+    config = settings.from_mapping({"preset": "tiny", **chosen}, "test")
     out.mkdir(parents=True)
     (out / "config.toml").write_text(settings.to_toml(config, {"seed": 0, **settings.input_hashes(config)}))
     return out
@@ -35,7 +36,7 @@ def made_up_run(out, **chosen):
 
 def parameters(features):
     """Of a network that takes so many features, as shapes."""
-    return jax.eval_shape(make_network(features, 11, hidden=8).init, jax.random.key(0))
+    return jax.eval_shape(lambda key: MLP(hidden=8).init(key, features, 11), jax.random.key(0))
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def played(monkeypatch):
 
     def evaluate_run(config, folder, episodes, seed, rules):
         calls.append((config, episodes, seed, list(rules)))
-        return {f"{config.train.algorithm}-{config.knowledge}": values, "local": values}
+        return {f"{config.values['algorithm']}-{config.knowledge}": values, "local": values}
 
     monkeypatch.setattr("eco_jax.cli.evaluate.evaluate_run", evaluate_run)
     return calls
@@ -80,9 +81,9 @@ def refused(capsys, run, *flags):
         (["--rules", "x"], "--rules 'x': unknown rule; known are all, none, local, random"),
         (["--rules", ""], "--rules '': unknown rule; known are all, none, local"),
         (["--rules", "local", "--no-rules"], "--no-rules and --rules local: give one of them, not both"),
-        (["--train.hidden", "8"], "--train.hidden: the run's network and training are what they were"),
-        (["--hyper.entropy=3"], "--hyper.entropy: the run's network and training are what they were"),
-        (["--physics.carrier", "5"], "physics.carrier = 5.0: has no effect with env.pathloss = 'power'"),
+        (["--network.hidden", "8"], "--network.hidden: the run's network and training are what they were"),
+        (["--algorithm.entropy=3"], "--algorithm.entropy: the run's network and training are what they were"),
+        (["--pathloss.carrier", "5"], "--pathloss.carrier: unknown setting; pathloss = 'umi' has it"),
         (["--json", "no/such/folder/x.json"], "--json no/such/folder/x.json: its folder does not exist"),
     ],
 )
@@ -108,12 +109,19 @@ def test_rules_are_chosen_by_name(run, played, flags, names):
 def test_settings_may_differ_from_the_run(run, played):
     assert evaluate(run, "--env.users", 5, "--env.slots", 64, "--physics.side", 900, "--knowledge", "none") == 0
     config = played[0][0]
-    assert (config.env.users, config.env.slots, config.physics.side, config.knowledge) == (5, 64, 900.0, "none")
-    assert config.train == settings.from_toml(run / "config.toml").train
+    assert (config.env.users, config.env.slots, config.values["physics.side"], config.knowledge) == (
+        5,
+        64,
+        900.0,
+        "none",
+    )
+    trained = settings.from_toml(run / "config.toml")
+    assert dataclasses.replace(config.train, rollout=12) == trained.train  # one that divides these episodes
+    assert (config.own("algorithm"), config.own("network")) == (trained.own("algorithm"), trained.own("network"))
 
 
 def test_an_agent_is_named_by_its_algorithm(capsys, tmp_path, monkeypatch):
-    run = made_up_run(tmp_path / "ppo", train={"algorithm": "ppo", "hidden": 8}, knowledge="telemetry")
+    run = made_up_run(tmp_path / "ppo", algorithm="ppo", network={"hidden": 8}, knowledge="telemetry")
     agents = jax.tree.map(lambda leaf: np.zeros((1, *leaf.shape)), parameters(92))
     values = {name: np.full((1, 4), value) for name, value in POLICY.items()}
     monkeypatch.setattr("eco_jax.train.checkpoint.restore_params", lambda *given, **more: (2, agents))
@@ -138,8 +146,8 @@ def test_agents_are_shown_in_bold_whatever_their_algorithm(capsys, monkeypatch):
 
 
 def test_the_network_knows_what_it_takes():
-    assert inputs(parameters(17)) == 17
-    assert inputs(jax.tree.map(lambda leaf: np.zeros((4, 2, *leaf.shape)), parameters(17))) == 17
+    assert MLP().inputs(parameters(17)) == 17
+    assert MLP().inputs(jax.tree.map(lambda leaf: np.zeros((4, 2, *leaf.shape)), parameters(17))) == 17
 
 
 def test_json_is_replaced_only_where_it_wrote_it(capsys, run, played, tmp_path):

@@ -9,6 +9,7 @@ import tomli_w
 from eco_jax.cli.main import main
 from eco_jax.report import reproduce as report
 from eco_jax.run import settings
+from eco_jax.run.config import default
 from eco_jax.study.profile import PAPER, QUICK, SMOKE
 from eco_jax.study.store import Store
 
@@ -51,7 +52,7 @@ def studied(monkeypatch, tmp_path):
         (["--config", "a.toml", "--preset", "tiny"], "--preset and --config: give one of them"),
         (["--knowledge", "none"], "--knowledge: is not a setting here"),
         (["--train.updates=7"], "--train.updates: is not a setting here"),
-        (["--train.algorithm", "ppo"], "train.algorithm = 'ppo': must be 'a2c'"),
+        (["--algorithm", "ppo"], "algorithm = 'ppo': must be 'a2c'"),
         (["--env.users", "0"], "env.users = 0"),
         (["--physics.sync-energy", "-1"], "sync_energy"),
         (["--env.candidates", "20", "--profile", "paper"], "env.candidates = 20: must lie in [1, 15]"),
@@ -104,16 +105,16 @@ def test_settings_of_one_s_own(studied, tmp_path):
     (tmp_path / "sites.txt").write_text("".join(f"{x},100\n" for x in range(0, 900, 100)))
     (tmp_path / "mine.toml").write_text(tomli_w.dumps({"preset": "tiny", "env": {"users": 4}, "train": {"rollout": 4}}))
     study, about, repeat = studied(
-        "--config", tmp_path / "mine.toml", "--physics.sync-energy", 5, "--hyper.entropy", 0.2, "--env.servers", 9,
+        "--config", tmp_path / "mine.toml", "--physics.sync-energy", 5, "--algorithm.entropy", 0.2, "--env.servers", 9,
         "--sites", tmp_path / "sites.txt", "--profile", "smoke", "--seed", 3,
     )  # fmt: skip
     env, params = study.world
     assert (env.config.users, env.config.slots, env.config.servers, study.seed) == (4, 12, 9, 3)
     assert float(params.sync_energy) == pytest.approx(5e-3)
-    assert study.hyper.entropy == 0.2
+    assert float(study.algorithm().entropy) == pytest.approx(0.2)
     assert (study.train.rollout, study.train.envs) == (4, 4)  # the file's, and the toy's where it says nothing
     assert about["world"] == "mine.toml"
-    for words in ("env.users = 4", "physics.sync_energy = 5", "hyper.entropy = 0.2", "sites = sites.txt"):
+    for words in ("env.users = 4", "physics.sync_energy = 5", "algorithm.entropy = 0.2", "sites = sites.txt"):
         assert words in about["differs from the default"]
     assert about["sites_sha256"] == study.settings["sites_sha256"]
     assert "--physics.sync-energy 5" in repeat
@@ -121,7 +122,7 @@ def test_settings_of_one_s_own(studied, tmp_path):
 
 def test_the_default_is_the_default_world(studied):
     study, about, _ = studied()
-    assert study.config == settings.RunConfig()
+    assert study.config == default()
     assert (about["world"], about["differs from the default"]) == ("repaired", "nothing")
     assert about["mobility"] == "synthetic (random waypoint)"
 

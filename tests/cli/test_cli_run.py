@@ -13,7 +13,7 @@ from eco_jax.train import fit
 UPDATES = 20
 SMALL = [  # the same program as in `test_cli_resume`, so that it is compiled once
     "--preset", "tiny", "--knowledge", "telemetry", "--train.updates", str(UPDATES), "--train.rollout", "6",
-    "--train.envs", "4", "--train.hidden", "8", "--train.layers", "1", "--train.chunk", "20",
+    "--train.envs", "4", "--network.hidden", "8", "--network.layers", "1", "--train.chunk", "20",
 ]  # fmt: skip
 
 
@@ -50,7 +50,7 @@ def test_the_resolved_config_repeats_the_run(run, tmp_path):
     config = settings.from_toml(run / "config.toml")
     assert config.knowledge == "telemetry"
     assert config.env.users == 3
-    assert config.physics.side == 1000
+    assert config.values["physics.side"] == 1000
     again = tmp_path / "again"
     assert main(["train", "--out", str(again), "--config", str(run / "config.toml"), "--seeds", "2"]) == 0
     first, second = (json.loads((folder / "summary.json").read_text()) for folder in (run, again))
@@ -93,11 +93,11 @@ def test_a_trace_from_rows_to_a_run(tmp_path, capsys):
     assert "segments" in capsys.readouterr().out
     flags = [
         "--trace", str(trace), "--train.updates", "1", "--train.envs", "2", "--train.rollout", "6", "--env.users", "4",
-        "--env.servers", "4", "--env.candidates", "2", "--train.hidden", "8", "--train.layers", "1",
+        "--env.servers", "4", "--env.candidates", "2", "--network.hidden", "8", "--network.layers", "1",
     ]  # fmt: skip
     assert main(["train", "--out", str(tmp_path / "run"), *flags]) == 0
     assert (tmp_path / "run" / "summary.json").exists()
-    assert settings.from_toml(tmp_path / "run" / "config.toml").env.mobility == "trace"
+    assert settings.from_toml(tmp_path / "run" / "config.toml").values["mobility"] == "trace"
 
 
 def test_nan_stops_with_its_cause_and_a_code_of_its_own(run, tmp_path, capsys, monkeypatch):

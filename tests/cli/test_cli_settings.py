@@ -1,17 +1,15 @@
 """What a trace and sites decide, and what of a run is refused because nothing would come of it."""
 
-import dataclasses
-
 import made_up_trace
 import pytest
 
 from eco_jax.cli.main import main
 from eco_jax.errors import UserError
 from eco_jax.run import settings
-from eco_jax.run.config import RunConfig, flat
+from eco_jax.run.config import default, resolve
 from eco_jax.train.loop import Learner
 
-DECIDED = ("env.mobility", "physics.slot", "physics.side", "env.servers")
+DECIDED = ("mobility", "physics.slot", "physics.side", "env.servers")
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +28,9 @@ def trained(monkeypatch):
     configs = []
 
     def run(config, *rest):
-        Learner(config.make()[0], config.train)
+        env = config.make()[0]
+        Learner(env, config.train)
+        config.algorithm().check(config.train, env)
         configs.append(config)
 
     monkeypatch.setattr("eco_jax.cli.train.run", run)
@@ -50,31 +50,31 @@ def refused(capsys, *flags, command=("train", "--out", "nowhere")):
 
 
 def decided(config):
-    return tuple(flat(config)[name] for name in DECIDED)
+    return tuple(config.values[name] for name in DECIDED)
 
 
 def test_what_runs_is_what_is_recorded(trained, files, tmp_path):
     config = train(trained, "--trace", files / "t.npz", "--sites", files / "sites.csv")
     assert decided(config) == ("trace", 4.0, 1500.0, 7)
     env, params = config.make()
-    assert (env.config.mobility, float(params.slot), float(params.side), env.config.servers) == decided(config)
+    assert (params.mobility.name, float(params.slot), float(params.side), env.config.servers) == decided(config)
     path = tmp_path / "config.toml"
     path.write_text(settings.to_toml(config, {"seed": 0}))
-    assert settings.from_toml(path) == config == settings.base(file=path)
+    assert settings.from_toml(path) == config == resolve(*settings.base(file=path)[:2])
     # a preset gives way, and repeating what the files say does no harm
-    same = ["--physics.slot", "4", "--physics.side=1500", "--env.servers", "7", "--env.mobility", "trace"]
+    same = ["--physics.slot", "4", "--physics.side=1500", "--env.servers", "7", "--mobility", "trace"]
     for world in ("tiny", "sparse"):
         again = train(trained, "--preset", world, "--trace", files / "t.npz", "--sites", files / "sites.csv", *same)
         assert decided(again) == decided(config)
 
 
 def test_python_agrees(files):
-    config = RunConfig(trace=files / "t.npz")
-    assert decided(config.resolved()) == ("trace", 4.0, 1500.0, 45)
+    config = resolve({"trace": files / "t.npz"})
+    assert decided(config) == ("trace", 4.0, 1500.0, 45)
     assert float(config.make()[1].side) == 1500.0
-    wrong = dataclasses.replace(config, physics=dataclasses.replace(config.physics, side=500.0))
     with pytest.raises(UserError, match=r"physics.side = 500.0: .*t.npz has 1500.0"):
-        wrong.make()
+        resolve({"trace": files / "t.npz", "physics.side": 500.0})
+    assert config.but(physics={"side": 1500.0}) == config == default().but(trace=files / "t.npz")
 
 
 @pytest.mark.parametrize(
@@ -82,11 +82,11 @@ def test_python_agrees(files):
     [
         (["--physics.side", "500", "--physics.slot", "1"], "physics.slot = 1.0: {}/t.npz has 4.0, and decides it"),
         (["--physics.side", "3000"], "physics.side = 3000.0: {}/t.npz has 1500.0, and decides it"),  # the default
-        (["--env.mobility", "waypoint"], "env.mobility = 'waypoint': {}/t.npz has 'trace'"),
-        (["--env.mobility", "gauss-markov"], "env.mobility = 'gauss-markov': {}/t.npz has 'trace'"),
+        (["--mobility", "waypoint"], "mobility = 'waypoint': {}/t.npz has 'trace'"),
+        (["--mobility", "gauss-markov"], "mobility = 'gauss-markov': {}/t.npz has 'trace'"),
         (["--sites", "{}/sites.csv", "--env.servers", "10"], "env.servers = 10: {}/sites.csv has 7"),
         (["--sites", "{}/sites.csv", "--env.servers", "45"], "env.servers = 45: {}/sites.csv has 7"),
-        (["--physics.speed-max", "20"], "physics.speed_max = 20.0: has no effect with env.mobility = 'trace'"),
+        (["--mobility.speed-max", "20"], "mobility.speed_max: unknown setting; mobility = 'waypoint' has it"),
     ],
 )
 def test_flags_that_the_files_contradict(capsys, files, flags, said):
@@ -97,10 +97,10 @@ def test_flags_that_the_files_contradict(capsys, files, flags, said):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[physics]\nside = 500", "physics.side = 500.0: "),
-        ("[physics]\nside = 3000", "physics.side = 3000.0: "),
-        ("[env]\nmobility = 'waypoint'", "env.mobility = 'waypoint': "),
-        ("[physics]\nfix_every = 3", "physics.fix_every = 3.0: has no effect"),
+        ("[physics]\nside = 500", "physics.side = 500: "),
+        ("[physics]\nside = 3000", "physics.side = 3000: "),
+        ("mobility = 'waypoint'", "mobility = 'waypoint': "),
+        ("[mobility]\nfix_every = 3", "mobility.fix_every: unknown setting"),
     ],
 )
 def test_a_file_that_somebody_wrote_is_refused_alike(capsys, files, tmp_path, text, said):
@@ -114,7 +114,7 @@ def test_a_file_that_somebody_wrote_is_refused_alike(capsys, files, tmp_path, te
 
 def test_another_trace_decides_anew_where_nobody_wrote_otherwise(trained, files, tmp_path):
     path = tmp_path / "config.toml"
-    path.write_text(settings.to_toml(RunConfig(trace=files / "t.npz").resolved(), {"seed": 0}))
+    path.write_text(settings.to_toml(default().but(trace=files / "t.npz"), {"seed": 0}))
     assert decided(train(trained, "--config", path, "--trace", files / "other.npz"))[1:3] == (2.0, 800.0)
     assert decided(train(trained, "--config", path, "--trace", "None")) == ("waypoint", 5.0, 3000.0, 45)
 
@@ -122,21 +122,30 @@ def test_another_trace_decides_anew_where_nobody_wrote_otherwise(trained, files,
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--train.epochs", "8"], "train.epochs = 8: has no effect with train.algorithm = 'a2c'; it needs 'ppo'"),
-        (["--train.minibatches", "8"], "train.minibatches = 8: has no effect"),
-        (["--hyper.ratio-limit", "0.3"], "hyper.ratio_limit = 0.3: has no effect with train.algorithm = 'a2c'"),
-        (["--train.residual", "--train.algorithm", "ppo"], "train.residual = True: is of a2c only"),
-        (["--env.equations", "printed", "--env.cycles-per", "bit"], "env.equations = 'printed' has 'kilobyte'"),
-        (["--env.equations", "printed", "--env.credit", "user"], "env.equations = 'printed' has 'team'"),
-        (["--preset", "printed", "--env.cpu-energy", "cmos"], "env.cpu_energy = 'cmos': has no effect"),
+        (["--algorithm.epochs", "8"], "--algorithm.epochs: unknown setting; algorithm = 'ppo' has it"),
+        (["--algorithm.minibatches", "8"], "algorithm.minibatches: unknown setting; algorithm = 'ppo' has it"),
+        (["--algorithm.ratio-limit", "0.3"], "algorithm.ratio-limit: unknown setting; algorithm = 'ppo' has it"),
         (
-            ["--physics.carrier", "5"],
-            "physics.carrier = 5.0: has no effect with env.pathloss = 'power'; it needs 'umi'",
+            ["--algorithm.residual", "--algorithm", "ppo"],
+            "algorithm.residual: unknown setting; algorithm = 'a2c' has it",
         ),
-        (["--preset", "umi", "--physics.exponent", "3"], "physics.exponent = 3.0: has no effect"),
-        (["--physics.gm-speed", "20"], "physics.gm_speed = 20.0: has no effect with env.mobility = 'waypoint'"),
-        (["--physics.radius", "99"], "physics.radius = 99.0: has no effect with env.coverage = 'soft'"),
-        (["--env.mobility", "trace"], "env.mobility = 'trace': needs a prepared trace file"),
+        (
+            ["--equations", "printed", "--equations.cycles-per", "bit"],
+            "--equations.cycles-per: unknown setting; equations = 'repaired' has it",
+        ),
+        (["--equations", "printed", "--credit", "user"], "equations = 'printed' has 'team'"),
+        (["--preset", "printed", "--energy", "cmos"], "energy = 'cmos': equations = 'printed' has 'power_time'"),
+        (["--pathloss.carrier", "5"], "--pathloss.carrier: unknown setting; pathloss = 'umi' has it"),
+        (
+            ["--preset", "umi", "--pathloss.exponent", "3"],
+            "pathloss.exponent: unknown setting; pathloss = 'power' has it",
+        ),
+        (["--mobility.speed", "20"], "mobility.speed: unknown setting; mobility = 'gauss-markov' has it"),
+        (["--coverage.radius", "99"], "coverage.radius: unknown setting; coverage = 'hard' has it"),
+        (["--algorithm", "ppo", "--algorithm.minibatches", "7"], "algorithm.minibatches = 7: must divide the rollout"),
+        (["--preset", "printed", "--access.backhaul", "2"], "access.backhaul = 2.0: has no effect with equations"),
+        (["--physics.queuing", "3", "--equations=printed"], "physics.queuing = 3.0: has no effect with equations"),
+        (["--mobility", "trace"], "mobility = 'trace': needs a prepared trace file"),
         (["--env.slots", "64", "--train.rollout", "10"], "train.rollout = 10: must divide the episode of 64 slots"),
         (["--preset", "smoke", "--train.rollout", "10"], "train.rollout = 10: must divide the episode of 12 slots"),
     ],
@@ -147,8 +156,10 @@ def test_what_would_come_to_nothing(capsys, tmp_path, flags, said):
 
 
 def test_the_printed_equations_are_recorded_as_they_run(trained):
-    env = train(trained, "--preset", "printed").env
-    assert (env.combine, env.cycles_per, env.credit) == ("sum", "kilobyte", "team")
+    config = train(trained, "--preset", "printed")
+    assert [config.values[kind] for kind in ("equations", "credit", "energy")] == ["printed", "team", "power_time"]
+    params = config.make()[1]
+    assert (params.equations.name, params.credit.name, params.energy.name) == ("printed", "team", "power_time")
 
 
 @pytest.mark.parametrize(

@@ -132,13 +132,16 @@ def test_who_reads_along_may_go(monkeypatch, arguments):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_a_full_disk_behind_stdout_is_one_line(monkeypatch):
+@pytest.mark.parametrize(
+    ("arguments", "said"), [(["--help"], "eco-jax: output"), (["info", "--parameters"], "eco-jax info: output")]
+)
+def test_a_full_disk_behind_stdout_is_one_line(monkeypatch, arguments, said):
     errors = io.StringIO()
     monkeypatch.setattr("sys.stderr", errors)
     with open("/dev/full", "w") as stdout:
         monkeypatch.setattr("sys.stdout", stdout)
-        assert main(["info", "--parameters"]) == 2
-    assert errors.getvalue() == "eco-jax: output: No space left on device\n"
+        assert main(arguments) == 2
+    assert errors.getvalue() == f"{said}: No space left on device\n"
 
 
 def test_an_alphabet_that_lacks_a_letter(monkeypatch):
@@ -147,7 +150,7 @@ def test_an_alphabet_that_lacks_a_letter(monkeypatch):
     monkeypatch.setattr("sys.stdout", stdout)
     assert main(["info", "--parameters"]) == 0
     text = raw.getvalue().decode("ascii")
-    assert "| `slot` | ?t | 5 | s |" in text
+    assert "| `physics.slot` | ?t | 5 | s |" in text
     from eco_jax.cli.screen import show_table
 
     show_table("A ± B", ["policy", "reward"], [["a2c-twin", "+0.1 ± 0.2"]], ["§"])

@@ -22,11 +22,11 @@ preset = "tiny"
 train.updates = {updates}
 train.envs = 4
 train.rollout = 6
-train.hidden = 8
-train.layers = 1
+network.hidden = 8
+network.layers = 1
 train.chunk = 2
 [space]
-"hyper.actor_lr" = {{ log_uniform = [1e-4, 1e-1] }}
+"algorithm.actor_lr" = {{ log_uniform = [1e-4, 1e-1] }}
 knowledge = {{ choice = ["twin", "none"] }}
 """
 
@@ -60,7 +60,7 @@ def test_from_a_space_to_an_agent(whole, tmp_path, capfd):
         "importance.pdf",
     }  # fmt: skip
     frame = pl.read_parquet(out / "results.parquet")
-    best = frame.group_by("trial").agg(pl.col("reward").mean(), pl.col("hyper.actor_lr").first()).sort("reward")[-1]
+    best = frame.group_by("trial").agg(pl.col("reward").mean(), pl.col("algorithm.actor_lr").first()).sort("reward")[-1]
     assert pl.read_csv(out / "leaderboard.csv")["trial"][0] == best["trial"][0]
 
     assert main(["train", "--config", str(out / "best.toml"), "--seed", "1", "--out", str(tmp_path / "run")]) == 0
@@ -97,7 +97,7 @@ def test_a_batch_says_how_far_it_is(capsys):
         (["--trials", "2", "--sampler", "grid"], "a range has no grid"),
         (["--trials", "2", "--slurm", "x.toml"], "--slurm: is for --launcher slurm"),
         (["--trials", "2", "--launcher", "slurm", "--slurm", "x.toml"], "x.toml: cannot be read"),
-        (["--trials", "2", "--strategy", "pbt"], "knowledge: pbt moves numbers of [hyper] only"),
+        (["--trials", "2", "--strategy", "pbt"], "knowledge: pbt moves traced numbers of [algorithm] only"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, space, flags, said, capfd):
@@ -105,6 +105,14 @@ def test_bad_input_is_one_line(tmp_path, space, flags, said, capfd):
     error = capfd.readouterr().err
     assert said in error
     assert error.count("\n") == 1
+
+
+def test_an_algorithm_that_cannot_learn_is_found_before_anything_is_trained(tmp_path, capfd):
+    path = tmp_path / "space.toml"
+    path.write_text('[base]\npreset = "tiny"\nalgorithm = "ppo"\n[space]\n"algorithm.minibatches" = {grid = [4, 7]}\n')
+    assert main(["sweep", str(path), "--out", str(tmp_path / "out"), "--sampler", "grid"]) == 2
+    assert f"{path}: algorithm.minibatches = 7: must divide the rollout" in capfd.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_that_is_none(tmp_path, space, capfd):
@@ -119,7 +127,7 @@ def test_a_folder_that_is_none(tmp_path, space, capfd):
     ("flags", "said"),
     [
         (["--launcher", "slurm"], "--launcher slurm: no srun here"),
-        (["--launcher", "slurm", "--slurm", "bad.toml"], "slurm.minutes = 0: must be at least 1"),
+        (["--launcher", "slurm", "--slurm", "bad.toml"], "slurm.minutes = 0: must lie in [1, 1000000]"),
         (["--storage", "no/where/journal"], "there is no folder"),
         (["--storage", "bad.toml"], "line 1 is torn, or none of a journal of Optuna"),
         (["--objective", "fun"], "fun"),

@@ -7,10 +7,16 @@ import made_up_trace
 import pytest
 from mangle_toml import mangled
 
-from eco_jax.cli.main import main
+from eco_jax.cli.main import main, settings_of
+from eco_jax.env.parts import Cost
 from eco_jax.errors import UserError
+from eco_jax.parts import forget, register
 from eco_jax.run import settings
 from eco_jax.train.loop import Learner
+
+
+class Toll(Cost):
+    """So that a file may ask for a cost."""
 
 
 @pytest.fixture
@@ -18,7 +24,9 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made_up_trace.write(tmp_path / "taxis.npz", side=1000.0)
     (tmp_path / "sites.csv").write_text("x,y\n" + "".join(f"{100 * i},{70 * i}\n" for i in range(1, 10)))
-    return tmp_path
+    register("cost", "toll")(Toll)
+    yield tmp_path
+    forget("cost", "toll")
 
 
 def look(capsys, folder, number):
@@ -27,9 +35,10 @@ def look(capsys, folder, number):
     path.write_bytes(mangled(number))
     began, line = time.monotonic(), ""
     try:
-        config = settings.base(file=path)
+        config = settings_of(["--config", str(path)]).config()
         env, _ = config.make()
         Learner(env, config.train)
+        config.algorithm().check(config.train, env)
     except UserError as error:
         line = str(error)
     if line:

@@ -1,5 +1,7 @@
 """Rules: each decides on the view alone, and as a search over all its choices would."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +16,16 @@ from eco_jax.train.evaluate import evaluate as play
 
 KEY = jax.random.key(0)
 BETAS = (0.25, 0.5, 0.75, 1.0)
+
+
+def rule_of(config, rule):
+    """What a rule does, as a function of key, view and parameters."""
+    return partial(rule.act, config)
+
+
+def greedy(base, kind=policies.Greedy, **parts):
+    """The same of a greedy rule that asks for no replica."""
+    return rule_of(base.env.config, kind(cache=False, **parts))
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +141,7 @@ def by_integral(base, seen):
 @pytest.mark.parametrize("seed", range(5))
 def test_greedy_is_what_a_search_finds(base, calm, seed, blind):
     seen = crowd(calm, seed)
-    action = np.asarray(policies.greedy(base.env.config, blind=blind)(KEY, seen, base.params))
+    action = np.asarray(greedy(base, outlook=policies.Certain(blind=blind))(KEY, seen, base.params))
     for j, options in enumerate(by_search(base, seen, blind)):
         target, level = (int(value) for value in action[j, :2])
         chosen = (target, level) if target else (0, 0)
@@ -156,7 +168,7 @@ def test_blind_takes_the_faster_server_at_any_price(base, calm):
         served=calm.served.at[0, 0].set(True),
     )
     careful, blind = (
-        int(policies.greedy(base.env.config, blind=b)(KEY, seen, base.params)[0, 0]) for b in (False, True)
+        int(greedy(base, outlook=policies.Certain(blind=b))(KEY, seen, base.params)[0, 0]) for b in (False, True)
     )
     assert (careful, blind) == (1, 3)
 
@@ -164,7 +176,7 @@ def test_blind_takes_the_faster_server_at_any_price(base, calm):
 def test_greedy_goes_where_nobody_is(base, calm):
     # Three others on candidate 1, two on 2, one on 3; all else equal but one hop.
     seen = calm._replace(others=jnp.full((4, 3), jnp.array([3.0, 2.0, 0.0])))
-    assert policies.greedy(base.env.config)(KEY, seen, base.params)[:, 0].tolist() == [3] * 4
+    assert greedy(base)(KEY, seen, base.params)[:, 0].tolist() == [3] * 4
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -175,7 +187,10 @@ def test_greedy_never_picks_an_illegal_target(base, calm, seed):
         rate_up=seen.rate_up * 50, others=seen.others * 0, device_mean=jnp.full(4, 1.5),
         server_mean=jnp.full((4, 3), -1.5), legal=seen.legal.at[0].set(False),
     )  # fmt: skip
-    for rule in (policies.greedy(base.env.config), policies.greedy(base.env.config, blind=True)):
+    for rule in (
+        greedy(base),
+        greedy(base, outlook=policies.Certain(blind=True)),
+    ):
         target = np.asarray(rule(KEY, seen, base.params)[:, 0])
         assert target[0] == 0
         legal = np.asarray(seen.legal)
@@ -194,10 +209,10 @@ def test_hysteresis_leaves_for_more_than_its_margin(base, calm):
     stayed, left = 0, 0
     for seed in range(8):
         seen = crowd(calm, 200 + seed)
-        eager = chosen(policies.greedy(base.env.config), base, seen)
+        eager = chosen(greedy(base), base, seen)
         searches = by_search(base, seen)
         for margin in (0.02, 0.3):
-            loyal = chosen(policies.greedy(base.env.config, hysteresis=margin), base, seen)
+            loyal = chosen(greedy(base, policies.Loyal, hysteresis=margin), base, seen)
             for j, options in enumerate(searches):
                 served = [c for c in options if c[0] and seen.served[j, c[0] - 1]]
                 if not served:
@@ -216,8 +231,8 @@ def test_never_migrate_takes_the_best_that_does_not_move(base, calm):
     kept = 0
     for seed in range(8):
         seen = crowd(calm, 200 + seed)
-        eager = chosen(policies.greedy(base.env.config), base, seen)
-        settled = chosen(policies.greedy(base.env.config, never_migrate=True), base, seen)
+        eager = chosen(greedy(base), base, seen)
+        settled = chosen(greedy(base, stays=True), base, seen)
         for j, options in enumerate(by_search(base, seen)):
             assert settled[j] == max((c for c in options if not moves(seen, j, c[0])), key=options.get)
             kept += settled[j] != eager[j]
@@ -225,7 +240,7 @@ def test_never_migrate_takes_the_best_that_does_not_move(base, calm):
 
 
 def test_never_migrate_still_goes_where_the_service_is(base, calm):
-    rule = policies.greedy(base.env.config, never_migrate=True)
+    rule = greedy(base, stays=True)
     # Nothing ran yet: everywhere is free.
     assert rule(KEY, calm, base.params)[:, 0].tolist() == [1] * 4
     # It ran out of reach; user 0 has a replica at its second candidate, user 1 at none.
@@ -271,7 +286,9 @@ def test_posterior_shuns_a_server_unheard_of(base, calm):
         rate_up=calm.rate_up.at[:, 2].mul(1.01),
     )
     certain, careful = (
-        policies.greedy(base.env.config, posterior=flag)(KEY, seen, base.params)[:, 0].tolist()
+        rule_of(
+            base.env.config, policies.Greedy(cache=False, outlook=policies.Posterior() if flag else policies.Certain())
+        )(KEY, seen, base.params)[:, 0].tolist()
         for flag in (False, True)
     )
     assert certain == [3] * 4
@@ -280,17 +297,17 @@ def test_posterior_shuns_a_server_unheard_of(base, calm):
 
 def test_local_and_nearest(base, calm):
     config = base.env.config
-    assert policies.local(config)(KEY, calm, base.params).tolist() == [[0, 0, 0, 0]] * 4
-    assert policies.nearest(config)(KEY, calm, base.params).tolist() == [[1, 3, 0, 0]] * 4
-    assert policies.nearest(config, 0.5)(KEY, calm, base.params).tolist() == [[1, 1, 0, 0]] * 4
-    assert policies.nearest(config, cache=True)(KEY, calm, base.params).tolist() == [[1, 3, 1, 0]] * 4
+    assert rule_of(config, policies.Local())(KEY, calm, base.params).tolist() == [[0, 0, 0, 0]] * 4
+    assert rule_of(config, policies.Nearest())(KEY, calm, base.params).tolist() == [[1, 3, 0, 0]] * 4
+    assert rule_of(config, policies.Nearest(beta=0.5))(KEY, calm, base.params).tolist() == [[1, 1, 0, 0]] * 4
+    assert rule_of(config, policies.Nearest(cache=True))(KEY, calm, base.params).tolist() == [[1, 3, 1, 0]] * 4
     # The closest level of those that there are.
     coarse = world(beta_levels=(0.2, 0.6, 0.9)).env.config
-    assert policies.nearest(coarse, 0.5)(KEY, calm, base.params)[0].tolist() == [1, 1, 0, 0]
+    assert rule_of(coarse, policies.Nearest(beta=0.5))(KEY, calm, base.params)[0].tolist() == [1, 1, 0, 0]
 
 
 def test_random_covers_all_choices(base, calm):
-    rule = policies.random(base.env.config)
+    rule = rule_of(base.env.config, policies.Random())
     draws = jax.vmap(lambda key: rule(key, calm, base.params))(jax.random.split(KEY, 500))
     for head, size in enumerate(base.env.heads):
         counts = np.bincount(np.asarray(draws[..., head]).ravel(), minlength=size)
@@ -300,42 +317,39 @@ def test_random_covers_all_choices(base, calm):
 
 
 def test_the_sync_clock_is_staggered(base, calm):
-    rule = policies.greedy(base.env.config, sync_every=3)
+    rule = greedy(base, sync=policies.Clock(every=3))
     syncs = np.stack([np.asarray(rule(KEY, calm._replace(t=jnp.int32(t)), base.params)[:, 3]) for t in range(6)])
     # (t + j) % 3 == 0
     assert syncs.tolist() == [[1, 0, 0, 1], [0, 0, 1, 0], [0, 1, 0, 0]] * 2
-    assert policies.greedy(base.env.config)(KEY, calm, base.params)[:, 3].tolist() == [0] * 4
-    assert policies.greedy(base.env.config, sync_every=1)(KEY, calm, base.params)[:, 3].tolist() == [1] * 4
+    assert greedy(base)(KEY, calm, base.params)[:, 3].tolist() == [0] * 4
+    assert greedy(base, sync=policies.Clock(every=1))(KEY, calm, base.params)[:, 3].tolist() == [1] * 4
 
 
 def test_sync_above_a_variance(base, calm):
     # Own device and candidates agree: variance 0.2, 0.4, 0.6, 0.8 throughout.
     level = jnp.array([0.2, 0.4, 0.6, 0.8])
     seen = calm._replace(device_variance=level, server_variance=jnp.broadcast_to(level[:, None], (4, 3)))
-    rule = policies.greedy(base.env.config, sync_above=0.5)
+    rule = greedy(base, sync=policies.Doubt(above=0.5))
     assert rule(KEY, seen, base.params)[:, 3].tolist() == [0, 0, 1, 1]
-    clock = policies.greedy(base.env.config, sync_above=0.5, sync_every=2)  # the clock's turn counts, too
-    turn = [1 - (int(seen.t) + user) % 2 for user in range(2)]
-    assert clock(KEY, seen, base.params)[:, 3].tolist() == [*turn, 1, 1]
-    assert policies.greedy(base.env.config, sync_above=0.9)(KEY, seen, base.params)[:, 3].tolist() == [0] * 4
+    assert greedy(base, sync=policies.Doubt(above=0.9))(KEY, seen, base.params)[:, 3].tolist() == [0] * 4
 
 
 def test_sync_above_counts_the_own_device(base, calm):
     # Mean of 1.0 (device), 0.4, 0.4, 0.4: 0.55.
     seen = calm._replace(device_variance=jnp.ones(4), server_variance=jnp.full((4, 3), 0.4))
-    assert policies.greedy(base.env.config, sync_above=0.5)(KEY, seen, base.params)[:, 3].tolist() == [1] * 4
+    assert greedy(base, sync=policies.Doubt(above=0.5))(KEY, seen, base.params)[:, 3].tolist() == [1] * 4
 
 
 def test_caching_asks_with_every_offload(base, calm):
-    action = policies.greedy(base.env.config, cache="always")(KEY, calm, base.params)
+    action = rule_of(base.env.config, policies.Greedy())(KEY, calm, base.params)
     assert action[:, 2].tolist() == [1] * 4
 
 
 def test_every_named_rule_plays(base):
     _, state = base.reset()
     seen = base.env.view(state, base.params)
-    for name, rule in policies.named(base.env.config).items():
-        action = np.asarray(rule(KEY, seen, base.params))
+    for name, rule in policies.named().items():
+        action = np.asarray(rule_of(base.env.config, rule)(KEY, seen, base.params))
         assert action.shape == (4, 4), name
         assert np.issubdtype(action.dtype, np.integer), name
         assert (action >= 0).all(), name
@@ -344,7 +358,7 @@ def test_every_named_rule_plays(base):
 
 def test_rules_under_evaluation(base):
     # Two rules in one program: which is played is data.
-    rules = policies.named(base.env.config)
+    rules = policies.named()
     home, away = (policies.as_policy(base.env, rules[name]) for name in ("local", "nearest-full"))
 
     def run(key, at_home):

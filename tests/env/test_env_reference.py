@@ -40,7 +40,7 @@ class Searched(NamedTuple):
 def searched(name: str) -> Searched:
     tiny = world(knowledge="twin", **{**MINUTE, **WORLDS[name]})
     env, params = tiny
-    reference = policies.slot_reference(env.config)
+    reference = policies.as_policy(env, policies.SlotReference())
 
     def paid(state, action):
         return env.step(KEY, state, action, params)[-1]["reward"]
@@ -101,7 +101,7 @@ def test_reference_acts_legally():
     reset = jax.jit(jax.vmap(tiny.env.reset, in_axes=(0, None)), compiler_options=FAST)
     _, state = reset(jax.random.split(KEY, 50), tiny.params)
     act = jax.jit(
-        jax.vmap(lambda s: policies.slot_reference(tiny.env.config)(KEY, None, s, tiny.params)), compiler_options=FAST
+        jax.vmap(lambda s: policies.SlotReference().decide(tiny.env.config, KEY, s, tiny.params)), compiler_options=FAST
     )
     action = np.asarray(act(state))
     legal = np.asarray(jax.vmap(lambda s: tiny.env.view(s, tiny.params).legal)(state))
@@ -118,7 +118,7 @@ def test_reference_acts_legally():
 def test_reference_needs_no_key_and_may_ask_for_replicas():
     tiny = world(**MINUTE)
     _, state = tiny.reset()
-    plain, asking = (policies.slot_reference(tiny.env.config, cache=cache) for cache in ("never", "always"))
+    plain, asking = (policies.as_policy(tiny.env, policies.SlotReference(cache=cache)) for cache in (False, True))
 
     def act(policy, seed):
         return np.asarray(policy(jax.random.key(seed), None, state, tiny.params))
@@ -134,7 +134,7 @@ def test_reference_needs_no_key_and_may_ask_for_replicas():
 def test_bound_of_one_user_is_reached():
     # Alone, with nothing to migrate and no twin to pay, there is nothing to be left out.
     tiny = world(**{**MINUTE, "users": 1, "knowledge": "telemetry"})
-    reference = policies.slot_reference(tiny.env.config)
+    reference = policies.as_policy(tiny.env, policies.SlotReference())
 
     def both(key):
         _, state = tiny.env.reset(key, tiny.params)
@@ -182,14 +182,13 @@ def test_bound_world_moves_as_the_world_does():
 def test_bound_is_above_every_policy_over_whole_episodes():
     small = world(users=8, servers=9, slots=20, side=1500, knowledge="truth")
     env, params = small
-    config = env.config
-    rules = [policies.local(config), policies.nearest(config), policies.greedy(config, cache="always")]
+    rules = [policies.Local(), policies.Nearest(), policies.Greedy()]
 
     def play(world, policy):
         run = jax.jit(lambda key: evaluate(world, params, policy, key, 6), compiler_options=FAST)
         return jax.tree.map(np.asarray, run(jax.random.key(9)))
 
-    reference = policies.slot_reference(config, cache="always")
+    reference = policies.as_policy(env, policies.SlotReference(cache=True))
     found = [play(env, policies.as_policy(env, rule)) for rule in rules] + [play(env, reference)]
     bound = play(policies.BoundEnv(env), policies.as_policy(env, rules[0]))
     assert {"reward", "latency", "energy", "qoe", "latency_p95"} <= set(bound)

@@ -1,6 +1,5 @@
 """The report: from finished parts to the page, and the folder that it lies in."""
 
-import dataclasses
 import html
 import json
 import re
@@ -13,14 +12,14 @@ from eco_jax.errors import UserError
 from eco_jax.report import figures, reproduce
 from eco_jax.report.figures import figure
 from eco_jax.run import settings
+from eco_jax.run.config import default
 from eco_jax.study import statistics
 from eco_jax.study.core import Study
 from eco_jax.study.profile import PAPER, QUICK, SMOKE
 from eco_jax.study.store import Store
-from eco_jax.train.config import TrainConfig
 
 SETTINGS = {"seed": 0}
-TINY = dataclasses.replace(settings.from_preset("tiny"), train=TrainConfig(rollout=6))
+TINY = settings.from_preset("tiny").but(train={"rollout": 6})
 
 
 def finished(monkeypatch, tmp_path, done, config=TINY):
@@ -82,16 +81,14 @@ def test_swapped_agents_are_shown_as_failing(monkeypatch, tmp_path, done):
 
 
 def test_the_report_says_what_its_world_is(monkeypatch, tmp_path, done):
-    config = dataclasses.replace(
-        TINY, env=dataclasses.replace(TINY.env, mobility="gauss-markov"), hyper=settings.Hyper(entropy=0.25)
-    )
+    config = TINY.but(mobility="gauss-markov", algorithm={"entropy": 0.25})
     finished(monkeypatch, tmp_path, done, config)
     text = (tmp_path / "report.md").read_text()
-    for row in (r"`hyper.entropy`\s*\|\s*0\.1\s*\|\s*0\.25", r"`env.users`\s*\|\s*30\s*\|\s*3\b"):
+    for row in (r"`algorithm.entropy`\s*\|\s*0\.1\s*\|\s*0\.25", r"`env.users`\s*\|\s*30\s*\|\s*3\b"):
         assert re.search(row, text), row
     assert "Left out: speeds" in text
-    assert "hyper.entropy = 0.25" in reproduce.in_words(config)
-    assert reproduce.in_words(settings.RunConfig()) == "nothing"
+    assert "algorithm.entropy = 0.25" in reproduce.in_words(config)
+    assert reproduce.in_words(default()) == "nothing"
 
 
 def test_a_folder_is_a_report_s_or_empty(tmp_path):

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from eco_jax.agent.algorithms import Agent
 from eco_jax.files import write_whole
 from eco_jax.run import settings
 from eco_jax.run.folder import about
@@ -24,12 +25,12 @@ CONFIG = settings.from_mapping({"preset": "tiny", "train": {"updates": UPDATES, 
 class State(NamedTuple):
     """As small as a training's state can be."""
 
-    params: Any
+    agent: Any
     key: Any
 
 
 def state(update=0):
-    return State({"actor": jnp.full((2, 3), float(update))}, jax.random.split(jax.random.key(update), 2))
+    return State(Agent({"actor": jnp.full((2, 3), float(update))}), jax.random.split(jax.random.key(update), 2))
 
 
 def chunk(start, length=2):

@@ -1,6 +1,5 @@
 """A run's folder: what may be begun, replaced and gone on with; what is refused is left as it was."""
 
-import dataclasses
 import errno
 import json
 import shutil
@@ -110,8 +109,7 @@ def test_a_folder_in_the_summarys_place_is_one_line(there):
 def with_sites(tmp_path, folder="."):
     path = tmp_path / folder / "sites.txt"
     path.write_text("".join(f"{100 * i},{100 * i}\n" for i in range(1, 5)))
-    servers = len(path.read_text().splitlines())
-    return path, dataclasses.replace(CONFIG, sites=path, env=dataclasses.replace(CONFIG.env, servers=servers))
+    return path, CONFIG.but(sites=path)
 
 
 def test_a_changed_input_is_found_wherever_it_lies(tmp_path):
@@ -120,12 +118,12 @@ def test_a_changed_input_is_found_wherever_it_lies(tmp_path):
     assert settings.recorded(out / "config.toml")["sites_sha256"] == files.sha256(path)
     assert run(config, out, SEEDS, resume=True)["updates"] == 6
     moved = path.rename(tmp_path / "moved.txt")
-    assert run(dataclasses.replace(config, sites=moved), out, SEEDS, resume=True)["updates"] == 6
+    assert run(config.but(sites=moved), out, SEEDS, resume=True)["updates"] == 6
     moved.write_text(moved.read_text().replace("0", "1", 1))
     with pytest.raises(UserError, match="moved.txt: is not the file that .*config.toml was made with"):
-        run(dataclasses.replace(config, sites=moved), out, SEEDS, resume=True)
+        run(config.but(sites=moved), out, SEEDS, resume=True)
     with pytest.raises(UserError, match=r"sites = .*sites.txt there, None here"):
-        run(dataclasses.replace(config, sites=None), out, SEEDS, resume=True)
+        run(config.but(sites=None), out, SEEDS, resume=True)
 
 
 # What may be replaced.
@@ -171,6 +169,14 @@ def test_force_replaces_no_other_programs_config(tmp_path):
     refused(tmp_path, "config.toml: was not written by a run", force=True)
 
 
+def test_force_removes_nothing_for_an_algorithm_that_cannot_learn_here(there):
+    before = contents(there)
+    config = CONFIG.but(algorithm="ppo").but(algorithm={"minibatches": 7})
+    with pytest.raises(UserError, match=r"algorithm.minibatches = 7: must divide the rollout"):
+        run(config, there, SEEDS, force=True)
+    assert contents(there) == before
+
+
 def test_force_loses_no_input(there, tmp_path):
     (there / "inputs").mkdir()
     path, config = with_sites(there, "inputs")
@@ -179,7 +185,7 @@ def test_force_loses_no_input(there, tmp_path):
     assert path.exists()
     (tmp_path / "alias").symlink_to(there)
     with pytest.raises(UserError, match="--sites lies in"):
-        check_inputs_outside(dataclasses.replace(CONFIG, sites=tmp_path / "alias" / "inputs" / "sites.txt"), there)
+        check_inputs_outside(CONFIG.but(sites=tmp_path / "alias" / "inputs" / "sites.txt"), there)
 
 
 def test_the_config_of_the_run_that_is_replaced_is_never_missing(there, monkeypatch):

@@ -12,7 +12,7 @@ from eco_jax.study.play import by_policy, flat
 from eco_jax.study.profile import LADDER, LEVELS, SMOKE
 from eco_jax.study.run import all_parts
 from eco_jax.study.sweeps import changes
-from eco_jax.train.config import TrainConfig
+from eco_jax.train.fit import stack_algorithms
 
 ONE_POINT = dataclasses.replace(
     SMOKE, updates=2, seeds=1, episodes=2, reference_episodes=2, tuning_episodes=2, side_updates=2, side_episodes=2,
@@ -24,10 +24,11 @@ compiled once."""
 
 
 def small_study():
-    tiny = settings.from_preset("tiny")
-    env = dataclasses.replace(tiny.env, slots=4, candidates=2, beta_levels=(0.5, 1.0))
-    train = TrainConfig(envs=2, rollout=2, hidden=4, layers=1)
-    return Study(dataclasses.replace(tiny, env=env, train=train), ONE_POINT)
+    tiny = settings.from_preset("tiny").but(
+        env={"slots": 4, "candidates": 2, "beta_levels": (0.5, 1.0)}, train={"envs": 2, "rollout": 2},
+        network={"hidden": 4, "layers": 1},
+    )  # fmt: skip
+    return Study(tiny, ONE_POINT)
 
 
 STUDY = small_study()
@@ -38,11 +39,11 @@ PARTS = {part.name: part for part in all_parts(STUDY)}
 def before():
     """What parts need of others: agents that were never trained, and rules that were never tuned."""
     learner = STUDY.learner(STUDY.world[0])
-    started = jax.eval_shape(
-        lambda keys: learner.init(None, keys, STUDY.world[1]), jax.random.split(jax.random.key(0), 1)
-    )
+    one = stack_algorithms([STUDY.algorithm()])
+    keys = jax.random.split(jax.random.key(0), 1)
+    started = jax.eval_shape(lambda keys: learner.init(None, one, keys, STUDY.world[1]), keys)
     draw = np.random.default_rng(0)
-    agents = flat(jax.tree.map(lambda leaf: draw.normal(size=leaf.shape).astype(np.float32), started.params))
+    agents = flat(jax.tree.map(lambda leaf: draw.normal(size=leaf.shape).astype(np.float32), started.agent.params))
     tuned = {f"tuned:{rule}/{level}/hysteresis/value": 0.0 for rule in ("greedy", "foresight") for level in LEVELS}
     tuned |= {"tuned:greedy/twin/sync_every/value": 2.0, "tuned:greedy/twin/sync_above/value": 0.3}
     rules = {name: np.asarray(value) for name, value in tuned.items()}

@@ -12,10 +12,9 @@ from eco_jax.study.core import Part, Study
 from eco_jax.study.profile import PAPER, PROFILES, QUICK, SMOKE
 from eco_jax.study.run import all_parts, check, left_out, so_far
 from eco_jax.study.store import Store, fingerprint
-from eco_jax.train.config import TrainConfig
 
 SETTINGS = {"seed": 0}
-TINY = dataclasses.replace(settings.from_preset("tiny"), train=TrainConfig(rollout=6))
+TINY = settings.from_preset("tiny").but(train={"rollout": 6})
 
 
 def study(config=TINY, profile=SMOKE, seed=0):
@@ -23,7 +22,7 @@ def study(config=TINY, profile=SMOKE, seed=0):
 
 
 def with_env(**changes):
-    return dataclasses.replace(TINY, env=dataclasses.replace(TINY.env, **changes))
+    return TINY.but(env=changes)
 
 
 def test_parts_are_kept_and_only_missing_ones_run(monkeypatch, tmp_path, capsys):
@@ -72,9 +71,9 @@ def test_a_part_that_fails_leaves_those_before_it(monkeypatch, tmp_path):
     "changed",
     [
         {"settings": {"version": "1"}}, {"seed": 1}, {"profile": dataclasses.replace(SMOKE, episodes=5)},
-        {"config": with_env(users=4)}, {"config": dataclasses.replace(TINY, hyper=settings.Hyper(entropy=0.2))},
-        {"config": dataclasses.replace(TINY, physics=settings.Physics(sync_energy=5.0))},
-        {"config": dataclasses.replace(TINY, train=TrainConfig(rollout=6, hidden=8))},
+        {"config": with_env(users=4)}, {"config": TINY.but(algorithm={"entropy": 0.2})},
+        {"config": TINY.but(physics={"sync_energy": 5.0})},
+        {"config": TINY.but(network={"hidden": 8})},
     ],
 )  # fmt: skip
 def test_parts_of_other_settings_are_run_anew(monkeypatch, tmp_path, changed):
@@ -92,20 +91,20 @@ def test_a_part_is_of_the_bytes_of_its_files_not_of_their_place(tmp_path):
     for folder, row in (("one", "1,1"), ("two", "1,1"), ("three", "1,2")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "sites.txt").write_text(f"{row}\n")
-        marks.append(fingerprint(study(dataclasses.replace(TINY, sites=tmp_path / folder / "sites.txt")).settings))
+        marks.append(fingerprint(study(TINY.but(sites=tmp_path / folder / "sites.txt", env={"servers": 1})).settings))
     assert marks[0] == marks[1] != marks[2]
 
 
 def test_what_the_study_decides_itself_is_no_setting_of_its_parts():
-    other = dataclasses.replace(TINY, knowledge="none", train=TrainConfig(rollout=6, updates=7))
+    other = TINY.but(knowledge="none", train={"updates": 7})
     assert study(other).settings == study().settings
 
 
 def test_other_worlds_are_the_study_s_own_with_what_differs():
     here = study(with_env(users=2, slots=6))
-    env, _ = here.make(preset="cmos")
-    assert (env.config.cpu_energy, env.config.users, env.config.slots) == ("cmos", 2, 6)
-    assert here.make(equations="printed")[0].config.printed
+    env, params = here.make(preset="cmos")
+    assert (params.energy.name, env.config.users, env.config.slots) == ("cmos", 2, 6)
+    assert here.make(equations="printed")[1].equations.name == "printed"
     assert float(here.make(sync_energy=5.0)[1].sync_energy) == pytest.approx(5e-3)
     assert here.make(users=7)[0].config.users == 7
 
@@ -115,7 +114,7 @@ def test_a_world_that_a_part_cannot_have_is_said_at_once():
     with pytest.raises(UserError, match="candidates = 6"):
         check(study(with_env(candidates=6), dataclasses.replace(SMOKE, servers=(9, 5))))
     with pytest.raises(UserError, match="rollout = 5: must divide"):
-        check(study(dataclasses.replace(TINY, train=TrainConfig(rollout=5))))
+        check(study(TINY.but(train={"rollout": 5})))
 
 
 def test_what_a_world_has_no_use_for_is_left_out(tmp_path):
@@ -123,9 +122,9 @@ def test_what_a_world_has_no_use_for_is_left_out(tmp_path):
         return {part.name for part in all_parts(study(config, PAPER))}
 
     (tmp_path / "sites.txt").write_text("100,100\n200,200\n300,300\n400,400\n")
-    sited = dataclasses.replace(TINY, sites=tmp_path / "sites.txt", env=dataclasses.replace(TINY.env, servers=4))
+    sited = TINY.but(sites=tmp_path / "sites.txt")
     whole = names(TINY)
-    assert whole - names(with_env(mobility="gauss-markov")) == {"speed"}
+    assert whole - names(TINY.but(mobility="gauss-markov")) == {"speed"}
     assert whole - names(sited) == {"servers"}
     assert left_out(study(TINY, PAPER)) == left_out(study(sited, QUICK)) == {}
 
@@ -140,10 +139,11 @@ def test_only_own_parts_are_forgotten(tmp_path):
 
 
 def test_fingerprints_differ_with_any_setting():
-    base = {"seed": 0, "hyper": {"entropy": 0.1}}
+    base = {"seed": 0, "algorithm": {"entropy": 0.1}}
     assert fingerprint(base) == fingerprint(dict(reversed(base.items())))
     assert (
-        len({fingerprint(base), fingerprint(base | {"seed": 1}), fingerprint(base | {"hyper": {"entropy": 0.2}})}) == 3
+        len({fingerprint(base), fingerprint(base | {"seed": 1}), fingerprint(base | {"algorithm": {"entropy": 0.2}})})
+        == 3
     )
 
 

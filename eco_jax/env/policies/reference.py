@@ -1,9 +1,8 @@
 """References that are told the truth: the slot's best joint action, nearly, and a bound that nobody can beat."""
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,11 +16,12 @@ from eco_jax.env.expected import best, best_expected, expected_outcomes
 from eco_jax.env.observe import view
 from eco_jax.env.params import EnvParams
 from eco_jax.env.parts import Link
-from eco_jax.env.policies.rules import joint_action
+from eco_jax.env.policies.rules import Rule, joint_action
 from eco_jax.env.settle import paid, settle
 from eco_jax.env.state import Observation, Outcome, State, View
 from eco_jax.errors import UserError
 from eco_jax.metrics import MAIN, REWARD
+from eco_jax.settings import switch, whole
 
 
 def at_truth(state: State, params: EnvParams) -> View:
@@ -35,27 +35,26 @@ def at_truth(state: State, params: EnvParams) -> View:
     )
 
 
-def slot_reference(
-    config: EnvConfig, *, sweeps: int = 3, cache: Literal["never", "always"] = "never"
-) -> Callable[[PRNGKeyArray, Any, State, EnvParams], Int[Array, "users 4"]]:
-    """A policy that knows the true slowdowns and nearly maximises the team's reward of the slot, as it is paid.
+class SlotReference(Rule):
+    """Knows the true slowdowns and nearly maximises the team's reward of the slot, as it is paid.
 
     Coordinate ascent: user by user the target and factor that are best for the team given what the others do, over
     and over. It starts from everybody local and from the greedy rule at the truth, in order of index and in reverse,
     and takes the best of the four ends. It looks no slot ahead, so it is a reference and not a bound.
-
-    Args:
-        config: static settings.
-        sweeps: over all users.
-        cache: whether to ask for a replica with every offload as the greedy rule does. Within its slot a placement
-            only costs, so the slot's best action never places; the search leaves placements out.
     """
-    levels = len(config.beta_levels)
-    away = jnp.arange(config.candidates * levels)
-    targets = jnp.concatenate([jnp.zeros(1, jnp.int32), away // levels + 1])
-    factors = jnp.concatenate([jnp.zeros(1, jnp.int32), away % levels])
 
-    def policy(key: PRNGKeyArray, observation: Any, state: State, params: EnvParams) -> Int[Array, "users 4"]:
+    sweeps: int = whole(3, 1, 1000, "sweeps over all users")
+    cache: bool = switch(
+        False,
+        "ask for a replica with every offload; within its slot a placement only costs, so the search leaves it out",
+    )
+
+    def decide(self, config: EnvConfig, key: PRNGKeyArray, state: State, params: EnvParams) -> Int[Array, "users 4"]:
+        """The best joint action that the search finds."""
+        levels = len(config.beta_levels)
+        away = jnp.arange(config.candidates * levels)
+        targets = jnp.concatenate([jnp.zeros(1, jnp.int32), away // levels + 1])
+        factors = jnp.concatenate([jnp.zeros(1, jnp.int32), away % levels])
         seen = at_truth(state, params)
         nothing = jnp.asarray(0)
 
@@ -77,13 +76,28 @@ def slot_reference(
             return target, level, team(target, level)
 
         target, level = (jnp.stack([jnp.zeros_like(own), own] * 2) for own in best_expected(config, seen, params))
-        forth = jnp.tile(jnp.arange(config.users), sweeps)
+        forth = jnp.tile(jnp.arange(config.users), self.sweeps)
         order = jnp.stack([forth, forth, forth[::-1], forth[::-1]])
         target, level, reached = jax.vmap(ascend)(target, level, order)
         chosen = jnp.argmax(reached)
-        return joint_action(target[chosen], level[chosen], jnp.asarray(cache == "always"), nothing)
+        return joint_action(target[chosen], level[chosen], jnp.asarray(self.cache), nothing)
 
-    return policy
+
+class Central(SlotReference):
+    """One controller that decides for all users at once, by the beliefs: the slot reference with E[delta] for delta.
+
+    It sees every user's task and position, which an agent of one user does not. At `truth` it is the slot reference.
+    """
+
+    def decide(self, config: EnvConfig, key: PRNGKeyArray, state: State, params: EnvParams) -> Int[Array, "users 4"]:
+        """The best joint action that the search finds, as far as the beliefs go."""
+        b = state.belief
+        # slowdown(m / sqrt(1 + v)) is E[delta] exactly
+        expected = state._replace(
+            x_device=b.device_mean / jnp.sqrt(1.0 + b.device_variance),
+            x_server=b.server_mean / jnp.sqrt(1.0 + b.server_variance),
+        )
+        return super().decide(config, key, expected, params)
 
 
 def upper_bound(config: EnvConfig, state: State, params: EnvParams) -> Outcome:

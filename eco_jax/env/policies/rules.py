@@ -1,22 +1,29 @@
-"""Rules to compare an agent with. Each is told what it may see, and no more: the `View` that the features come from."""
+"""Rules to compare an agent with. Each is told what it may see, and no more: the `View` that the features come from.
 
-import math
-from collections.abc import Callable
-from typing import Any, Literal
+A rule is a part: a class with settings of its own, made of smaller parts (what it expects of the CPUs and of the loads,
+when it synchronises). `@register("rule", "my-rule")` above a class, or above a function that makes one, gives it a
+name; evaluations and the study's tables and figures then have it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Int, PRNGKeyArray, Shaped
+from jaxtyping import Bool, Float, Int, PRNGKeyArray, Shaped
 
 from eco_jax.env.config import EnvConfig
-from eco_jax.env.expected import best, expected_outcomes, posterior_outcomes
+from eco_jax.env.expected import Expected, best, expected_outcomes, posterior_outcomes
 from eco_jax.env.forecast import forecast
+from eco_jax.env.observe import view
 from eco_jax.env.params import EnvParams
-from eco_jax.env.state import View
+from eco_jax.env.state import State, View
+from eco_jax.errors import UserError
+from eco_jax.parts import Part, open_kind, register, registered
+from eco_jax.settings import number, switch
 
-Rule = Callable[[PRNGKeyArray, View, EnvParams], Int[Array, "users 4"]]
-"""A rule: (key, what it sees, parameters) -> action."""
+open_kind("rule")
 
 
 def joint_action(
@@ -27,105 +34,240 @@ def joint_action(
     return jnp.stack([column.astype(jnp.int32) for column in columns], axis=1)
 
 
-def local(config: EnvConfig) -> Rule:
+class Tuned(Part):
+    """A part with numbers that a study tunes."""
+
+    tries: ClassVar[Mapping[str, Sequence[float]]] = {}
+    """number -> values, in its unit, of which tuning takes the best"""
+
+
+class Rule(Tuned):
+    """What all users do in a slot, by a rule. A new one needs `act` alone."""
+
+    informed: ClassVar[bool] = True
+    """whether the level of knowledge changes what it does"""
+
+    def act(self, config: EnvConfig, key: PRNGKeyArray, seen: View, params: EnvParams) -> Int[Array, "users 4"]:
+        """The joint action: target (0 local, 1..K candidates), offloading factor, cache, sync of each user.
+
+        Args:
+            config: static settings of the world.
+            key: for whatever is random.
+            seen: all that a controller may see.
+            params: parameters of the world.
+        """
+        raise NotImplementedError
+
+    def decide(self, config: EnvConfig, key: PRNGKeyArray, state: State, params: EnvParams) -> Int[Array, "users 4"]:
+        """The same from the whole state, of which a rule sees the `View` alone."""
+        return self.act(config, key, view(state, params), params)
+
+
+class Local(Rule):
     """Every task on its device."""
 
-    def rule(key: PRNGKeyArray, seen: View, params: EnvParams) -> Int[Array, "users 4"]:
+    informed: ClassVar[bool] = False
+
+    def act(self, config: EnvConfig, key: PRNGKeyArray, seen: View, params: EnvParams) -> Int[Array, "users 4"]:
+        """Nothing is offloaded."""
         zero = jnp.zeros_like(seen.last_server)
         return joint_action(zero, zero, zero, zero)
 
-    return rule
 
-
-def random(config: EnvConfig) -> Rule:
+class Random(Rule):
     """Uniform over all actions, head by head; an illegal target counts as local."""
 
-    def rule(key: PRNGKeyArray, seen: View, params: EnvParams) -> Int[Array, "users 4"]:
+    informed: ClassVar[bool] = False
+
+    def act(self, config: EnvConfig, key: PRNGKeyArray, seen: View, params: EnvParams) -> Int[Array, "users 4"]:
+        """Anything."""
         shape = (seen.data.shape[0], len(config.heads))
         return jax.random.randint(key, shape, 0, jnp.asarray(config.heads))
 
-    return rule
 
+class Nearest(Rule):
+    """Always the nearest server, with the offloading factor that comes closest to `beta`."""
 
-def nearest(config: EnvConfig, beta: float = 1.0, cache: bool = False) -> Rule:
-    """Always the nearest server, with the offloading factor closest to `beta`."""
-    level = min(range(len(config.beta_levels)), key=lambda i: abs(config.beta_levels[i] - beta))
+    informed: ClassVar[bool] = False
+    beta: Any = number(1, "-", 0, 1, "β", "assumed", "offloading factor")
+    cache: bool = switch(False, "ask for a replica with every offload")
 
-    def rule(key: PRNGKeyArray, seen: View, params: EnvParams) -> Int[Array, "users 4"]:
+    def act(self, config: EnvConfig, key: PRNGKeyArray, seen: View, params: EnvParams) -> Int[Array, "users 4"]:
+        """The first candidate."""
         one = jnp.ones_like(seen.last_server)
-        return joint_action(one, one * level, one * cache, one * 0)
+        level = jnp.argmin(jnp.abs(jnp.asarray(config.beta_levels) - self.beta))
+        return joint_action(one, one * level, one * self.cache, one * 0)
 
-    return rule
+
+class Outlook(Part):
+    """What a rule expects of its alternatives, by its belief about the CPUs."""
+
+    blind: bool = switch(False, "ignore that services migrate (an ablation)")
+
+    def outcomes(self, config: EnvConfig, seen: View, params: EnvParams) -> Expected:
+        """See `env.expected`."""
+        raise NotImplementedError
 
 
-def greedy(
-    config: EnvConfig,
-    *,
-    cache: Literal["never", "always"] = "never",
-    sync_every: int | Array = 0,
-    sync_above: float | Array = math.inf,
-    blind: bool = False,
-    hysteresis: float | Array = 0.0,
-    never_migrate: bool = False,
-    posterior: bool = False,
-    foresight: bool = False,
-) -> Rule:
-    """Per task the highest expected own reward, at whatever level of knowledge `params` carry.
+class Certain(Outlook):
+    """The outcome at the mean slowdown (certainty-equivalent)."""
 
-    Args:
-        config: static settings.
-        cache: whether to ask for a replica at the predicted server with every offload (Eq. (5) refuses what does
-            not pay).
-        sync_every: synchronise every k-th slot, users staggered by index; 0 for never.
-        sync_above: synchronise where the mean variance of the own device and candidates exceeds this, too.
-        blind: ignore migrations (an ablation).
-        hysteresis: reward by which another alternative, local included, must exceed the best at the server that
-            served last for the user to leave it.
-        never_migrate: run locally rather than where the service would have to move.
-        posterior: the reward's mean over the belief, instead of the reward at the mean slowdown.
-        foresight: with the loads of the forecast instead of the last slot's, and less the harm to others there.
-    """
-    outcomes = posterior_outcomes if posterior else expected_outcomes
+    def outcomes(self, config: EnvConfig, seen: View, params: EnvParams) -> Expected:
+        """See `expected_outcomes`."""
+        return expected_outcomes(config, seen, params, self.blind)
 
-    def rule(key: PRNGKeyArray, seen: View, params: EnvParams) -> Int[Array, "users 4"]:
-        harm = jnp.zeros_like(seen.others)
-        if foresight:
-            ahead = forecast(config, seen, params)
-            seen, harm = seen._replace(others=ahead.others), ahead.harm
-        home, edge, h = outcomes(config, seen, params, blind)
-        allowed = seen.legal & ~h if never_migrate else seen.legal
-        loyal = jnp.where(seen.served, hysteresis, 0.0)
-        target, level = best(home.reward, edge.reward + (loyal - harm)[:, :, None], allowed)
-        return joint_action(target, level, jnp.asarray(cache == "always"), _sync(seen))
 
-    def _sync(seen: View) -> Bool[Array, " users"]:
+class Posterior(Outlook):
+    """The mean of the outcome over the belief."""
+
+    def outcomes(self, config: EnvConfig, seen: View, params: EnvParams) -> Expected:
+        """See `posterior_outcomes`."""
+        return posterior_outcomes(config, seen, params, self.blind)
+
+
+class Loads(Part):
+    """What a rule takes for the loads of this slot: here those of the last one."""
+
+    def look(self, config: EnvConfig, seen: View, params: EnvParams) -> tuple[View, Float[Array, "users candidates"]]:
+        """(the view with these loads, the reward that others on a candidate lose by one task more)."""
+        return seen, jnp.zeros_like(seen.others)
+
+
+class Foreseen(Loads):
+    """The loads of the forecast, and the harm to others there."""
+
+    def look(self, config: EnvConfig, seen: View, params: EnvParams) -> tuple[View, Float[Array, "users candidates"]]:
+        """See `env.forecast`."""
+        ahead = forecast(config, seen, params)
+        return seen._replace(others=ahead.others), ahead.harm
+
+
+class Sync(Tuned):
+    """When a rule synchronises the twin: here never."""
+
+    def asks(self, seen: View) -> Bool[Array, " users"]:
+        """Who synchronises."""
+        return jnp.zeros(seen.data.shape[0], bool)
+
+
+class Clock(Sync):
+    """Every so many slots, the users staggered by index."""
+
+    every: Any = number(4, "slots", 1, 1e6, "", "assumed", "slots between two synchronisations of a user")
+    tries: ClassVar[Mapping[str, Sequence[float]]] = {"every": (1.0, 2.0, 4.0, 8.0, 16.0)}
+
+    def asks(self, seen: View) -> Bool[Array, " users"]:
+        """Whose turn it is."""
+        return (seen.t + jnp.arange(seen.data.shape[0])) % jnp.asarray(self.every).astype(jnp.int32) == 0
+
+
+class Doubt(Sync):
+    """Where the beliefs have become too uncertain."""
+
+    above: Any = number(
+        0.3, "-", 0, 2, "", "tuned",
+        "mean variance of the beliefs about the own device and the candidates, above which a user synchronises",
+    )  # fmt: skip
+    tries: ClassVar[Mapping[str, Sequence[float]]] = {"above": (0.15, 0.2, 0.25, 0.3, 0.4, 0.6)}
+
+    def asks(self, seen: View) -> Bool[Array, " users"]:
+        """Who knows too little."""
         known = jnp.concatenate([seen.device_variance[:, None], seen.server_variance], axis=1)
-        turn = (seen.t + jnp.arange(seen.data.shape[0])) % jnp.maximum(sync_every, 1) == 0
-        return ((jnp.asarray(sync_every) > 0) & turn) | (known.mean(axis=1) > sync_above)
+        return known.mean(axis=1) > self.above
 
+
+class Greedy(Rule):
+    """Per task the alternative of the highest expected own reward, at whatever level of knowledge the world has."""
+
+    outlook: Any = Certain()
+    """an `Outlook`"""
+    loads: Any = Loads()
+    """a `Loads`"""
+    sync: Any = Sync()
+    """a `Sync`"""
+    cache: bool = switch(True, "ask for a replica at the predicted server with every offload, which Eq. (5) may refuse")
+    stays: bool = switch(False, "run locally rather than where the service would have to move")
+
+    def act(self, config: EnvConfig, key: PRNGKeyArray, seen: View, params: EnvParams) -> Int[Array, "users 4"]:
+        """The best by the outlook, at the loads."""
+        seen, harm = self.loads.look(config, seen, params)
+        home, edge, h = self.outlook.outcomes(config, seen, params)
+        allowed = seen.legal & ~h if self.stays else seen.legal
+        target, level = best(home.reward, edge.reward + (self.margin(seen) - harm)[:, :, None], allowed)
+        return joint_action(target, level, jnp.asarray(self.cache), self.sync.asks(seen))
+
+    def margin(self, seen: View) -> Float[Array, "users candidates"]:
+        """Reward that is added to a candidate beside what is expected of it."""
+        return jnp.zeros_like(seen.others)
+
+
+class Loyal(Greedy):
+    """The same, with a margin for the server that served last.
+
+    Below 0 a rule leaves a server for less than the migration costs at once: the better one lasts.
+    """
+
+    hysteresis: Any = number(
+        -0.05, "-", -100, 100, "", "tuned",
+        "reward by which another alternative, local included, must be better for a user to leave its last server",
+    )  # fmt: skip
+    tries: ClassVar[Mapping[str, Sequence[float]]] = {"hysteresis": (-0.1, -0.05, 0.0, 0.05)}
+
+    def margin(self, seen: View) -> Float[Array, "users candidates"]:
+        """At the last server."""
+        return jnp.where(seen.served, self.hysteresis, 0.0)
+
+
+RULES: dict[str, Callable[[], Rule]] = {
+    "local": Local,
+    "random": Random,
+    "nearest-full": Nearest,
+    "nearest-half": lambda: Nearest(beta=0.5),
+    "greedy": lambda: Greedy(sync=Doubt()),
+    "greedy-clock": lambda: Greedy(sync=Clock()),
+    "greedy-hysteresis": lambda: Loyal(sync=Doubt()),
+    "greedy-posterior": lambda: Greedy(sync=Doubt(), outlook=Posterior()),
+    "greedy-stay": lambda: Greedy(sync=Doubt(), stays=True),
+    "greedy-blind": lambda: Greedy(sync=Doubt(), outlook=Certain(blind=True)),
+    "greedy-uncached": lambda: Greedy(sync=Doubt(), cache=False),
+    "foresight": lambda: Greedy(sync=Doubt(), loads=Foreseen()),
+    "foresight-hysteresis": lambda: Loyal(sync=Doubt(), loads=Foreseen()),
+}
+"""Rules that come with the package, with the numbers from which tuning starts."""
+for _name, _make in RULES.items():
+    register("rule", _name)(_make)
+
+
+def named() -> dict[str, Rule]:
+    """Every registered rule by name, as it is before it is tuned."""
+    made = {name: make() for name, make in registered("rule").items()}
+    for name, rule in made.items():
+        if not isinstance(rule, Rule):
+            raise UserError(f"rule {name}: must be a Rule, or a function that makes one, not {type(rule).__name__}")
+    return made
+
+
+def tunable(rule: Rule) -> dict[str, Sequence[float]]:
+    """Number of a rule, or of a part of it (`sync.above`) -> the values that tuning tries."""
+    found: dict[str, Sequence[float]] = {name: tuple(values) for name, values in rule.tries.items()}
+    for name, part in vars(rule).items():
+        if isinstance(part, Tuned):
+            found |= {f"{name}.{own}": tuple(values) for own, values in part.tries.items()}
+    return found
+
+
+def with_values(rule: Rule, values: Mapping[str, float]) -> Rule:
+    """The rule with other numbers, named as `tunable` names them."""
+    for name, value in values.items():
+        part, _, own = name.rpartition(".")
+        rule = rule.having(part, getattr(rule, part).set(**{own: value})) if part else rule.set(**{own: value})
     return rule
-
-
-def named(config: EnvConfig) -> dict[str, Rule]:
-    """Every rule by the name that results use, to be run at its own level of knowledge."""
-    return {
-        "local": local(config),
-        "random": random(config),
-        "nearest-full": nearest(config),
-        "nearest-half": nearest(config, 0.5),
-        "greedy": greedy(config),
-        "greedy-caching": greedy(config, cache="always"),
-        "greedy-sync": greedy(config, sync_every=4),
-        "greedy-caching-sync": greedy(config, cache="always", sync_every=4),
-        "greedy-blind": greedy(config, blind=True),
-        "foresight": greedy(config, cache="always", foresight=True),
-    }
 
 
 def as_policy(env: Any, rule: Rule) -> Callable[[PRNGKeyArray, Any, Any, EnvParams], Array]:
-    """A rule, which sees the `View`, as a policy that is given key, observation, state and parameters."""
+    """A rule as a policy that is given key, observation, state and parameters."""
 
     def policy(key: PRNGKeyArray, observation: Any, state: Any, params: EnvParams) -> Int[Array, "users 4"]:
-        return rule(key, env.view(state, params), params)
+        return rule.decide(env.config, key, state, params)
 
     return policy

@@ -1,0 +1,174 @@
+"""What the command line does, as calls: train, load, evaluate. Exported by `eco_jax`."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from eco_jax import plugins
+from eco_jax.agent.algorithms import DEFAULTS, Algorithm
+from eco_jax.env import Environment
+from eco_jax.env.policies import Rule, as_policy
+from eco_jax.errors import UserError
+from eco_jax.parts import variant
+from eco_jax.train.config import TrainConfig, rollout_of
+from eco_jax.train.evaluate import Policy, Remembering
+from eco_jax.train.evaluate import evaluate as play
+from eco_jax.train.fit import fit
+from eco_jax.train.loop import Learner
+
+EPISODES = 1_000_003
+"""Seed of the episodes that `eco-jax evaluate` plays by default."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Trained agents, one a seed, and where they were trained."""
+
+    env: Environment
+    params: Any
+    """of the environment"""
+    algorithm: Algorithm
+    agents: Any
+    """parameters of the networks, each leaf [seeds, ...]"""
+    seeds: tuple[int, ...]
+    metrics: dict[str, np.ndarray] = field(default_factory=dict)
+    """learning curves: name -> [updates, seeds]"""
+    folder: Path | None = None
+    """where it was read from"""
+
+    def policy(self, index: int = 0, greedy: bool = True) -> Policy | Remembering:
+        """One agent as a policy: (key, observation, state, params) -> action [users, heads].
+
+        Args:
+            index: which of the seeds.
+            greedy: the most likely choices instead of samples.
+        """
+        agent = jax.tree.map(lambda leaf: leaf[index], self.agents)
+        return self._learner.policy(self.algorithm, agent, greedy)
+
+    @property
+    def _learner(self) -> Learner:
+        return Learner(self.env, TrainConfig(rollout=1))
+
+
+def train(
+    env: Environment,
+    params: Any,
+    algorithm: str | Algorithm = "a2c",
+    *,
+    seeds: int | Sequence[int] = 1,
+    updates: int = TrainConfig.updates,
+    envs: int = TrainConfig.envs,
+    rollout: int | None = None,
+    on_chunk: Callable[[Any], None] | None = None,
+) -> Run:
+    """Train agents side by side in one program, in memory. `eco-jax train` keeps a run in a folder.
+
+    Args:
+        env: of `make`, or any `Environment`.
+        params: its parameters.
+        algorithm: by name, or an object with its settings: `A2C(actor_lr=1e-3, network=MLP(hidden=128))`.
+        seeds: how many agents, with seeds from 0 on, or the seeds.
+        updates: of each agent.
+        envs: parallel environments of each agent.
+        rollout: slots between two updates; None for the divisor of the episode that is nearest to 10.
+        on_chunk: told of each chunk of updates (`train.fit.Chunk`); may raise to stop.
+
+    Raises:
+        UserError: a setting is not allowed.
+        NotFiniteError: numbers of all agents were not finite; the message says which and when.
+    """
+    if isinstance(algorithm, str):
+        algorithm = variant("algorithm", algorithm)()
+    if not isinstance(algorithm, Algorithm):
+        raise UserError(f"algorithm: must be a name or an Algorithm, as {DEFAULTS['algorithm'].__name__}()")
+    own = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+    if not own:
+        raise UserError(f"seeds = {seeds}: must be at least 1")
+    length = rollout or rollout_of(env.fixed_horizon or 10)
+    learner = Learner(env, TrainConfig(updates=updates, envs=envs, rollout=length))
+    keys = [jax.random.key(seed) for seed in own]
+    fitted = fit(learner, params, [algorithm] * len(own), keys, on_chunk=on_chunk)
+    return Run(env, params, algorithm, fitted.state.agent.params, own, fitted.metrics)
+
+
+def load(folder: str | os.PathLike[str], plugin: Iterable[str | os.PathLike[str]] = ()) -> Run:
+    """A run from its folder, as `eco-jax train` wrote it.
+
+    Args:
+        folder: of the run.
+        plugin: files of its own parts; what a folder names is never executed by itself.
+
+    Raises:
+        UserError: it is no run, is damaged, or needs a plug-in that is not loaded.
+    """
+    from eco_jax.run import settings, setup
+    from eco_jax.run.config import resolve
+    from eco_jax.train.checkpoint import restore_params
+    from eco_jax.train.sinks import curves
+
+    path = Path(folder)
+    plugins.load_installed()
+    plugins.load(Path(file) for file in plugin)
+    if not (path / "config.toml").is_file():
+        raise UserError(f"{path}: holds no run (no config.toml)")
+    config = resolve(*settings.base(file=path / "config.toml")[:2])
+    noted = settings.recorded(path / "config.toml")
+    settings.check_inputs(config, noted, path / "config.toml")
+    env, params = config.make()
+    _, agents = restore_params(path / "checkpoint", setup.warn, noted.get("id", ""))
+    first, count = noted.get("seed", 0), noted.get("seeds", 1)
+    metrics = curves(path / "metrics.jsonl", count)
+    return Run(env, params, config.algorithm(), agents, tuple(range(first, first + count)), metrics, path)
+
+
+def evaluate(
+    what: Run | Rule | Policy | Remembering,
+    env: Any = None,
+    params: Any = None,
+    *,
+    episodes: int = 64,
+    seed: int = EPISODES,
+    greedy: bool = True,
+) -> dict[str, np.ndarray]:
+    """Means over whole episodes, the same ones for everything that is evaluated with one seed: compare in pairs.
+
+    Args:
+        what: a run, a rule, or a policy (key, observation, state, params) -> action.
+        env: where; a run's own by default.
+        params: its parameters; a run's own by default.
+        episodes: how many.
+        seed: of the episodes.
+        greedy: of a run the most likely choices instead of samples.
+
+    Returns:
+        metric -> [episodes], or [seeds, episodes] of a run (quantiles have one more axis).
+
+    Raises:
+        UserError: a rule or a policy without an environment, or parameters.
+    """
+    if isinstance(what, Run):
+        env, params = env or what.env, what.params if params is None else params
+    if env is None or params is None:
+        raise UserError("evaluate: needs env and params, as `make` gives them")
+    key = jax.random.key(seed)
+    if not isinstance(what, Run):
+        policy = as_policy(env, what) if isinstance(what, Rule) else what
+        return _on_host(jax.jit(lambda key, params: play(env, params, policy, key, episodes))(key, params))
+    learner, algorithm = dataclasses.replace(what._learner, env=env), what.algorithm
+
+    def one(agent: Any) -> dict[str, Any]:
+        return play(env, params, learner.policy(algorithm, agent, greedy), key, episodes)
+
+    return _on_host(jax.jit(lambda agents: jax.lax.map(one, agents))(jax.tree.map(jnp.asarray, what.agents)))
+
+
+def _on_host(found: dict[str, Any]) -> dict[str, np.ndarray]:
+    return {name: np.asarray(value) for name, value in found.items()}
