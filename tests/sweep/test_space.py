@@ -115,7 +115,7 @@ def test_a_range_has_no_grid(tmp_path):
         ),
         (
             '[space]\n"algorithm.actorlr" = {choice = [1]}',
-            r"algorithm\.actorlr: unknown setting; did you mean algorithm\.actor_lr",
+            r"algorithm\.actorlr: unknown setting; did you mean actor_lr",
         ),
         ('[space]\n"algorithm.clip" = 3', r"algorithm\.clip: must be one of \{ choice"),
         ('[space]\n"algorithm.clip" = {choice = []}', "must be a list of values"),
