@@ -188,7 +188,7 @@ def test_as_many_points_as_differ(tmp_path):
             r"mobility\.speed = 4000 km/h: must lie in \[0, 1000\]",
         ),
         (KINDS_OF_MOBILITY, 'mobility = { speed = 10 }\n', r"mobility\.speed: unknown setting; .*'gauss-markov' has"),
-        ('cost = { choice = [["gold"]] }', "", r"cost = 'gold': must be one of"),
+        ('cost = { choice = [["gold"]] }', "", r"cost = 'gold': there is none; a plug-in"),
         ('"cost.gold.price" = { choice = [1] }', "", r"cost\.gold\.price: unknown setting"),
         ('"algorithm.clip" = { choice = [1] }', "plugins = 3\n", r"plugins = 3: must be a list of names"),
         ('"algorithm.clip" = { choice = [1] }', "plugins = [[1]]\n", r"plugins = \[\[1\]\]: must be a list of names"),
