@@ -182,6 +182,10 @@ def from_toml(path: Path) -> Space:
         [space]
         "algorithm.actor_lr" = { log_uniform = [1e-4, 1e-1] }
         "physics.sync_error" = { choice = [0.03, 0.3] }
+        "mobility" = { choice = ["waypoint", "gauss-markov"] }
+        "mobility.speed" = { uniform = [10, 40] }
+
+    A setting that only some of the chosen parts have, as this `speed`, has no place in the trials of the others.
 
     Raises:
         UserError: it cannot be read, an axis is none, or a value at its ends is not allowed.
