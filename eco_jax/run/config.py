@@ -6,7 +6,6 @@ follows from what is chosen, and stands where each thing is declared.
 """
 
 import difflib
-import functools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from eco_jax.env.topology import check_sites
 from eco_jax.errors import UserError, quoted, shown
 from eco_jax.parts import registered, variant
 from eco_jax.plugins import LOADED
+from eco_jax.run.inputs import absolute, trace_of
 from eco_jax.run.sites import read_sites
 from eco_jax.settings import Spec, check, similar, specs
 from eco_jax.train.config import TrainConfig, rollout_of
@@ -92,7 +92,7 @@ class RunConfig:
         Raises:
             UserError: there is no such world, or a file cannot be read.
         """
-        trace = None if self.trace is None else _loaded(self.trace, *_stamp(self.trace))
+        trace = None if self.trace is None else trace_of(self.trace)
         sites = None if self.sites is None else read_sites(self.sites)
         if sites is not None:
             try:
@@ -223,12 +223,12 @@ def _plain(values: Values) -> dict[str, Any]:
     knowledge = values.get("knowledge", "twin")
     if knowledge not in KNOWLEDGE:
         raise UserError(f"knowledge = {quoted(knowledge)}: must be one of {', '.join(KNOWLEDGE)}")
-    files = {name: None if values.get(name) is None else _absolute(name, values[name]) for name in INPUTS}
+    files = {name: None if values.get(name) is None else absolute(name, values[name]) for name in INPUTS}
     plugins = _listed("plugins", values.get("plugins", ()))
     costs = _listed(COST, values.get(COST, ()))
     for name in costs:
         variant(COST, name)
-    paths = tuple(_absolute("plugins", path) for path in plugins)
+    paths = tuple(absolute("plugins", path) for path in plugins)
     for path in paths:
         if path not in LOADED.values():
             raise UserError(f"{path}: a plug-in that is not loaded; name it with --plugin")
@@ -250,7 +250,7 @@ def _decided(plain: Values) -> dict[str, tuple[Any, Path]]:
     found: dict[str, tuple[Any, Path]] = {}
     if plain["trace"] is not None:
         path = plain["trace"]
-        trace = _loaded(path, *_stamp(path))
+        trace = trace_of(path)
         values = ("trace", float(trace["slot_s"]), float(trace["side_m"]))
         found |= {name: (value, path) for name, value in zip(DECIDES["trace"], values, strict=True)}
     if plain["sites"] is not None:
@@ -284,33 +284,3 @@ def hint(name: str, known: Collection[str]) -> str:
     if difflib.get_close_matches(own, inside) or len(inside) <= 20:
         return similar(shown(own), inside)
     return f"; `eco-jax train --help` and `--help-physics` list those of {section}"
-
-
-def _absolute(name: str, path: Any) -> Path:
-    if not isinstance(path, str | Path):
-        raise UserError(f"{name} = {quoted(path)}: must be a path")
-    text = str(path)
-    try:
-        text.encode()
-        if "\0" in text:
-            raise ValueError("a path holds no NUL")
-        return Path(path).expanduser().absolute()
-    except (ValueError, RuntimeError) as error:  # RuntimeError: the home of a user whom there is not
-        raise UserError(f"{name} = {quoted(text)}: is no path that can be recorded: {error}") from error
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    """What changes when a file does."""
-    try:
-        found = path.stat()
-    except OSError:
-        return 0, 0  # reading it will say more
-    return found.st_mtime_ns, found.st_size
-
-
-@functools.lru_cache(maxsize=1)
-def _loaded(path: Path, changed: int, size: int) -> dict[str, Any]:
-    """The arrays of a prepared trace; the last one is kept, as every member of a sweep asks for it."""
-    from eco_jax.data import load
-
-    return load(path)._asdict()
