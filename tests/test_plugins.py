@@ -87,7 +87,7 @@ def refused(capsys, *arguments):
             "must be a subclass of Coverage",
         ),
         (
-            "from eco_jax.env.parts import Hard\nfrom eco_jax.parts import register\nregister('coverage', 'soft')(Hard)",
+            "from eco_jax import parts\nfrom eco_jax.env.parts import Hard\nparts.register('coverage', 'soft')(Hard)\n",
             "mine.py:3: register('coverage', 'soft')",
         ),
     ],
@@ -162,7 +162,7 @@ def test_costs_are_chosen_by_name(capsys, toll):
     assert "cost = ['toll', 'toll']: each at most once" in said("--cost", "toll", "--cost", "toll")
     assert "cost.toll.price = -1: must lie in [0, 100]" in said("--cost", "toll", "--cost.toll.price", "-1")
     assert "--cost.toll.prize: unknown setting; did you mean price" in said("--cost", "toll", "--cost.toll.prize", "1")
-    assert "--cost.toll.price: unknown setting" in said("--cost.toll.price", "1")  # without --cost toll
+    assert "--cost.toll.price: unknown setting; it needs cost = 'toll'" in said("--cost.toll.price", "1")
 
 
 def test_python_names_the_file(toll):

@@ -11,7 +11,18 @@ from eco_jax.env.parts import GaussMarkov, PowerLaw, Waypoint
 from eco_jax.errors import UserError
 from eco_jax.parts import Part
 from eco_jax.settings import (
-    UNITS, check, choice, form, number, numbers, similar, specs, switch, text, to_si, whole,
+    UNITS,
+    check,
+    choice,
+    form,
+    number,
+    numbers,
+    similar,
+    specs,
+    switch,
+    text,
+    to_si,
+    whole,
 )  # fmt: skip
 
 

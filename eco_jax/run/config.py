@@ -258,6 +258,9 @@ def hint(name: str, known: Collection[str]) -> str:
         owners = [repr(v) for v, kind in registered(section).items() if own in specs(kind)]
         if owners:
             return f"; {section} = {' or '.join(owners)} has it"
+    cost = section.removeprefix(f"{COST}.")
+    if cost in registered(COST) and f"{section}.weight" not in known:
+        return f"; it needs {COST} = {cost!r}"
     if own in CHOSEN or own in PLAIN:
         return f"; did you mean {own}?"
     same = [other for other in known if other.rpartition(".")[2] == own]
