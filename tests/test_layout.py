@@ -11,8 +11,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "eco_jax"
 ORDER = (
     {"errors"}, {"files", "random"}, {"settings", "metrics"}, {"parts", "plugins"}, {"model"}, {"env"}, {"data"},
-    {"agent"}, {"train"}, {"run"}, {"sweep", "study"}, {"report", "view", "adapters", "track"}, {"bench"}, {"api"}, {"cli"},
-    {"__init__", "__main__"},
+    {"agent"}, {"train"}, {"run"}, {"sweep", "study"}, {"report", "view", "adapters", "track"}, {"bench"}, {"api"},
+    {"cli"}, {"__init__", "__main__"},
 )  # fmt: skip
 """Folders and modules of the package. Each imports what stands to its left, and nothing of what stands beside it."""
 INSIDE = {("env", "data"), ("train", "api")}
