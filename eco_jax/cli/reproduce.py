@@ -11,6 +11,7 @@ import tyro
 
 from eco_jax.cli.main import parse, peek, settings_of
 from eco_jax.cli.screen import show_table
+from eco_jax.env.parts import GaussMarkov, Waypoint
 from eco_jax.env.parts.cost import objectives
 from eco_jax.errors import UserError
 from eco_jax.metrics import REWARD
@@ -112,8 +113,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 MOBILITY = {
-    "waypoint": "synthetic (random waypoint)", "gauss-markov": "synthetic (Gauss-Markov)", "trace": "trace",
+    Waypoint.name: "synthetic (random waypoint)", GaussMarkov.name: "synthetic (Gauss-Markov)",
 }  # fmt: skip
+"""In words; other models by their names."""
 
 
 def _show(results: Any, claims: Any, out: Path) -> None:

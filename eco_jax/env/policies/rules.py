@@ -218,13 +218,14 @@ class Loyal(Greedy):
         return jnp.where(seen.served, self.hysteresis, 0.0)
 
 
-LOCAL, RANDOM, NEAREST, GREEDY, FORESIGHT = "local", "random", "nearest-full", "greedy", "foresight"
+LOCAL, RANDOM, GREEDY, FORESIGHT = "local", "random", "greedy", "foresight"
+NEAREST, NEAREST_HALF = "nearest-full", "nearest-half"
 """Rules that comparisons name: claims, references of a figure, the rule beside the agents."""
 RULES: dict[str, Callable[[], Rule]] = {
     LOCAL: Local,
     RANDOM: Random,
     NEAREST: Nearest,
-    "nearest-half": lambda: Nearest(beta=0.5),
+    NEAREST_HALF: lambda: Nearest(beta=0.5),
     GREEDY: lambda: Greedy(sync=Doubt()),
     "greedy-clock": lambda: Greedy(sync=Clock()),
     "greedy-hysteresis": lambda: Loyal(sync=Doubt()),

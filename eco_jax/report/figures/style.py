@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eco_jax.env.config import NONE, TELEMETRY, TRUTH, TWIN
-from eco_jax.env.policies.rules import LOCAL, NEAREST
+from eco_jax.env.policies.rules import LOCAL, NEAREST, NEAREST_HALF
 from eco_jax.files import whole, write_whole
 from eco_jax.study import names
 from eco_jax.study.profile import LADDER, LEVELS
@@ -51,7 +51,7 @@ ORDER = (*LADDER, *(level for level in LEVELS if level not in LADDER))
 POLICIES = {
     LOCAL: "local only",
     NEAREST: "nearest, all",
-    "nearest-half": "nearest, half",
+    NEAREST_HALF: "nearest, half",
     names.SLOT_REFERENCE_CACHING: f"{names.SLOT_REFERENCE}, replicas",
     names.UPPER_BOUND: "upper bound",
 }
