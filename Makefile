@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce bench peers test test-fast test-cluster test-bench test-mangle lint format coverage clean
+.PHONY: help setup reproduce bench peers test test-fast test-cluster test-bench test-mangle test-wheel lint format coverage clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -58,6 +58,12 @@ test-bench: $(READY)  ## every benchmark suite at its smallest size
 
 test-mangle: $(READY)  ## thousands of mangled inputs: a result, or one line
 	$(BIN)/python -m pytest -s -m mangle $(TESTS)
+
+test-wheel: $(READY)  ## the installed wheel, with plug-ins, from folders outside of the checkout
+	rm -rf runs/wheel && $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w runs/wheel .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall runs/wheel/*.whl
+	cd tests && ../$(BIN)/pytest -q -m slow experiments test_readme.py; status=$$?; cd .. && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e . && exit $$status
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -1,25 +1,29 @@
 """Gradient steps with traced learning rates and a traced limit on the gradient's norm."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax import Array
 from jaxtyping import Float
 
 from eco_jax.agent.network import Params
 
+if TYPE_CHECKING:
+    import optax
+
 OPTIMIZERS = ("adam", "sgd")
 
 
-def transformation(optimizer: str) -> optax.GradientTransformation:
+def transformation(optimizer: str) -> "optax.GradientTransformation":
     """What an optimizer makes of a gradient, before the learning rate: rates are traced, and `descend` multiplies them.
 
     Args:
         optimizer: `adam`, or `sgd` for plain gradient steps.
     """
+    import optax  # costs a tenth of a second, and settings and --help need this file
+
     return optax.scale_by_adam(eps=1e-5) if optimizer == "adam" else optax.identity()
 
 

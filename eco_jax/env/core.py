@@ -101,7 +101,11 @@ def reset(config: EnvConfig, key: PRNGKeyArray, params: EnvParams) -> tuple[Obse
         service=_between(u[users : 2 * users], params.service_min, params.service_max),
     )
     draws = _draw(config, draw_key, params)
-    motion = params.mobility.reset(draws.mobility, params)
+    more: dict[str, Array] = {}
+    if params.mobility.starts:
+        numbers = uniform(jax.random.fold_in(key, 1), config.users * params.mobility.starts)
+        more = {"starts": numbers.reshape(config.users, params.mobility.starts)}
+    motion = params.mobility.reset(draws.mobility, params, **more)
     fixes = params.mobility.first_fixes(motion)
     x_device, x_server = draws.fluctuation[:users], draws.fluctuation[users:]
     task = _task(config, draws, params)
@@ -181,11 +185,12 @@ def step(
     settled = settle(config, params, state, act, seen)
     decision, place, task = settled.decision, state.place, state.task
 
-    def at_load(load: Array) -> Outcome:
-        return paid(params, task, settled, load)
+    def relieved(task_less: bool, sender: bool) -> Array:
+        load = jnp.maximum(decision.load - 1.0, 1.0) if task_less else decision.load
+        return paid(params, task, settled, load, sender).reward
 
-    outcome = at_load(decision.load)
-    reward, team = _credit(config, act, outcome, params, lambda: at_load(jnp.maximum(decision.load - 1.0, 1.0)).reward)
+    outcome = paid(params, task, settled, decision.load)
+    reward, team = _credit(config, act, outcome, settled.radio, params, relieved)
     twin_latency, twin_migration = _predicted_by_twin(seen, act, decision, params)
     metrics = slot_metrics(params, state, act, decision, outcome, seen, settled.asked, team, settled.server)
 
@@ -232,9 +237,17 @@ def step(
 
 @jax.named_scope("credit")
 def _credit(
-    config: EnvConfig, act: Act, outcome: Outcome, params: EnvParams, relieved: Callable[[], Array]
+    config: EnvConfig,
+    act: Act,
+    outcome: Outcome,
+    radio: Int[Array, " users"],
+    params: EnvParams,
+    relieved: Callable[[bool, bool], Array],
 ) -> tuple[Float[Array, " users"], Float[Array, ""]]:
     """Each user's reward under the chosen credit, and the team's."""
     team = params.equations.team(outcome.reward)
-    earned = Earned(outcome.reward, team, act.offloaded, act.server, config.servers, relieved)
+    earned = Earned(
+        own=outcome.reward, team=team, offloaded=act.offloaded, server=act.server, servers=config.servers,
+        relieved=relieved, radio=radio, contended=params.spectrum.contended,
+    )  # fmt: skip
     return params.credit.reward(earned), team

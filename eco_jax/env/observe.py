@@ -10,7 +10,7 @@ from eco_jax.env.forecast import LOWEST, forecast
 from eco_jax.env.outcome import believed, rates
 from eco_jax.env.params import EnvParams
 from eco_jax.env.state import Observation, State, View
-from eco_jax.model import tasks
+from eco_jax.model import latency, tasks
 
 HIGHEST = 10.0
 """Largest absolute value of a feature."""
@@ -119,7 +119,7 @@ def features(config: EnvConfig, seen: View, params: EnvParams) -> Float[Array, "
 
     local_time = seen.cycles / believed(p, seen.device, seen.device_mean, seen.device_variance).rate
     server = believed(p, seen.server, seen.server_mean, seen.server_variance)
-    edge_time = (seen.others + 1.0) * seen.cycles[:, None] / server.rate
+    edge_time = latency.sharing_load(seen.others + 1.0, p.overlap) * seen.cycles[:, None] / server.rate
     upload_time = seen.data[:, None] / seen.rate_up
     deadline = seen.deadline[:, None]
     spacing = p.side / jnp.sqrt(1.0 * config.servers)

@@ -79,6 +79,9 @@ class EnvParams:
     sync_energy: Any = number(20, "mJ", 0, 1e6, "E_sync", "assumed", "one synchronisation")
     # Latency
     queuing: Any = number(2, "ms", 0, 1e6, "t_q", "paper", "router queuing latency, per hop")
+    overlap: Any = number(
+        1, "-", 0, 1, "", "assumed", "share of a slot in which the other tasks of a server run beside one's own"
+    )
     # Services: migration and placement
     service_min: Any = number(1, "Mbit", 0, 1e9, "S_j", "assumed", "least size of a user's service")
     service_max: Any = number(8, "Mbit", 1e-9, 1e9, "S_j", "assumed", "largest size of a user's service")

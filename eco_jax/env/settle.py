@@ -1,5 +1,6 @@
 """What a joint action leads to in its slot, at the truth: who shares what, what moves, what is placed, what is paid."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -33,6 +34,8 @@ class Settled(NamedTuple):
     rate_up: Float[Array, " users"]
     """bit/s"""
     rate_down: Float[Array, " users"]
+    lighter: Callable[[], tuple[Array, Array]]
+    """gives the rates with one sender less beside each user"""
     device: Cpu
     """the user's, as it truly runs"""
     server: Cpu
@@ -94,15 +97,22 @@ def settle(config: EnvConfig, params: EnvParams, state: State, act: Act, seen: V
         radio_load=radio_load,
         rate_up=up,
         rate_down=down,
+        lighter=lambda: among(jnp.maximum(radio_load - 1, 1)),
         device=cpu(hardware.device, twin.slowdown(state.x_device, params.slowdown_mean, params.slowdown_spread)),
         server=cpu(pick(seen.server, act.choice), slow[act.server]),
     )
 
 
-def paid(params: EnvParams, task: Task, settled: Settled, load: Float[Array, " users"]) -> Outcome:
-    """The true outcome of every user, with `load` tasks on its server (`settled.decision.load`, or one less)."""
+def paid(
+    params: EnvParams, task: Task, settled: Settled, load: Float[Array, " users"], sender: bool = False
+) -> Outcome:
+    """The true outcome of every user, with `load` tasks on its server (`settled.decision.load`, or one less).
+
+    `sender`: with one sender less on its link.
+    """
+    up, down = settled.lighter() if sender else (settled.rate_up, settled.rate_down)
     return evaluate(
-        params, data=task.data, cycles=task.cycles, deadline=task.deadline, power=task.power,
-        rate_up=settled.rate_up, rate_down=settled.rate_down, device=settled.device, server=settled.server,
+        params, data=task.data, cycles=task.cycles, deadline=task.deadline, power=task.power, rate_up=up,
+        rate_down=down, device=settled.device, server=settled.server,
         decision=settled.decision._replace(load=load), migration_time=params.migration_time,
     )  # fmt: skip

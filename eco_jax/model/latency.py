@@ -29,6 +29,16 @@ def computing_gap(share: Real, cycles: Real, frequency: Real, deviation: Real) -
     return share * cycles / frequency * (deviation / (frequency - deviation))
 
 
+def sharing_load(tasks: Count, overlap: Real) -> Real:
+    """n_i of Eq. (7b), -: 1 + overlap * (other tasks), the tasks that a server's CPU is shared among.
+
+    Args:
+        tasks: on the server in the slot, this one included.
+        overlap: share of the slot in which the others run beside it, -: 1 where a slot's task stands for a stream.
+    """
+    return 1.0 + overlap * (tasks - 1.0)
+
+
 def edge_latency(
     bits: Real,
     computing: Real,
@@ -47,7 +57,7 @@ def edge_latency(
     Args:
         bits: offloaded data beta D, bit.
         computing: beta C / f + gap with the server to itself, s.
-        load: n_i, tasks on the server this slot (they share its CPU equally), -.
+        load: n_i, tasks that share the server's CPU equally (`sharing_load`), -.
         rate_up: R, bit/s.
         rate_down: rate of the way back, bit/s.
         result_bits: size of the result, bit.

@@ -1,8 +1,8 @@
 """The default world as a batched NumPy environment: the cross-check of `eco_jax`, and the baseline for its speed.
 
-Vectorised over environments and users. Default world only: repaired equations, access by the nearest server, soft
-coverage, one channel a link, power-law path loss, energy as power times time, branches in parallel, random waypoint
-with a fix every slot, four candidates. All four levels of knowledge.
+Vectorised over environments and users. Repaired equations, access by the nearest server, soft coverage, one channel a
+link, power-law path loss, branches in parallel, random waypoint with a fix every slot, four candidates. All levels of
+knowledge, all energy laws, any overlap.
 """
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy_rules import (
     World,
     admit,
     centred,
+    computing,
     count_by,
     expected_slowdown,
     linear,
@@ -54,6 +55,7 @@ class NumpyEco:
         credit: str = "difference",
         seed: int = 0,
         dtype: type = np.float32,
+        world: World = WORLD,
     ) -> None:
         """Make the environments; `reset` before the first step.
 
@@ -65,19 +67,21 @@ class NumpyEco:
             credit: Reward given to a user: "user" (its own) or "difference" (with what its load does to others).
             seed: Of the generator that draws whatever the caller does not.
             dtype: np.float32 for speed, np.float64 to check.
+            world: Constants, and the energy law.
         """
+        self.world = world
         if knowledge not in LEVELS:
             raise ValueError(f"knowledge must be one of {', '.join(LEVELS)}; got {knowledge!r}")
         if credit not in CREDITS:
             raise ValueError(f"credit must be one of {', '.join(CREDITS)}; got {credit!r}")
-        if servers < WORLD.candidates:
-            raise ValueError(f"at least {WORLD.candidates} servers are needed; got {servers}")
+        if servers < self.world.candidates:
+            raise ValueError(f"at least {self.world.candidates} servers are needed; got {servers}")
         self.envs, self.users, self.servers = envs, users, servers
         self.knowledge, self.credit = knowledge, credit
         self.dtype = np.dtype(dtype)
         self.rng = np.random.default_rng(seed)
-        self.site = server_grid(servers, WORLD.side).astype(self.dtype)
-        self.spacing = WORLD.side / servers**0.5
+        self.site = server_grid(servers, self.world.side).astype(self.dtype)
+        self.spacing = self.world.side / servers**0.5
         self.factors = np.array(FACTORS, self.dtype)
         # Servers of all environments share one flat index, so that counts and look-ups are single calls.
         self.first = (np.arange(envs) * servers)[:, None]
@@ -103,13 +107,13 @@ class NumpyEco:
         draws = self._convert(draws)
         hardware, mobility = draws["hardware"], draws["mobility"]
         self.slot = 0
-        self.device = linear(hardware[:, :n_users], WORLD.device)
-        self.service = linear(hardware[:, n_users : 2 * n_users], WORLD.service)
-        self.server = linear(hardware[:, 2 * n_users :], WORLD.server)
-        self.position = WORLD.side * mobility[..., 3:]
+        self.device = linear(hardware[:, :n_users], self.world.device)
+        self.service = linear(hardware[:, n_users : 2 * n_users], self.world.service)
+        self.server = linear(hardware[:, 2 * n_users :], self.world.server)
+        self.position = self.world.side * mobility[..., 3:]
         self.before = self.position  # the fix before the last; equal to it, dead reckoning stands still
-        self.target = WORLD.side * mobility[..., :2]
-        self.speed = linear(mobility[..., 2], WORLD.speed)
+        self.target = self.world.side * mobility[..., :2]
+        self.speed = linear(mobility[..., 2], self.world.speed)
         self.x = draws["fluctuation"]  # hidden states of CPUs, [envs, users + servers], users first
         self.mean, self.variance = np.zeros_like(self.x), np.ones_like(self.x)  # the belief about x
 
@@ -118,8 +122,8 @@ class NumpyEco:
         self.last_server = np.full(shape, -1)  # where the last offloaded task ran
         self.replica = np.full(shape, -1)
         zero = np.zeros(shape, self.dtype)
-        self.memory_data = zero + sum(WORLD.data) / 2
-        self.memory_cycles = zero + sum(WORLD.data) * sum(WORLD.density) / 4
+        self.memory_data = zero + sum(self.world.data) / 2
+        self.memory_cycles = zero + sum(self.world.data) * sum(self.world.density) / 4
         self.last_latency = self.twin_latency = self.last_migration = self.twin_migration = self.last_bits = zero
         self._begin_slot(draws)
         return self._observe(), self.mask
@@ -150,57 +154,63 @@ class NumpyEco:
         bits, cycles = beta * self.data, beta * self.cycles
         moves = offloaded & (self.last_server >= 0) & (self.last_server != chosen) & (self.replica != chosen)
         moved = np.where(moves, bits, 0)
-        migration = WORLD.migration_time * moved
-        twin_migration = (WORLD.migration_time + WORLD.migration_error) * moved
+        migration = self.world.migration_time * moved
+        twin_migration = (self.world.migration_time + self.world.migration_error) * moved
 
         # Eq. (7): both branches at once, then migration; the twin's view of the same with what it believes
         load = count_by(at[offloaded], self.load.size).astype(self.dtype)
         tasks = load[at]
+        share = 1 + self.world.overlap * (tasks - 1)
         away = chosen != self.candidates[..., 0]
-        upload, download = bits / self.rate_up, WORLD.result_ratio * bits / self.rate_down
-        relay = np.where(away, bits / WORLD.backhaul + WORLD.queuing, 0)
-        travel = np.where(offloaded, upload + relay + WORLD.queuing + download, 0)
+        upload, download = bits / self.rate_up, self.world.result_ratio * bits / self.rate_down
+        relay = np.where(away, bits / self.world.backhaul + self.world.queuing, 0)
+        travel = np.where(offloaded, upload + relay + self.world.queuing + download, 0)
         edge = cycles / np.take(self.rate_server, at)
         local = (self.cycles - cycles) / self.rate_device
-        latency = np.maximum(local, travel + tasks * edge) + migration
+        latency = np.maximum(local, travel + share * edge) + migration
 
         others = self.load[at] - (self.ran == chosen)
         twin_edge = cycles / np.take(self.belief_server, at)
         twin_local = (self.cycles - cycles) / self.belief_device
-        twin_latency = np.maximum(twin_local, travel + (others + 1) * twin_edge) + twin_migration
+        twin_latency = np.maximum(twin_local, travel + (1 + self.world.overlap * others) * twin_edge) + twin_migration
 
         # Eq. (5): a replica ahead of the user, where that costs at most what the migration would
         place = self.first + self.predicted
         wants = offloaded & (action[..., 2] == 1) & (self.predicted != chosen) & (self.replica != self.predicted)
-        wants &= WORLD.placement_time * self.service <= (WORLD.migration_time + WORLD.migration_error) * bits
+        wants &= (
+            self.world.placement_time * self.service <= (self.world.migration_time + self.world.migration_error) * bits
+        )
         held = count_by((self.first + self.replica)[self.replica >= 0], self.load.size)
-        placed = admit(wants, place, bits, WORLD.replica_slots - held)
+        placed = admit(wants, place, bits, self.world.replica_slots - held)
 
         # Eq. (8), (10), (11), (13)
         sync = (action[..., 3] == 1) & (self.knowledge == "twin")
         terms = {
-            "energy_edge": WORLD.edge_power * edge,
-            "energy_receive": WORLD.receive_power * upload,
-            "energy_local": WORLD.device_power * local,
+            "energy_edge": computing(
+                cycles, np.take(self.server, at), np.take(self.rate_server, at), "edge", self.world
+            ),
+            "energy_receive": self.world.receive_power * upload,
+            "energy_local": computing(self.cycles - cycles, self.device, self.rate_device, "device", self.world),
             "energy_upload": self.power * upload,
-            "energy_download": WORLD.power_down * download,
-            "energy_migration": WORLD.migration_power * migration,
-            "energy_placement": WORLD.placement_energy * placed.astype(self.dtype),
-            "energy_twin": np.full_like(bits, WORLD.twin_energy if self.knowledge == "twin" else 0),
-            "energy_sync": WORLD.sync_energy * sync.astype(self.dtype),
+            "energy_download": self.world.power_down * download,
+            "energy_migration": self.world.migration_power * migration,
+            "energy_placement": self.world.placement_energy * placed.astype(self.dtype),
+            "energy_twin": np.full_like(bits, self.world.twin_energy if self.knowledge == "twin" else 0),
+            "energy_sync": self.world.sync_energy * sync.astype(self.dtype),
         }
         energy = sum(terms.values())
-        satisfied = satisfaction(latency, self.deadline, WORLD)
-        cost = WORLD.edge_price * beta + WORLD.migration_price * moves.astype(self.dtype)
-        saved = np.clip((WORLD.budget - cost) / WORLD.budget, 0, 1)
-        qoe = WORLD.qoe_latency * satisfied + (1 - WORLD.qoe_latency) * saved
-        reward = WORLD.w3 * qoe - WORLD.w1 * latency - WORLD.w2 * energy
+        satisfied = satisfaction(latency, self.deadline, self.world)
+        cost = self.world.edge_price * beta + self.world.migration_price * moves.astype(self.dtype)
+        saved = np.clip((self.world.budget - cost) / self.world.budget, 0, 1)
+        qoe = self.world.qoe_latency * satisfied + (1 - self.world.qoe_latency) * saved
+        reward = self.world.w3 * qoe - self.world.w1 * latency - self.world.w2 * energy
         credited = reward
         if self.credit == "difference":
             # What one task fewer on its server would change for a user: nothing but the time of the edge branch
-            fewer = np.maximum(local, travel + np.maximum(tasks - 1, 1) * edge) + migration
-            relief = satisfied - satisfaction(fewer, self.deadline, WORLD)
-            harm = offloaded * (WORLD.w3 * WORLD.qoe_latency * relief - WORLD.w1 * (latency - fewer))
+            relieved = 1 + self.world.overlap * (np.maximum(tasks - 1, 1) - 1)
+            fewer = np.maximum(local, travel + relieved * edge) + migration
+            relief = satisfied - satisfaction(fewer, self.deadline, self.world)
+            harm = offloaded * (self.world.w3 * self.world.qoe_latency * relief - self.world.w1 * (latency - fewer))
             total = np.bincount(at.ravel(), harm.ravel(), self.load.size).astype(self.dtype)
             credited = reward + offloaded * (total[at] - harm)
 
@@ -216,7 +226,7 @@ class NumpyEco:
         self.last_migration, self.twin_migration, self.last_bits = migration, twin_migration, bits
         self._advance(draws)
         self.slot += 1
-        return self._observe(), self.mask, credited, self.slot >= WORLD.slots, info
+        return self._observe(), self.mask, credited, self.slot >= self.world.slots, info
 
     def _learn(self, device_ran: np.ndarray, server_ran: np.ndarray, sync: np.ndarray, draws: Draws) -> None:
         """Telemetry of what ran, then synchronisations, both of this slot's x; then age the belief by a slot."""
@@ -224,14 +234,14 @@ class NumpyEco:
             return
         noise = draws["measurement"]
         seen = np.concatenate([device_ran, server_ran.reshape(self.envs, -1)], axis=1)
-        mean, variance = measure(self.mean, self.variance, self.x, WORLD.telemetry_error, noise[:, 0], seen)
+        mean, variance = measure(self.mean, self.variance, self.x, self.world.telemetry_error, noise[:, 0], seen)
         if self.knowledge == "twin":
             # A server is read once however many users ask; a user asks for its device and all its candidates
             asked = np.zeros(self.load.size, bool)
             asked[(self.first[..., None] + self.candidates)[sync]] = True
             seen = np.concatenate([sync, asked.reshape(self.envs, -1)], axis=1)
-            mean, variance = measure(mean, variance, self.x, WORLD.sync_error, noise[:, 1], seen)
-        rho = WORLD.correlation
+            mean, variance = measure(mean, variance, self.x, self.world.sync_error, noise[:, 1], seen)
+        rho = self.world.correlation
         self.mean, self.variance = rho * mean, rho**2 * variance + (1 - rho**2)
 
     def _advance(self, draws: Draws) -> None:
@@ -242,33 +252,33 @@ class NumpyEco:
             self.position,
             self.target,
             self.speed,
-            WORLD.side * mobility[..., :2],
-            linear(mobility[..., 2], WORLD.speed),
-            WORLD.slot,
+            self.world.side * mobility[..., :2],
+            linear(mobility[..., 2], self.world.speed),
+            self.world.slot,
         )
-        rho = WORLD.correlation
+        rho = self.world.correlation
         self.x = rho * self.x + (1 - rho**2) ** 0.5 * draws["fluctuation"]
         self._begin_slot(draws)
 
     def _begin_slot(self, draws: Draws) -> None:
         """New tasks, candidates, links and rates, and what is believed and predicted of them."""
         task = draws["task"]
-        self.data = linear(task[..., 0], WORLD.data)
-        self.cycles = linear(task[..., 1], WORLD.density) * self.data  # Eq. (2)
-        self.deadline = linear(task[..., 2], WORLD.deadline)
-        self.power = linear(task[..., 3], WORLD.power)
-        fading = np.maximum(-np.log1p(-draws["fading"]), WORLD.fading_floor)
+        self.data = linear(task[..., 0], self.world.data)
+        self.cycles = linear(task[..., 1], self.world.density) * self.data  # Eq. (2)
+        self.deadline = linear(task[..., 2], self.world.deadline)
+        self.power = linear(task[..., 3], self.world.power)
+        fading = np.maximum(-np.log1p(-draws["fading"]), self.world.fading_floor)
 
-        self.candidates, self.distance = nearest(self.position, self.site, WORLD.candidates)
-        attenuation = path_gain(self.distance[..., 0], WORLD) * fading
-        self.rate_up = link_rate(self.power, attenuation, WORLD)
-        self.rate_down = link_rate(WORLD.power_down, attenuation, WORLD)
+        self.candidates, self.distance = nearest(self.position, self.site, self.world.candidates)
+        attenuation = path_gain(self.distance[..., 0], self.world) * fading
+        self.rate_up = link_rate(self.power, attenuation, self.world)
+        self.rate_down = link_rate(self.world.power_down, attenuation, self.world)
 
-        delta = slowdown(self.x, WORLD)
+        delta = slowdown(self.x, self.world)
         if self.knowledge == "truth":
             self.mean, self.variance, estimate = self.x, np.zeros_like(self.x), delta
         else:
-            estimate = expected_slowdown(self.mean, self.variance, WORLD)
+            estimate = expected_slowdown(self.mean, self.variance, self.world)
         self.rate_device = self.device * (1 - delta[:, : self.users])
         self.rate_server = self.server * (1 - delta[:, self.users :])
         self.belief_device = self.device * (1 - estimate[:, : self.users])
@@ -277,7 +287,7 @@ class NumpyEco:
         if self.knowledge == "none":
             self.predicted, self.distance_ahead = self.candidates[..., 0], self.distance
         else:
-            ahead = np.clip(2 * self.position - self.before, 0, WORLD.side)
+            ahead = np.clip(2 * self.position - self.before, 0, self.world.side)
             squared = squared_distance(ahead, self.site)
             self.predicted = squared.argmin(axis=-1)
             self.distance_ahead = np.sqrt(np.take_along_axis(squared, self.candidates, axis=-1))
@@ -287,24 +297,24 @@ class NumpyEco:
         shape, n_users, candidates = (self.envs, self.users), self.users, self.candidates
         features = np.empty((*shape, FEATURES), self.dtype)
         served = self.last_server[..., None] == candidates
-        migration_scale = WORLD.migration_time * WORLD.data[1]
+        migration_scale = self.world.migration_time * self.world.data[1]
         user = (
-            centred(self.data, WORLD.data),
-            centred(self.cycles, WORLD.cycles),
-            centred(self.deadline, WORLD.deadline),
-            centred(self.power, WORLD.power),
-            centred(self.service, WORLD.service),
-            centred(self.device, WORLD.device),
+            centred(self.data, self.world.data),
+            centred(self.cycles, self.world.cycles),
+            centred(self.deadline, self.world.deadline),
+            centred(self.power, self.world.power),
+            centred(self.service, self.world.service),
+            centred(self.device, self.world.device),
             self.mean[:, :n_users],
             self.variance[:, :n_users],
             squash(self.cycles / self.belief_device, self.deadline),
-            centred(self.memory_data, WORLD.data),
-            centred(self.memory_cycles, WORLD.cycles),
-            squash(self.last_latency, WORLD.deadline[1]),
-            squash(self.twin_latency, WORLD.deadline[1]),
+            centred(self.memory_data, self.world.data),
+            centred(self.memory_cycles, self.world.cycles),
+            squash(self.last_latency, self.world.deadline[1]),
+            squash(self.twin_latency, self.world.deadline[1]),
             self.last_migration / migration_scale,
             self.twin_migration / migration_scale,
-            self.last_bits / WORLD.data[1],
+            self.last_bits / self.world.data[1],
             0,  # age of the last fix: one comes every slot
             self.last_server < 0,
             (self.last_server >= 0) & ~served.any(axis=-1),
@@ -321,7 +331,7 @@ class NumpyEco:
             self.distance / self.spacing,
             self.distance_ahead / self.spacing,
             self.predicted[..., None] == candidates,
-            np.take(centred(self.server, WORLD.server), at),
+            np.take(centred(self.server, self.world.server), at),
             np.take(self.mean[:, n_users:], at),
             np.take(self.variance[:, n_users:], at),
             np.log1p(others),
@@ -329,11 +339,13 @@ class NumpyEco:
             2 * np.minimum(harm, 1),
             served,
             self.replica[..., None] == candidates,
-            squash((others + 1) * self.cycles[..., None] / np.take(self.belief_server, at), deadline),
+            squash(
+                (1 + self.world.overlap * others) * self.cycles[..., None] / np.take(self.belief_server, at), deadline
+            ),
             squash(self.data / self.rate_up, self.deadline)[..., None],
             1,  # legal: every candidate is, with soft coverage and no least task
         )
-        block = features[..., USER_FEATURES:GAINS].reshape(*shape, WORLD.candidates, CANDIDATE_FEATURES)  # a view
+        block = features[..., USER_FEATURES:GAINS].reshape(*shape, self.world.candidates, CANDIDATE_FEATURES)  # a view
         for column, value in enumerate(each):
             block[..., column] = value
         features[..., GAINS:] = 2 * np.maximum(gain, -1).reshape(*shape, -1)
@@ -349,13 +361,13 @@ class NumpyEco:
             self.power,
             self.rate_up,
             self.rate_down,
-            device=self.belief_device,
-            server=np.take(self.belief_server, at),
+            device=(self.device, self.belief_device),
+            server=(np.take(self.server, at), np.take(self.belief_server, at)),
             moves=known[..., None] & (last != self.candidates) & (self.replica[..., None] != self.candidates),
             factors=self.factors,
-            world=WORLD,
+            world=self.world,
         )
-        return forecast(outlook, at, np.where(known, self.first + self.last_server, -1), self.load.size, WORLD)
+        return forecast(outlook, at, np.where(known, self.first + self.last_server, -1), self.load.size, self.world)
 
     def _uniform(self, *shape: int) -> np.ndarray:
         return self.rng.random(shape, dtype=self.dtype)

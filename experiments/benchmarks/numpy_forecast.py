@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numpy_rules import World, satisfaction
+from numpy_rules import World, computing, satisfaction
 
 PARTIES = 3
 """Users choose in so many parties, one after the other."""
@@ -36,7 +36,9 @@ class Outlook(NamedTuple):
 
     def gain(self, others: np.ndarray, world: World) -> np.ndarray:
         """Reward over that of running locally, beside `others` [envs, users, candidates] tasks of other users."""
-        latency = np.maximum(self.local, self.travel + (others[..., None] + 1) * self.edge) + self.migration
+        latency = (
+            np.maximum(self.local, self.travel + (1 + world.overlap * others[..., None]) * self.edge) + self.migration
+        )
         return self.rest + value(latency, self.deadline, world)
 
 
@@ -52,8 +54,8 @@ def look_out(
     power: np.ndarray,
     rate_up: np.ndarray,
     rate_down: np.ndarray,
-    device: np.ndarray,
-    server: np.ndarray,
+    device: tuple[np.ndarray, np.ndarray],
+    server: tuple[np.ndarray, np.ndarray],
     moves: np.ndarray,
     factors: np.ndarray,
     world: World,
@@ -67,8 +69,8 @@ def look_out(
         power: Of the users' transmitters, W.
         rate_up: Of the links, bit/s.
         rate_down: Of the links, bit/s.
-        device: Rates expected of the devices, [envs, users].
-        server: Rates expected of the candidates, [envs, users, candidates].
+        device: Nominal and expected rates of the devices, [envs, users] each.
+        server: Nominal and expected rates of the candidates, [envs, users, candidates] each.
         moves: Whether the service would have to move there, the same shape.
         factors: Offloading factors.
         world: Constants.
@@ -76,12 +78,16 @@ def look_out(
     Returns:
         What gains are made of. Nothing is placed or synchronised; the twin's own energy is paid at home, too.
     """
+    nominal_device, device = device
+    nominal_server, server = server
     at_home = cycles / device
     for_savings = world.w3 * (1 - world.qoe_latency)  # at home all of the budget is saved
-    home = value(at_home, deadline, world) - world.w2 * world.device_power * at_home + for_savings
+    home = value(at_home, deadline, world) - world.w2 * computing(cycles, nominal_device, device, "device", world)
+    home = home + for_savings
 
-    data, cycles, deadline, power, rate_up, rate_down, device, home = (
-        array[..., None, None] for array in (data, cycles, deadline, power, rate_up, rate_down, device, home)
+    data, cycles, deadline, power, rate_up, rate_down, device, nominal_device, home = (
+        array[..., None, None]
+        for array in (data, cycles, deadline, power, rate_up, rate_down, device, nominal_device, home)
     )
     moves = moves[..., None]
     bits, work = factors * data, factors * cycles
@@ -90,7 +96,9 @@ def look_out(
     travel = upload + download + world.queuing + away * (bits / world.backhaul + world.queuing)
     edge, local = work / server[..., None], (cycles - work) / device
     migration = moves * (world.migration_time * bits)
-    energy = world.edge_power * edge + world.device_power * local + world.migration_power * migration
+    energy = computing(work, nominal_server[..., None], server[..., None], "edge", world)
+    energy = energy + computing(cycles - work, nominal_device, device, "device", world)
+    energy = energy + world.migration_power * migration
     energy = energy + (world.receive_power + power) * upload + world.power_down * download
     cost = world.edge_price * factors + np.where(moves, world.migration_price, 0).astype(data.dtype)
     saved = np.clip((world.budget - cost) / world.budget, 0, 1)

@@ -35,6 +35,10 @@ class World:
     fading_floor: float = 0.05
     backhaul: float = 1e9
     queuing: float = 2e-3
+    overlap: float = 1.0
+    law: str = "power_time"  # energy of computing: power_time, per_cycle or cmos
+    kappa_edge: float = 4e-29
+    kappa_device: float = 1e-27
     result_ratio: float = 0.05
 
     data: tuple[float, float] = (600 * 8000.0, 800 * 8000.0)
@@ -226,6 +230,22 @@ def measure(
     """Scalar Kalman update of the belief by y = x + error * noise, where `seen`; all of one shape."""
     gain = np.where(seen, variance / (variance + error**2), 0)
     return mean + gain * (x + error * noise - mean), (1 - gain) * variance
+
+
+def computing(cycles: np.ndarray, nominal: np.ndarray, rate: np.ndarray, where: str, world: World) -> np.ndarray:
+    """Energy of computing in J, Eq. (8), by the world's law.
+
+    Args:
+        cycles: Done there.
+        nominal: CPU rate, cycles/s.
+        rate: What the CPU really does, or is believed to, cycles/s.
+        where: "edge" or "device".
+        world: Constants.
+    """
+    power = world.edge_power if where == "edge" else world.device_power
+    if world.law == "cmos":
+        return (world.kappa_edge if where == "edge" else world.kappa_device) * rate**2 * cycles
+    return power * cycles / (nominal if world.law == "per_cycle" else rate)
 
 
 def satisfaction(latency: np.ndarray, deadline: np.ndarray, world: World) -> np.ndarray:

@@ -65,7 +65,8 @@ VALUES = [
 ]  # fmt: skip
 PIECES = [
     b"\x00", b"\xff", b"\xef\xbb\xbf", b"\r", b"\n", b"=", b"[", b"]", b"'", b'"', b"#", b"\\", b".", b"[env]\n",
-    b"[[env]]\n", b"env = 3\n", b"[physics.side]\n", b"[mobility]\n", b"[cost.toll]\n", b"\xe2\x80\xa8", b"{", b"}", b",", b"\x1b", b"-",
+    b"[[env]]\n", b"env = 3\n", b"[physics.side]\n", b"[mobility]\n", b"[cost.toll]\n",
+    b"\xe2\x80\xa8", b"{", b"}", b",", b"\x1b", b"-",
 ]  # fmt: skip
 
 
@@ -96,7 +97,9 @@ def _value(draw, lines):
 
 def _name(draw, lines):
     i = draw.randrange(len(lines))
-    other = draw.choice(["x", "users", "'" + "n" * 3000 + "'", '"\\u0007"', "''", "env", "a.b.c", "train", "mobility", "kind"])
+    other = draw.choice(
+        ["x", "users", "'" + "n" * 3000 + "'", '"\\u0007"', "''", "env", "a.b.c", "train", "mobility", "kind"]
+    )
     return [*lines[:i], re.sub(r"\w+", lambda _: other, lines[i], count=1), *lines[i + 1 :]]
 
 

@@ -109,7 +109,12 @@ def test_rules_are_chosen_by_name(run, played, flags, names):
 def test_settings_may_differ_from_the_run(run, played):
     assert evaluate(run, "--env.users", 5, "--env.slots", 64, "--physics.side", 900, "--knowledge", "none") == 0
     config = played[0][0]
-    assert (config.env.users, config.env.slots, config.values['physics.side'], config.knowledge) == (5, 64, 900.0, "none")
+    assert (config.env.users, config.env.slots, config.values["physics.side"], config.knowledge) == (
+        5,
+        64,
+        900.0,
+        "none",
+    )
     trained = settings.from_toml(run / "config.toml")
     assert dataclasses.replace(config.train, rollout=12) == trained.train  # one that divides these episodes
     assert (config.own("algorithm"), config.own("network")) == (trained.own("algorithm"), trained.own("network"))

@@ -162,7 +162,8 @@ def test_fingerprints_differ_with_any_setting():
     base = {"seed": 0, "algorithm": {"entropy": 0.1}}
     assert fingerprint(base) == fingerprint(dict(reversed(base.items())))
     assert (
-        len({fingerprint(base), fingerprint(base | {"seed": 1}), fingerprint(base | {"algorithm": {"entropy": 0.2}})}) == 3
+        len({fingerprint(base), fingerprint(base | {"seed": 1}), fingerprint(base | {"algorithm": {"entropy": 0.2}})})
+        == 3
     )
 
 

@@ -9,7 +9,7 @@ from eco_jax.env.parts.access import Access, Direct, Nearest
 from eco_jax.env.parts.cost import Cost
 from eco_jax.env.parts.coverage import Coverage, Hard, Soft
 from eco_jax.env.parts.credit import Credit, Difference, Team, User
-from eco_jax.env.parts.energy import Cmos, CpuEnergy, PowerTime
+from eco_jax.env.parts.energy import Cmos, CpuEnergy, PerCycle, PowerTime
 from eco_jax.env.parts.equations import Equations, Printed, Repaired
 from eco_jax.env.parts.mobility import GaussMarkov, Mobility, Replay, Synthetic, Waypoint
 from eco_jax.env.parts.pathloss import PathLoss, PowerLaw, Umi
@@ -25,6 +25,6 @@ COST = Cost.kind
 
 __all__ = [
     "COST", "DEFAULTS", "Access", "Cmos", "Cost", "Coverage", "CpuEnergy", "Credit", "Difference", "Direct",
-    "Equations", "GaussMarkov", "Hard", "Link", "Mobility", "Nearest", "PathLoss", "PowerLaw", "PowerTime", "Printed",
-    "Repaired", "Replay", "Shared", "Soft", "Spectrum", "Synthetic", "Team", "Umi", "User", "Waypoint",
+    "Equations", "GaussMarkov", "Hard", "Link", "Mobility", "Nearest", "PathLoss", "PerCycle", "PowerLaw", "PowerTime",
+    "Printed", "Repaired", "Replay", "Shared", "Soft", "Spectrum", "Synthetic", "Team", "Umi", "User", "Waypoint",
 ]  # fmt: skip

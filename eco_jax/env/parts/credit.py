@@ -22,8 +22,12 @@ class Earned(NamedTuple):
     """executing server, -1 where local"""
     servers: int
     """how many there are"""
-    relieved: Callable[[], Float[Array, " users"]]
-    """gives what each user's own reward would be with one task less on its server"""
+    relieved: Callable[[bool, bool], Float[Array, " users"]]
+    """(task, sender): each user's own reward with one task less on its server, one sender less on its link, or both"""
+    radio: Int[Array, " users"]
+    """server that a user sends to, -1 where local"""
+    contended: bool
+    """whether senders share a server's bandwidth"""
 
 
 class Credit(Part, kind="credit"):
@@ -54,13 +58,26 @@ class Team(Credit):
 
 @register("credit", "difference")
 class Difference(Credit):
-    """A user's own reward, plus what its task changes for the others on its server (a difference reward)."""
+    """A user's own reward, plus what its task changes for the others by their CPU and their spectrum (a difference
+    reward).
+    """
 
     def reward(self, earned: Earned) -> Float[Array, " users"]:
         """Its own, less the harm to the others."""
         own, offloaded, server = earned.own, earned.offloaded, earned.server
+
+        def harm(task: bool, sender: bool) -> Float[Array, " users"]:
+            return jnp.where(offloaded, own - earned.relieved(task, sender), 0.0)
+
+        if earned.contended:
+            # User k loses by user i what i takes of its CPU, of its link, or of both.
+            cpu, link = (a[:, None] == a[None, :] for a in (server, earned.radio))
+            one, other, both = harm(True, False), harm(False, True), harm(True, True)
+            each = jnp.where(cpu & link, both, jnp.where(cpu, one, jnp.where(link, other, 0.0)))
+            others = offloaded[:, None] & offloaded[None, :] & ~jnp.eye(len(own), dtype=bool)
+            return own + jnp.sum(jnp.where(others, each, 0.0), axis=1)
         # What each user on a server would gain if one task less ran there; a user causes this to all but itself.
-        harm = jnp.where(offloaded, own - earned.relieved(), 0.0)
+        lost = harm(True, False)
         there = server[:, None] == jnp.arange(earned.servers)
-        total = jnp.sum(jnp.where(there, harm[:, None], 0.0), axis=0)
-        return own + jnp.where(offloaded, total[server] - harm, 0.0)
+        total = jnp.sum(jnp.where(there, lost[:, None], 0.0), axis=0)
+        return own + jnp.where(offloaded, total[server] - lost, 0.0)

@@ -112,8 +112,9 @@ class Repaired(Equations):
         self, params: Any, d: Decision, local: Real, computing: Real, bits: Real, up: Real, down: Real, migration: Real
     ) -> Real:
         """See `model.latency`."""
+        load = latency.sharing_load(d.load, params.overlap)
         edge = latency.edge_latency(
-            bits, computing, d.load, up, down, params.result_ratio * bits, params.access.relayed(d.elsewhere),
+            bits, computing, load, up, down, params.result_ratio * bits, params.access.relayed(d.elsewhere),
             params.queuing, params.access.backhaul,
         )  # fmt: skip
         return latency.total_latency(local, jnp.where(d.offloaded, edge, 0.0), migration, self.combine)
@@ -122,7 +123,7 @@ class Repaired(Equations):
         self, params: Any, alpha: Real, beta: Real, cycles: Real, device: Cpu, server: Cpu
     ) -> tuple[Real, Real]:
         """By the world's CPU energy law."""
-        return params.energy.edge(beta, cycles, server.rate), params.energy.device(alpha, cycles, device.rate)
+        return params.energy.edge(beta, cycles, server), params.energy.device(alpha, cycles, device)
 
     def service_energy(self, params: Any, migration: Real, placed: Flag) -> tuple[Real, Real]:
         """Power while migrating, and a price for each placement."""
@@ -159,7 +160,7 @@ class Printed(Equations):
 
     decides: ClassVar[dict[str, str]] = {"credit": "team", "energy": "power_time"}
     ignores: ClassVar[tuple[str, ...]] = (
-        "energy.device_power", "access.backhaul", "physics.queuing", "physics.migration_power",
+        "energy.device_power", "access.backhaul", "physics.queuing", "physics.overlap", "physics.migration_power",
         "physics.placement_energy", "physics.replica_slots",
     )  # fmt: skip
     bounded: ClassVar[bool] = False

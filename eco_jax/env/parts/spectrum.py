@@ -1,6 +1,7 @@
 """Spectrum: who shares the bandwidth of a server."""
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import jax.numpy as jnp
 from jax import Array
@@ -20,6 +21,9 @@ def count(index: Int[Array, " users"], servers: int) -> Int[Array, " servers"]:
 
 class Spectrum(Part, kind="spectrum"):
     """How many users share the bandwidth of a link, itself included."""
+
+    contended: ClassVar[bool] = True
+    """whether another sender changes a user's rates"""
 
     def expected(self, memory: Memory, radio: Int[Array, "users links"]) -> Array | float:
         """Contenders on the links to these servers that a user expects, from the last slot."""
@@ -45,6 +49,8 @@ class Spectrum(Part, kind="spectrum"):
 @register("spectrum", "link")
 class Link(Spectrum):
     """The whole bandwidth for every link."""
+
+    contended: ClassVar[bool] = False
 
     def expected(self, memory: Memory, radio: Int[Array, "users links"]) -> Array | float:
         """One."""

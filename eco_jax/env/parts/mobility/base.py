@@ -17,6 +17,9 @@ class Mobility(Part, kind="mobility"):
     draws: ClassVar[int] = 0
     """standard uniforms that it needs, per user and slot"""
 
+    starts: ClassVar[int] = 0
+    """further uniforms that `reset` needs, per user; where there are any, it is given them as `starts`"""
+
     def reset(self, uniform: Float[Array, "users draws"], params: Any) -> Any:
         """The motion at the start of an episode.
 
