@@ -39,10 +39,8 @@ OTHERWISE = {
     "cli.evaluate": {"none"},
     "report.figures.style": {"none"},
     "report.sweep": {"none"},
-    "run.settings": {"none"},
 }
-"""Module -> words that mean something else there: the kind of the CPUs' energy law; no rules, no layout, no colour, no
-hash."""
+"""Module -> words that mean something else there: the kind of the CPUs' energy law; no rules, layout or colour."""
 
 
 class Import(NamedTuple):
