@@ -2,13 +2,38 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal, NamedTuple, get_args
 
 from eco_jax.errors import UserError
 from eco_jax.settings import check, numbers, whole
 
 Knowledge = Literal["none", "telemetry", "twin", "truth"]
 KNOWLEDGE: tuple[Knowledge, ...] = get_args(Knowledge)
+"""What a controller knows of the CPUs' slowdowns, from least to most: each level sees what those before it see."""
+NONE, TELEMETRY, TWIN, TRUTH = KNOWLEDGE
+
+
+class Sight(NamedTuple):
+    """What a level of knowledge has."""
+
+    telemetry: bool
+    """executions are measured, and positions predicted"""
+    sync: bool
+    """a twin is there: it can be synchronised, and is paid for"""
+    truth: bool
+    """the belief is the truth"""
+
+
+SIGHT: dict[str, Sight] = {
+    NONE: Sight(telemetry=False, sync=False, truth=False),
+    TELEMETRY: Sight(telemetry=True, sync=False, truth=False),
+    TWIN: Sight(telemetry=True, sync=True, truth=False),
+    TRUTH: Sight(telemetry=True, sync=False, truth=True),
+}
+BENCHMARK = NONE
+"""The paper's, which a twin is compared with."""
+WITHOUT_TWIN = tuple(level for level in KNOWLEDGE if not (SIGHT[level].sync or SIGHT[level].truth))
+"""What somebody without a twin can have."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from eco_jax.env.config import SIGHT, TWIN
 from eco_jax.env.parts import COST, DEFAULTS, Cost
 from eco_jax.errors import UserError
 from eco_jax.parts import Part
@@ -19,22 +20,18 @@ from eco_jax.settings import Spec, changed, check, number, similar, specs, to_si
 
 
 class Knowledge(NamedTuple):
-    """Who updates the belief: flags as data, so that every level of knowledge is the same program."""
+    """Who updates the belief: `config.Sight` as data, so that every level of knowledge is the same program."""
 
     telemetry: Any
-    """executions are measured, and positions predicted"""
     sync: Any
-    """a twin is there: it can be synchronised, and is paid for"""
     truth: Any
-    """the belief is the truth"""
 
     @staticmethod
     def level(name: str) -> "Knowledge":
         """The flags of a level by name: none, telemetry, twin or truth."""
-        table = {"none": (0, 0, 0), "telemetry": (1, 0, 0), "twin": (1, 1, 0), "truth": (1, 0, 1)}
-        if not isinstance(name, str) or name not in table:
-            raise UserError(f"knowledge = {name!r}: must be one of {', '.join(table)}")
-        return Knowledge(*(jnp.asarray(bool(flag)) for flag in table[name]))
+        if not isinstance(name, str) or name not in SIGHT:
+            raise UserError(f"knowledge = {name!r}: must be one of {', '.join(SIGHT)}")
+        return Knowledge(*map(jnp.asarray, SIGHT[name]))
 
 
 @jax.tree_util.register_dataclass
@@ -123,7 +120,7 @@ class EnvParams:
     costs: tuple[Cost, ...] = ()
     """own cost terms, any number"""
     # Structured leaves
-    knowledge: Any = field(default_factory=lambda: Knowledge.level("twin"))
+    knowledge: Any = field(default_factory=lambda: Knowledge.level(TWIN))
     sites: Any = None
     """own server coordinates [servers, 2], m; None: spread evenly over the area, whatever its side"""
 

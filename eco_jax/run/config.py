@@ -13,6 +13,7 @@ from typing import Any
 
 from eco_jax.agent.algorithms import DEFAULTS as AGENT
 from eco_jax.env import KNOWLEDGE, EcoEnv, EnvConfig, EnvParams, make
+from eco_jax.env.config import TWIN
 from eco_jax.env.parts import COST
 from eco_jax.env.parts import DEFAULTS as WORLD
 from eco_jax.env.topology import check_sites
@@ -215,7 +216,7 @@ def _usual_name(kind: str) -> str | None:
 
 def _plain(values: Values) -> dict[str, Any]:
     """The settings that belong to no section."""
-    knowledge = values.get("knowledge", "twin")
+    knowledge = values.get("knowledge", TWIN)
     if knowledge not in KNOWLEDGE:
         raise UserError(f"knowledge = {quoted(knowledge)}: must be one of {', '.join(KNOWLEDGE)}")
     files = {name: None if values.get(name) is None else absolute(name, values[name]) for name in INPUTS}
