@@ -38,7 +38,7 @@ peers: $(PEERS:%=.peers/%/.ready)  ## the peers' own virtual environments (for `
 CHECKED := --jaxtyping-packages=eco_jax.model,eco_jax.env,eco_jax.agent,eco_jax.train,beartype.beartype
 PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations=5
 UNIT := tests/model tests/env tests/agent
-APART := not bench and not cluster and not mangle
+APART := not bench and not cluster and not mangle and not wheel
 
 test: $(READY)  ## all tests, shapes and types checked in the unit tests: about 7 minutes on 2 cores
 	$(PYTEST) $(UNIT) -m "$(APART)" $(CHECKED)
@@ -59,10 +59,10 @@ test-bench: $(READY)  ## every benchmark suite at its smallest size
 test-mangle: $(READY)  ## thousands of mangled inputs: a result, or one line
 	$(BIN)/python -m pytest -s -m mangle $(TESTS)
 
-test-wheel: $(READY)  ## the installed wheel, with plug-ins, from folders outside of the checkout
+test-wheel: $(READY)  ## the installed wheel: plug-ins and the README, in folders outside of the checkout
 	rm -rf runs/wheel && $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w runs/wheel .
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall runs/wheel/*.whl
-	cd tests && ../$(BIN)/pytest -q -m slow experiments test_readme.py; status=$$?; cd .. && \
+	cd tests && ../$(BIN)/pytest -q -n 2 -m wheel .; status=$$?; cd .. && \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e . && exit $$status
 
 lint: $(READY)  ## ruff and mypy

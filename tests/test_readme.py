@@ -32,7 +32,7 @@ def test_every_link_leads_somewhere():
             assert (Path(__file__).parents[1] / link).exists(), link
 
 
-@pytest.mark.slow
+@pytest.mark.wheel
 def test_from_python(tmp_path):
     command(tmp_path, "train", *SHORT, "--out", "runs/twin")
     code = next(block for block in blocks() if "eco_jax.train(" in block)
@@ -42,7 +42,7 @@ def test_from_python(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.wheel
 def test_your_own_parts(tmp_path):
     """Every part of the file takes part in a run, and is named where it must be."""
     code = re.search(r"<!-- my_parts.py -->\n```python\n(.*?)```", README, flags=re.S).group(1)

@@ -289,11 +289,12 @@ def check_inputs(config: RunConfig, noted: Mapping[str, Any], where: Path) -> No
 
 
 def check_plugins(config: RunConfig, noted: Mapping[str, Any], where: Path) -> None:
-    """Whether a run has no plug-in now that it was begun without.
-
-    Raises:
-        UserError: it has.
-    """
-    for path in config.values["plugins"]:
-        if plugins.digest_of(path) not in noted.get("plugins_sha256", "").split():
-            raise UserError(f"{path}: a plug-in that {where} was made without: leave it out")
+    """Whether a run has the plug-ins that it was begun with, and no other; a `UserError` says which it has not."""
+    then, now = noted.get("plugins_sha256", "").split(), map(plugins.digest_of, config.values["plugins"])
+    for path, digest in zip(config.values["plugins"], now, strict=True):
+        if digest not in then:
+            gone = [old for old in then if old not in map(plugins.digest_of, config.values["plugins"])]
+            said = (
+                _another(where, digest, gone[0]) if gone else f"a plug-in that {where} was made without: leave it out"
+            )
+            raise UserError(f"{path}: {said}")

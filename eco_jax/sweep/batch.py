@@ -195,7 +195,9 @@ def run(
         if finished(folder):
             return
         batch = Batch.read(folder)
-        settings.check_inputs(batch.configs()[0], batch.inputs, folder / "batch.json")  # all of a batch read the same
+        first, path = batch.configs()[0], folder / "batch.json"  # all of a batch read the same
+        settings.check_inputs(first, batch.inputs, path)
+        settings.check_plugins(first, batch.inputs, path)
         population = Population(batch.group(), told.warn, told.said, programs)
         found = restore(folder / "checkpoint", population.like(), told.warn)
         checkpoints = opened.enter_context(Checkpoints(folder / "checkpoint", saving.keep))

@@ -343,6 +343,9 @@ def test_a_plugin_that_has_changed_is_refused(tmp_path):
     running._ask(1)
     assert running.note["inputs"] == {str(own): sha256(own)}
     own.write_text(own.read_text() + "\n# other\n")
+    plugins.LOADED.clear()  # as in another process
+    forget("mobility", "levy")
+    plugins.load([own])
     with pytest.raises(UserError, match=r"own\.py: is not the file that .*batch\.json was made with"):
         batch.run(running.batches[0], Saving())
     with pytest.raises(UserError, match=r"own\.py is not the file that the sweep began with"):

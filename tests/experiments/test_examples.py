@@ -122,7 +122,7 @@ def run_outside(folder, *argv):
     return done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.wheel
 def test_all_of_them_from_a_folder_outside(tmp_path):
     """Trained with, evaluated, swept over numbers of their own; each appears by name in what is written."""
     for name in NAMES:
