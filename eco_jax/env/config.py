@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, get_args
 from eco_jax.errors import UserError
 from eco_jax.settings import check, numbers, whole
 
-Knowledge = Literal["none", "telemetry", "twin", "truth"]
+Knowledge = Literal["none", "telemetry", "forecast", "twin", "truth"]
 KNOWLEDGE: tuple[Knowledge, ...] = get_args(Knowledge)
 
 

@@ -19,10 +19,16 @@ from eco_jax.settings import Spec, changed, check, number, similar, specs, to_si
 
 
 class Knowledge(NamedTuple):
-    """Who updates the belief: flags as data, so that every level of knowledge is the same program."""
+    """What is known beyond the prior: flags as data, so that every level of knowledge is the same program.
+
+    Each level of the ladder adds exactly one: `none` nothing, `telemetry` memory, `forecast` prediction, `twin`
+    synchronisation; `truth` knows the slowdowns themselves.
+    """
 
     telemetry: Any
-    """executions are measured, and positions predicted"""
+    """executions are measured and remembered, and positions predicted"""
+    foresees: Any
+    """loads of the slot ahead are predicted, from all users' present tasks, links and beliefs"""
     sync: Any
     """a twin is there: it can be synchronised, and is paid for"""
     truth: Any
@@ -30,8 +36,11 @@ class Knowledge(NamedTuple):
 
     @staticmethod
     def level(name: str) -> "Knowledge":
-        """The flags of a level by name: none, telemetry, twin or truth."""
-        table = {"none": (0, 0, 0), "telemetry": (1, 0, 0), "twin": (1, 1, 0), "truth": (1, 0, 1)}
+        """The flags of a level by name."""
+        table = {
+            "none": (0, 0, 0, 0), "telemetry": (1, 0, 0, 0), "forecast": (1, 1, 0, 0), "twin": (1, 1, 1, 0),
+            "truth": (1, 1, 0, 1),
+        }  # fmt: skip
         if not isinstance(name, str) or name not in table:
             raise UserError(f"knowledge = {name!r}: must be one of {', '.join(table)}")
         return Knowledge(*(jnp.asarray(bool(flag)) for flag in table[name]))
