@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from eco_jax import plugins
-from eco_jax.agent.algorithms import DEFAULTS, Algorithm
+from eco_jax.agent.algorithms import A2C, DEFAULTS, Algorithm
 from eco_jax.env import Environment
 from eco_jax.env.policies import Rule, as_policy
 from eco_jax.errors import UserError
@@ -61,7 +61,7 @@ class Run:
 def train(
     env: Environment,
     params: Any,
-    algorithm: str | Algorithm = "a2c",
+    algorithm: str | Algorithm = A2C.name,
     *,
     seeds: int | Sequence[int] = 1,
     updates: int = TrainConfig.updates,

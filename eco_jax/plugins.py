@@ -12,13 +12,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from eco_jax.errors import UserError, shown
+from eco_jax.errors import UserError, quoted, shown
 from eco_jax.files import sha256
 
 GROUP = "eco_jax.plugins"
 """Entry-point group of installed plug-ins."""
 LOADED: dict[str, Path] = {}
-"""SHA-256 of each file that was loaded -> where it lies."""
+"""SHA-256 of each file that was loaded, as it was then -> where it lies."""
 _installed: list[str] = []
 
 
@@ -28,7 +28,7 @@ def load(paths: Iterable[str | Path]) -> None:
     Raises:
         UserError: one cannot be read, or ends with an error; file, line and error are named.
     """
-    for path in (Path(p).expanduser().absolute() for p in paths):
+    for path in map(_absolute, paths):
         digest = sha256(path)
         if digest in LOADED:
             continue
@@ -40,10 +40,31 @@ def load(paths: Iterable[str | Path]) -> None:
         sys.modules[name] = module  # dataclasses and pickle look there
         try:
             spec.loader.exec_module(module)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             del sys.modules[name]
             raise UserError(_told(path, error)) from error
         LOADED[digest] = path
+
+
+def _absolute(path: Any) -> Path:
+    if not isinstance(path, str | Path):
+        raise UserError(f"plugins: {quoted(path)}: must be a path")
+    try:
+        if "\0" in str(path):
+            raise ValueError("it holds a NUL")
+        return Path(path).expanduser().absolute()
+    except (ValueError, RuntimeError) as error:  # RuntimeError: the home of a user whom there is not
+        raise UserError(f"plugins: {quoted(str(path))}: is no path: {error}") from error
+
+
+def place(path: Path) -> Path | None:
+    """Where the file that lies there was loaded from: from another path where it is a copy. None where it was not."""
+    return path if path in LOADED.values() else LOADED.get(sha256(path))
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file that was loaded, as it was then: what was executed, whatever the file is now."""
+    return next(digest for digest, there in reversed(LOADED.items()) if there == path)
 
 
 def load_installed() -> None:
@@ -57,20 +78,15 @@ def load_installed() -> None:
             _installed.append(entry.value)
             try:
                 entry.load()
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise UserError(_told(f"plug-in {entry.name} ({entry.value})", error)) from error
 
 
-def _told(where: Any, error: Exception) -> str:
+def _told(where: Any, error: BaseException) -> str:
     """File, line and error in one line."""
     if isinstance(error, SyntaxError):
-        return f"{where}:{error.lineno}: {error.msg}"
+        return f"{where}:{error.lineno or 1}: {error.msg}"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(where)]
     line = f":{lines[-1]}" if lines else ""
     said = shown(str(error) or type(error).__name__, 300)
     return f"{where}{line}: {said if isinstance(error, UserError) else f'{type(error).__name__}: {said}'}"
-
-
-def missing(digests: Iterable[str]) -> list[str]:
-    """Of these files, by their SHA-256, those that nobody has loaded."""
-    return [digest for digest in digests if digest not in LOADED]

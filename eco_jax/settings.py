@@ -202,6 +202,11 @@ def to_si(spec: Spec, value: Any) -> Any:
     return jnp.asarray(UNITS[spec.unit](value), jnp.float32)
 
 
+def from_si(spec: Spec, value: float) -> float:
+    """A traced number from SI to its unit: the inverse of `to_si`."""
+    return 10.0 * math.log10(value) if spec.unit == "dB" else value / float(UNITS[spec.unit](1.0))
+
+
 def changed(kind: Any, section: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Some traced numbers of a class from their units to fp32 in SI; each may be an array of values to vmap over.
 

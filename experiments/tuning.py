@@ -5,24 +5,24 @@
 Seeds and episodes are others than the reproduction's. One program: a trial's hyperparameters are traced.
 """
 
-import dataclasses
 import sys
 from pathlib import Path
 
 import jax
 import numpy as np
 
+from eco_jax.agent.algorithms import A2C
 from eco_jax.env import make
 from eco_jax.run import setup
 from eco_jax.study.play import play_agents
-from eco_jax.train.config import Hyper, TrainConfig
+from eco_jax.train.config import TrainConfig
 from eco_jax.train.fit import Chunk, fit, stack_params
 from eco_jax.train.loop import Learner
 
 LEVELS = ("twin", "telemetry", "none")
 SEEDS = (100, 101)
 UPDATES, EPISODES = 1200, 64
-BASE = Hyper(entropy=0.1, final_entropy=0.003, actor_lr=4e-3, critic_lr=2e-3)
+BASE = {"entropy": 0.1, "final_entropy": 0.003, "actor_lr": 4e-3, "critic_lr": 2e-3}
 TRIALS = (
     {},
     {"critic_lr": 4e-3},
@@ -41,14 +41,16 @@ def main() -> None:
     learner = Learner(env, TrainConfig(updates=UPDATES))
     runs = [(level, trial, seed) for level in LEVELS for trial in TRIALS for seed in SEEDS]
     worlds = [params.with_knowledge(level) for level, _, _ in runs]
-    hyper = [dataclasses.replace(BASE, **trial) for _, trial, _ in runs]
+    algorithms = [A2C(**{**BASE, **trial}) for _, trial, _ in runs]
     stacked, axes = stack_params(worlds)
 
     def tell(chunk: Chunk) -> None:
         print(f"\r{chunk.done} of {chunk.total} updates, {chunk.wall_s:.0f} s", end="", file=sys.stderr)
 
-    fitted = fit(learner, stacked, hyper, [jax.random.key(seed) for _, _, seed in runs], axes=axes, on_chunk=tell)
-    (played,) = play_agents(learner, fitted.state.params, worlds, jax.random.key(3_000_003), EPISODES)
+    keys = [jax.random.key(seed) for _, _, seed in runs]
+    fitted = fit(learner, stacked, algorithms, keys, axes=axes, on_chunk=tell)
+    agents = fitted.state.agent.params
+    (played,) = play_agents(learner, A2C(), agents, worlds, jax.random.key(3_000_003), EPISODES)
     reward = np.asarray(played["reward"]).mean(axis=1).reshape(len(LEVELS), len(TRIALS), len(SEEDS))
 
     names = [", ".join(f"{name} {value:g}" for name, value in trial.items()) or "as it is" for trial in TRIALS]
@@ -56,9 +58,7 @@ def main() -> None:
     for i, name in enumerate(names):
         cells = [" ".join(f"{value:.4f}" for value in reward[j, i]) for j in range(len(LEVELS))]
         lines.append(f"| {name} | {' | '.join(cells)} | {reward[:, i].mean():.4f} |")
-    base = ", ".join(
-        f"{name} {getattr(BASE, name):g}" for name in ("entropy", "final_entropy", "actor_lr", "critic_lr")
-    )
+    base = ", ".join(f"{name} {value:g}" for name, value in BASE.items())
     about = (
         "# The same trials at every level of knowledge\n\n"
         f"Reward of A2C after {UPDATES} updates, seeds {' and '.join(map(str, SEEDS))}, {EPISODES} episodes; made by\n"

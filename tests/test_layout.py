@@ -1,4 +1,4 @@
-"""The order of the folders: what may import what, no circles, no long files."""
+"""What may import what, no circles, no long files; names are spelt where they are declared."""
 
 import ast
 import graphlib
@@ -8,17 +8,39 @@ from typing import NamedTuple
 
 import pytest
 
+from eco_jax.agent.algorithms import A2C, PPO
+from eco_jax.env.config import KNOWLEDGE
+from eco_jax.metrics import MAIN
+from eco_jax.parts import registered
+
 PACKAGE = Path(__file__).parents[1] / "eco_jax"
 ORDER = (
     {"errors"}, {"files", "random"}, {"settings", "metrics"}, {"parts", "plugins"}, {"model"}, {"env"}, {"data"},
-    {"agent"}, {"train"}, {"run"}, {"sweep", "study"}, {"report", "view", "adapters", "track"}, {"bench"}, {"cli"},
-    {"__init__", "__main__"},
+    {"agent"}, {"train"}, {"run"}, {"sweep", "study"}, {"report", "view", "adapters", "track"}, {"bench"}, {"api"},
+    {"cli"}, {"__init__", "__main__"},
 )  # fmt: skip
 """Folders and modules of the package. Each imports what stands to its left, and nothing of what stands beside it."""
-INSIDE = {("env", "data")}
-"""(folder, folder): allowed all the same within a function. `make` takes the path of a prepared trace, and reads it."""
+INSIDE = {("env", "data"), ("train", "api")}
+"""(folder, folder): allowed all the same within a function. `make` takes the path of a prepared trace, and reads it;
+`eco_jax.train` may be called, and is `api.train` then."""
 LONGEST = 300
 """Lines of a file."""
+
+
+DECLARED = {
+    "metrics": MAIN,
+    "env.config": KNOWLEDGE,
+    "agent.algorithms.a2c": (A2C.name,),
+    "agent.algorithms.ppo": (PPO.name,),
+}
+"""Module -> the names that it declares: of the main metrics, the levels of knowledge and the algorithms."""
+OTHERWISE = {
+    **dict.fromkeys(("env.eco", "env.params", "env.parts", "env.parts.energy", "env.parts.equations"), ("energy",)),
+    "cli.evaluate": {"none"},
+    "report.figures.style": {"none"},
+    "report.sweep": {"none"},
+}
+"""Module -> words that mean something else there: the kind of the CPUs' energy law; no rules, layout or colour."""
 
 
 class Import(NamedTuple):
@@ -100,7 +122,34 @@ def too_long(modules: Mapping[str, str]) -> list[str]:
     return [f"{name}: {count} lines" for name, count in counts.items() if count > LONGEST]
 
 
-@pytest.mark.parametrize("faults", [out_of_order, circle, too_long])
+def literals(source: str) -> Iterator[tuple[int, str]]:
+    """(line, text) of every string literal and of every fixed part of an f-string, but for docstrings."""
+    tree = ast.parse(source)
+    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in alone:
+            yield node.lineno, node.value
+
+
+def spelt(modules: Mapping[str, str]) -> list[str]:
+    """Declared names that are spelt out elsewhere: as they are, as `name/...`, `.../name`, `name-...` or `...-name`.
+
+    A sentence that has one among its words is none.
+    """
+    names = {name for declared in DECLARED.values() for name in declared}
+    wrong = []
+    for module, source in modules.items():
+        own = module.partition(".")[2]
+        allowed = {*DECLARED.get(own, ()), *OTHERWISE.get(own, ())}
+        for line, text in literals(source):
+            if any(c.isspace() for c in text.strip()):
+                continue
+            words = {text.strip(), *text.strip().split("/"), text.split("-")[0], text.split("-")[-1]}
+            wrong += [f"{module}, line {line}: spells {name!r}" for name in sorted(words & names - allowed)]
+    return wrong
+
+
+@pytest.mark.parametrize("faults", [out_of_order, circle, too_long, spelt])
 def test_the_package(faults):
     assert faults(sources(PACKAGE)) == []
 
@@ -171,3 +220,44 @@ def test_a_circle_is_found(modules, found):
 def test_a_long_file_is_found():
     modules = {"p.a": "x = 1\n" * LONGEST, "p.b": "x = 1\n" * (LONGEST + 1)}
     assert too_long(modules) == ["p.b: 301 lines"]
+
+
+def test_all_registered_algorithms_and_levels_are_declared_somewhere():
+    declared = [str(name) for names in DECLARED.values() for name in names]
+    assert sorted(declared) == sorted({*map(str, MAIN), *KNOWLEDGE, *registered("algorithm")})
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("x = done['agents-twin']", ["twin"]),
+        ("x = played[f'{who}/reward']", ["reward"]),
+        ("x = f'a2c-{level}'", ["a2c"]),
+        ("x = 'energy/edge'", ["energy"]),
+        ("x = played['a2c-none/qoe']", ["a2c", "qoe"]),
+        ("def f(level='truth'): pass", ["truth"]),
+        ("match level:\n    case 'twin': pass", ["twin"]),
+        ("x = {'reward': 1}", ["reward"]),
+        ("x = 'the reward of a twin'", []),
+        ("x = f'a twin at {place}'", []),
+        ("x = 'twins', 'a2c_scaled'", []),
+        ("def f():\n    'reward'\n    # 'twin'", []),
+        ("x = {REWARD: f'{who}/{ENERGY}'}", []),
+    ],
+)
+def test_a_name_that_is_spelt_out_is_found(source, names):
+    found = [fault.rpartition(" ")[2].strip("'") for fault in spelt({"p.study.parts": source})]
+    assert found == names
+    assert all("line 1:" in fault or "line 2:" in fault for fault in spelt({"p.study.parts": source}))
+
+
+def test_a_name_may_be_spelt_where_it_is_declared():
+    assert spelt({"p.metrics": "REWARD = 'reward'"}) == []
+    assert spelt({"p.metrics": "x = 'twin'"}) == ["p.metrics, line 1: spells 'twin'"]
+
+
+def test_every_other_meaning_is_needed(monkeypatch):
+    there = set(OTHERWISE)
+    monkeypatch.setitem(globals(), "OTHERWISE", {})
+    found = {fault.split(",")[0].partition(".")[2] for fault in spelt(sources(PACKAGE))}
+    assert found == there

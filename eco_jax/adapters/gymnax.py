@@ -12,6 +12,7 @@ from jax import Array
 from jaxtyping import PRNGKeyArray
 
 from eco_jax.env import Observation
+from eco_jax.metrics import REWARD
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,6 @@ class GymnaxEnv:
         truncated = jnp.asarray(self._made[0].is_truncated(state, params)) & ~terminated
         reward = jnp.asarray(reward, jnp.float32)
         # Steps over ended episodes is their mean length: its inverse averages well over a batch.
-        metrics = {"reward": reward, "ended": (terminated | truncated).astype(jnp.float32)}
-        info = {"reward": reward, "metrics": metrics}
+        metrics = {REWARD: reward, "ended": (terminated | truncated).astype(jnp.float32)}
+        info = {REWARD: reward, "metrics": metrics}
         return self._observation(features), state, reward[None], terminated, truncated, info

@@ -15,6 +15,7 @@ from eco_jax.agent.algorithms import Algorithm
 from eco_jax.agent.distribution import sample
 from eco_jax.agent.network import MLP
 from eco_jax.env import EcoEnv, EnvParams, Observation
+from eco_jax.metrics import REWARD
 from eco_jax.random import uniform
 from eco_jax.train.fit import stack_algorithms
 from eco_jax.train.loop import Learner
@@ -123,7 +124,7 @@ class DummyEnv:
         """Nearly the same numbers again."""
         state = state + 1e-3 * action[:, :1]
         reward = state[:, 0]
-        info = {"metrics": {"reward": jnp.mean(reward)}}
+        info = {"metrics": {REWARD: jnp.mean(reward)}}
         return self._observation(state), state, reward, jnp.asarray(False), jnp.asarray(False), info
 
 

@@ -36,8 +36,8 @@ def split(argv: Sequence[str], values: Mapping[str, Any]) -> tuple[list[str], di
     Raises:
         UserError: no such setting, or no value of its type.
     """
-    choices = {name: words[0] for name, words in _flags(argv) if name in CHOSEN and words}
-    costs = tuple(words[0] for name, words in _flags(argv) if name == COST and words)
+    choices = {name: words[0] for name, words in _flags(argv) if name in CHOSEN and any(words[:1])}
+    costs = tuple(words[0] for name, words in _flags(argv) if name == COST and any(words[:1]))
     known = specs_of({**values, **choices, **({COST: costs} if costs else {})})
     rest: list[str] = []
     found: dict[str, Any] = {}
@@ -50,10 +50,10 @@ def split(argv: Sequence[str], values: Mapping[str, Any]) -> tuple[list[str], di
         elif negated in known and known[negated].kind is bool:
             found[negated] = False
             rest += words
-        elif name in LISTS and words:
+        elif name in LISTS and any(words[:1]):
             found[LISTS[name]] = (*found.get(LISTS[name], ()), words[0])
             rest += words[1:]
-        elif name in (*CHOSEN, *INPUTS, "knowledge") and words:
+        elif name in (*CHOSEN, *INPUTS, "knowledge") and any(words[:1]):
             found[name] = None if name in INPUTS and words[0] == "None" else words[0]
             rest += words[1:]
         elif name in (*CHOSEN, *INPUTS, *LISTS, "knowledge"):

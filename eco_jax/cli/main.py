@@ -223,7 +223,7 @@ def settings_of(argv: Sequence[str], otherwise: Path | None = None, usual: str |
     from eco_jax import plugins
     from eco_jax.cli import flags
     from eco_jax.run import settings
-    from eco_jax.run.config import INPUTS, resolve, sections, yielding
+    from eco_jax.run.config import INPUTS, listed, resolve, sections, yielding
 
     load_plugins(argv)
     if flags.HELP in argv:
@@ -235,17 +235,14 @@ def settings_of(argv: Sequence[str], otherwise: Path | None = None, usual: str |
         raise UserError("--preset and --config: give one of them, not both")
     path = Path(file) if file else None if preset else otherwise
     written, below, where = settings.base(preset or (None if path else usual), path)
-    if isinstance(written.get("plugins"), list):
-        plugins.load(written["plugins"])
     try:
+        plugins.load(listed("plugins", written.get("plugins", ())))
         sections({**below, **written})
     except UserError as error:
         raise UserError(f"{where}: {error}" if where else str(error)) from None
     rest, own = flags.split(argv, {**below, **written})
-    if "plugins" in own and ("plugins" in below or "plugins" in written):
-        own["plugins"] = tuple(
-            dict.fromkeys(str(Path(p).absolute()) for p in (*written.get("plugins", ()), *own["plugins"]))
-        )
+    if "plugins" in own:  # beside those of the file
+        own["plugins"] = tuple(p for name in (below, written, own) for p in listed("plugins", name.get("plugins", ())))
     if written:
         try:
             resolve(written | {name: own[name] for name in INPUTS if name in own}, below)

@@ -11,10 +11,12 @@ import tyro
 
 from eco_jax.cli.main import parse, peek, settings_of
 from eco_jax.cli.screen import show_table
+from eco_jax.env.parts import GaussMarkov, Waypoint
+from eco_jax.env.parts.cost import objectives
 from eco_jax.errors import UserError
 from eco_jax.metrics import REWARD
 from eco_jax.run import settings, setup
-from eco_jax.run.config import CHOSEN, RunConfig, resolve
+from eco_jax.run.config import RunConfig, resolve
 from eco_jax.study.core import DECIDED
 from eco_jax.study.profile import PAPER, PROFILES, QUICK, SMOKE
 
@@ -66,11 +68,7 @@ def study_config(argv: Sequence[str]) -> tuple[RunConfig, list[str]]:
             print(f"{found['config']}: {name} of that run {WHY}", file=sys.stderr)
     toy = {name: value for name, value in TOY.items() if smoke and name not in given.usual}
     usual = {name: value for name, value in (given.usual | toy).items() if name not in DECIDED}
-    config = resolve(given.given, usual)
-    kind = config.values["algorithm"]
-    if kind != CHOSEN["algorithm"].name:
-        raise UserError(f"algorithm = {kind!r}: must be 'a2c', the paper's, in its reproduction")
-    return config, given.rest
+    return resolve(given.given, usual), given.rest
 
 
 def main(argv: Sequence[str]) -> int:
@@ -115,24 +113,32 @@ def main(argv: Sequence[str]) -> int:
 
 
 MOBILITY = {
-    "waypoint": "synthetic (random waypoint)", "gauss-markov": "synthetic (Gauss-Markov)", "trace": "trace",
+    Waypoint.name: "synthetic (random waypoint)", GaussMarkov.name: "synthetic (Gauss-Markov)",
 }  # fmt: skip
+"""In words; other models by their names."""
 
 
 def _show(results: Any, claims: Any, out: Path) -> None:
-    from eco_jax.report.tables import headline
+    from eco_jax.report.tables import headline, heads
+    from eco_jax.study import names
 
     signs = {"holds": "✓", "does not hold": "✗", "not decidable": "?"}
     rows = [
         [f"{signs[c.verdict]} {c.text}", f"{c.measured:+.4g} [{c.lo:+.4g}, {c.hi:+.4g}] {c.unit}".strip(), c.verdict]
         for c in claims
     ]
+    there = {column for row in results["policies"].values() for column in row}
+    plain = names.plain(results["policies"], (names.SAMPLED,))
+    shown = [metric for metric in objectives().values() if metric.column in there]
     show_table("Claims", ["claim", "measured [95 % interval]", "verdict"], rows)
     rows = [
-        [name, *(f"{v['mean']:.3f} [{v['lo']:.3f}, {v['hi']:.3f}]" for v in row.values())]
+        [name, *(_cell(row[m.column]) if m.column in row else "–" for m in shown)]
         for name, row in sorted(results["policies"].items(), key=lambda item: -item[1][REWARD]["mean"])
-        if not name.endswith("-sampled")
+        if name in plain
     ]
     written = f"{out / 'report.html'} ({results['wall_s']:.0f} s)"
-    columns = ["policy", "reward", "energy J/task", "latency s", "QoE"]
-    show_table("Best reward first", columns, rows, [*headline(results["comparisons"]), written])
+    show_table("Best reward first", ["policy", *heads(shown)], rows, [*headline(results["comparisons"]), written])
+
+
+def _cell(found: Any) -> str:
+    return f"{found['mean']:.3f} [{found['lo']:.3f}, {found['hi']:.3f}]"

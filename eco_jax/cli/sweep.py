@@ -124,7 +124,7 @@ def sweep(a: Arguments, stop: Stop) -> None:
         found = best_config(running.results(), what, wanted.objective)
         if found is not None:
             config, row = found
-            about = {"sweep": str(a.out), "trial": row["trial"], "seed": a.seed}
+            about = {"sweep": str(a.out), "trial": row["trial"], "seed": a.seed, **settings.input_hashes(config)}
             write_whole(a.out / "best.toml", settings.to_toml(config, about))
         drawn = draw(running, setup.warn)
     show_table(*leaderboard(running), plan.easiest(what, a.objective))

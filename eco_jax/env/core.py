@@ -20,6 +20,7 @@ from eco_jax.env.parts.credit import Earned
 from eco_jax.env.parts.mobility.fixes import dead_reckoning
 from eco_jax.env.settle import paid, settle
 from eco_jax.env.state import Decision, Fixes, Hardware, Memory, Observation, Outcome, Place, State, Task, View
+from eco_jax.metrics import REWARD
 from eco_jax.model import tasks, twin
 from eco_jax.random import uniform
 
@@ -230,7 +231,7 @@ def step(
         replica=jnp.where(decision.placed, place.predicted_server, state.replica),
     )  # fmt: skip
     new = varying_like(new, key, params, state)
-    info = {"reward": team, "metrics": metrics, "outcome": outcome}
+    info = {REWARD: team, "metrics": metrics, "outcome": outcome}
     return observe(config, new, params), new, reward, jnp.asarray(False), t >= config.slots, info
 
 

@@ -12,7 +12,7 @@ from jax import Array
 from jaxtyping import Float, Int, PRNGKeyArray
 
 from eco_jax.env import core, topology
-from eco_jax.env.config import STATIC, EnvConfig
+from eco_jax.env.config import STATIC, TWIN, EnvConfig
 from eco_jax.env.observe import view
 from eco_jax.env.params import EnvParams, Knowledge
 from eco_jax.env.parts import COST, DEFAULTS, Cost, Replay
@@ -80,7 +80,7 @@ class EcoEnv:
 def make(
     preset: str = "repaired",
     *,
-    knowledge: str = "twin",
+    knowledge: str = TWIN,
     sites: np.ndarray | None = None,
     trace: str | os.PathLike[str] | Mapping[str, Any] | Any = None,
     costs: Sequence[Cost | str] = (),

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from eco_jax.env.config import SIGHT, TWIN
 from eco_jax.env.parts import COST, DEFAULTS, Cost
 from eco_jax.errors import UserError
 from eco_jax.parts import Part
@@ -19,31 +20,19 @@ from eco_jax.settings import Spec, changed, check, number, similar, specs, to_si
 
 
 class Knowledge(NamedTuple):
-    """What is known beyond the prior: flags as data, so that every level of knowledge is the same program.
-
-    Each level of the ladder adds exactly one: `none` nothing, `telemetry` memory, `forecast` prediction, `twin`
-    synchronisation; `truth` knows the slowdowns themselves.
-    """
+    """What is known beyond the prior: `config.Sight` as data, so that every level of knowledge is the same program."""
 
     telemetry: Any
-    """executions are measured and remembered, and positions predicted"""
     foresees: Any
-    """loads of the slot ahead are predicted, from all users' present tasks, links and beliefs"""
     sync: Any
-    """a twin is there: it can be synchronised, and is paid for"""
     truth: Any
-    """the belief is the truth"""
 
     @staticmethod
     def level(name: str) -> "Knowledge":
-        """The flags of a level by name."""
-        table = {
-            "none": (0, 0, 0, 0), "telemetry": (1, 0, 0, 0), "forecast": (1, 1, 0, 0), "twin": (1, 1, 1, 0),
-            "truth": (1, 1, 0, 1),
-        }  # fmt: skip
-        if not isinstance(name, str) or name not in table:
-            raise UserError(f"knowledge = {name!r}: must be one of {', '.join(table)}")
-        return Knowledge(*(jnp.asarray(bool(flag)) for flag in table[name]))
+        """The flags of a level by name, one of `config.KNOWLEDGE`."""
+        if not isinstance(name, str) or name not in SIGHT:
+            raise UserError(f"knowledge = {name!r}: must be one of {', '.join(SIGHT)}")
+        return Knowledge(*map(jnp.asarray, SIGHT[name]))
 
 
 @jax.tree_util.register_dataclass
@@ -132,7 +121,7 @@ class EnvParams:
     costs: tuple[Cost, ...] = ()
     """own cost terms, any number"""
     # Structured leaves
-    knowledge: Any = field(default_factory=lambda: Knowledge.level("twin"))
+    knowledge: Any = field(default_factory=lambda: Knowledge.level(TWIN))
     sites: Any = None
     """own server coordinates [servers, 2], m; None: spread evenly over the area, whatever its side"""
 

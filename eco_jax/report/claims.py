@@ -7,17 +7,21 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from eco_jax.env.config import KNOWLEDGE
+from eco_jax.agent.algorithms import A2C, Algorithm
+from eco_jax.env.config import BENCHMARK, KNOWLEDGE, STEPS, TELEMETRY, TRUTH, TWIN
+from eco_jax.env.policies.rules import FORESIGHT
 from eco_jax.metrics import ENERGY, LATENCY, QOE, REWARD
 from eco_jax.report.figures import by_episode
 from eco_jax.report.figures.paper import latency_of_offloaded
-from eco_jax.study import statistics
+from eco_jax.study import names, statistics
+from eco_jax.study.names import AGENTS, CURVE, at, of
 from eco_jax.study.play import Played, by_policy
 from eco_jax.study.statistics import Interval
 from eco_jax.study.store import Arrays
 
 Verdict = Literal["holds", "does not hold", "not decidable"]
 Done = Mapping[str, Arrays]
+Kind = type[Algorithm]
 
 BELOW: dict[str, tuple[str, ...]] = {level: KNOWLEDGE[: i + 1] for i, level in enumerate(KNOWLEDGE)}
 """Levels that see no more than a level."""
@@ -63,7 +67,7 @@ def over_seeds(values: NDArray[np.floating]) -> Interval:
 
 def figure_2(done: Done, per_episode: int) -> list[Claim]:
     """Learning, and latency over speed."""
-    reward = by_episode(done["agents-twin"]["curve/reward"], per_episode)
+    reward = by_episode(done[names.trained(TWIN)][of(CURVE, REWARD)], per_episode)
     n = min(20, len(reward) // 2)
     first, last = reward[:n], reward[len(reward) - n :]
     found = [] if n < 2 else [
@@ -78,7 +82,7 @@ def figure_2(done: Done, per_episode: int) -> list[Claim]:
         ),
     ]  # fmt: skip
     if "speed" in done:
-        speed, latency = latency_of_offloaded(done["speed"], "twin")
+        speed, latency = latency_of_offloaded(done["speed"], TWIN)
         kept = np.isfinite(latency).all(axis=(0, 1))  # episodes in which something is offloaded at every speed
         slope = statistics.slope(speed, latency[:, :, kept].mean(axis=1))
         text = "Fig. 2b: the latency of offloaded tasks rises with the users' speed (agent with a twin)"
@@ -86,57 +90,58 @@ def figure_2(done: Done, per_episode: int) -> list[Claim]:
     return found
 
 
-def figure_3(done: Done, per_episode: int) -> list[Claim]:
+def figure_3(done: Done, per_episode: int, algorithm: Kind) -> list[Claim]:
     """The twin against the benchmark without one, as in the paper."""
     played = by_policy(done["evaluation"])
-    twin, none = played["a2c-twin"], played["a2c-none"]
-    energy, qoe = (
-        {level: by_episode(done[f"agents-{level}"][f"curve/{name}"], per_episode) for level in ("twin", "none")}
-        for name in ("energy", "qoe")
-    )
-    n = min(50, max(2, len(energy["twin"]) // 2))
-    spread = over_seeds(energy["twin"][-n:].std(axis=0) / energy["none"][-n:].std(axis=0))
-    last = qoe["twin"][-n:]
+    twin, none = (played[names.agent(algorithm, level)] for level in (TWIN, BENCHMARK))
+
+    def curve(level: str, metric: str) -> NDArray[np.floating]:
+        return by_episode(done[names.trained(level)][of(CURVE, metric)], per_episode)
+
+    energy, its = curve(TWIN, ENERGY), curve(BENCHMARK, ENERGY)
+    n = min(50, max(2, len(energy) // 2))
+    spread = over_seeds(energy[-n:].std(axis=0) / its[-n:].std(axis=0))
+    last = curve(TWIN, QOE)[-n:]
     x = np.arange(len(last)) - (len(last) - 1) / 2
     rising = over_seeds((x @ last) / (x @ x))
     return [
-        claim("fig3a-energy", "Fig. 3a: a twin takes less energy than the benchmark without one",
+        claim(f"fig3a-{ENERGY}", "Fig. 3a: a twin takes less energy than the benchmark without one",
               statistics.relative(twin[ENERGY], none[ENERGY]), "%", below=0.0),
         claim("fig3a-steadier", f"Fig. 3a: and steadier: it varies less over the last {n} episodes of training",
               spread, below=1.0, note="ratio of the standard deviations over episodes, a seed each"),
-        claim("fig3b-qoe", "Fig. 3b: a twin gives higher QoE than the benchmark without one",
+        claim(f"fig3b-{QOE}", "Fig. 3b: a twin gives higher QoE than the benchmark without one",
               statistics.relative(twin[QOE], none[QOE]), "%", above=0.0),
         claim("fig3b-rising", "Fig. 3b: its QoE rises throughout",
               Interval(*(1e4 * v for v in rising)), "1e-4 per episode", above=0.0,
               note=f"least-squares slope over the last {n} episodes of training"),
-        claim("abstract-latency", "Abstract: a twin gives lower latency than the benchmark without one",
+        claim(f"abstract-{LATENCY}", "Abstract: a twin gives lower latency than the benchmark without one",
               statistics.relative(twin[LATENCY], none[LATENCY]), "%", below=0.0),
     ]  # fmt: skip
 
 
-def against_memory(done: Done) -> list[Claim]:
-    """The twin against a controller that remembers what it measured."""
+def against_memory(done: Done, algorithm: Kind) -> list[Claim]:
+    """The twin against a controller that remembers what it measured, and the three parts of its worth."""
     played = by_policy(done["evaluation"])
-    twin, telemetry = played["a2c-twin"], played["a2c-telemetry"]
+    twin, none, telemetry = (played[names.agent(algorithm, level)] for level in (TWIN, BENCHMARK, TELEMETRY))
     found = [
-        claim("telemetry-reward", "A twin earns more reward than a controller that remembers what it measured",
+        claim(f"{TELEMETRY}-{REWARD}", "A twin earns more reward than a controller that remembers what it measured",
               statistics.difference(twin[REWARD], telemetry[REWARD]), above=0.0),
-        claim("telemetry-energy", "A twin takes less energy than a controller that remembers",
+        claim(f"{TELEMETRY}-{ENERGY}", "A twin takes less energy than a controller that remembers",
               statistics.relative(twin[ENERGY], telemetry[ENERGY]), "%", below=0.0),
-        claim("telemetry-qoe", "A twin gives higher QoE than a controller that remembers",
+        claim(f"{TELEMETRY}-{QOE}", "A twin gives higher QoE than a controller that remembers",
               statistics.relative(twin[QOE], telemetry[QOE]), "%", above=0.0),
     ]  # fmt: skip
     rules = by_policy(done["rules"])
-    if "foresight-twin" in rules:
-        text = "The same of the rule `foresight`, which the twin lets synchronise"
-        both = (rules[f"foresight-{level}"][REWARD] for level in ("twin", "telemetry"))
-        found.append(claim("telemetry-reward-rule", text, statistics.difference(*both), above=0.0))
+    for part, (level, below) in STEPS.items():
+        for who, there, kind in (("agents", played, algorithm.name), (f"the rule `{FORESIGHT}`", rules, FORESIGHT)):
+            if at(kind, level) in there and at(kind, below) in there:
+                text = f"A part of the twin's worth, {part}: {who} earn more at `{level}` than at `{below}`"
+                both = statistics.difference(there[at(kind, level)][REWARD], there[at(kind, below)][REWARD])
+                found.append(claim(f"{part}-{kind}", text, both, above=0.0))
     if "misleading" in done:
-        misled = by_policy(done["misleading"])["a2c-twin-misled"]
+        misled = by_policy(done["misleading"])[names.agent(algorithm, TWIN) + names.MISLED]
         text = "A misleading twin (each mirror shows another server) is worse than none at all"
-        found.append(
-            claim("misleading", text, statistics.difference(misled[REWARD], played["a2c-none"][REWARD]), below=0.0)
-        )
+        found.append(claim("misleading", text, statistics.difference(misled[REWARD], none[REWARD]), below=0.0))
     return found
 
 
@@ -152,32 +157,32 @@ def best_rule(rules: Played, level: str) -> str:
     return max(seen, key=lambda name: float(seen[name][REWARD].mean()))
 
 
-def against_rules(done: Done) -> list[Claim]:
+def against_rules(done: Done, algorithm: Kind) -> list[Claim]:
     """The agent at each level against the best rule that sees no more."""
     rules, played = by_policy(done["rules"]), by_policy(done["evaluation"])
-    found = []
+    found, learns = [], algorithm.__name__
     for level in BELOW:
-        if f"a2c-{level}" not in played:
+        if names.agent(algorithm, level) not in played:
             continue
-        agent, name = played[f"a2c-{level}"][REWARD], best_rule(rules, level)
+        agent, name = played[names.agent(algorithm, level)][REWARD], best_rule(rules, level)
         rule = rules[name][REWARD]
         apart = statistics.interval(agent).apart(statistics.interval(rule))
         found.append(
             claim(
-                f"rules-{level}", f"A2C at `{level}` earns more than every rule that sees no more",
+                f"rules-{level}", f"{learns} at `{level}` earns more than every rule that sees no more",
                 statistics.difference(agent, rule), above=0.0,
                 note=f"against the best, `{name}`; paired; the two intervals {'are apart' if apart else 'overlap'}",
             )
         )  # fmt: skip
     if "references" in done:
-        reference = by_policy(done["references"])["slot-reference"][REWARD]
+        reference = by_policy(done["references"])[names.SLOT_REFERENCE][REWARD]
         few = reference.shape[1]
-        name = best_rule(rules, "twin")
+        name = best_rule(rules, TWIN)
         start = rules[name][REWARD][:, :few]
-        way = statistics.share_of_way(played["a2c-twin"][REWARD][:, :few], start, reference)
-        text = "A2C at `twin` closes a third of the gap from the best such rule to the slot-reference"
-        found.append(claim("gap-twin", text, way, "%", above=1 / 3, note=f"the best such rule is `{name}`"))
-        told = best_rule({n: v for n, v in rules.items() if n.endswith("-truth")}, "truth")
+        way = statistics.share_of_way(played[names.agent(algorithm, TWIN)][REWARD][:, :few], start, reference)
+        text = f"{learns} at `{TWIN}` closes a third of the gap from the best such rule to the slot-reference"
+        found.append(claim(f"gap-{TWIN}", text, way, "%", above=1 / 3, note=f"the best such rule is `{name}`"))
+        told = best_rule({n: v for n, v in rules.items() if n.endswith(at("", TRUTH))}, TRUTH)
         way = statistics.share_of_way(rules[told][REWARD][:, :few], start, reference)
         text = "That gap is one of knowledge: a rule that is told the true slowdowns closes more than half of it"
         found.append(claim("gap-knowledge", text, way, "%", above=1 / 2, note=f"`{told}`, which decides user by user"))
@@ -188,24 +193,24 @@ def elsewhere(done: Done) -> list[Claim]:
     """The paper's main claims in other worlds."""
     found = []
     for part, arrays in done.items():
-        if not part.startswith("check-"):
+        if not part.startswith(at(names.CHECK, "")):
             continue
-        world = part.removeprefix("check-")
-        at = {str(level): i for i, level in enumerate(arrays["point/level"])}
+        world = part.removeprefix(at(names.CHECK, ""))
+        where = {str(level): i for i, level in enumerate(arrays[names.LEVEL])}
 
-        def compared(metric: str, arrays: Arrays = arrays, at: dict[str, int] = at) -> Interval:
-            return statistics.relative(*(arrays[f"a2c/{metric}"][at[level]] for level in ("twin", "none")))
+        def compared(metric: str, arrays: Arrays = arrays, where: dict[str, int] = where) -> Interval:
+            return statistics.relative(*(arrays[of(AGENTS, metric)][where[level]] for level in (TWIN, BENCHMARK)))
 
         less, more = f"In `{world}`: a twin takes less energy than none", f"In `{world}`: a twin gives higher QoE"
-        found.append(claim(f"{part}-energy", less, compared(ENERGY), "%", below=0.0))
-        found.append(claim(f"{part}-qoe", more, compared(QOE), "%", above=0.0))
+        found.append(claim(f"{part}-{ENERGY}", less, compared(ENERGY), "%", below=0.0))
+        found.append(claim(f"{part}-{QOE}", more, compared(QOE), "%", above=0.0))
     return found
 
 
-def all_claims(done: Done, per_episode: int) -> list[Claim]:
-    """Every claim for which there are numbers."""
+def all_claims(done: Done, per_episode: int, algorithm: Kind = A2C) -> list[Claim]:
+    """Every claim for which there are numbers; `algorithm` is that of the agents."""
     groups: list[Callable[[], list[Claim]]] = [
-        lambda: figure_2(done, per_episode), lambda: figure_3(done, per_episode), lambda: against_memory(done),
-        lambda: against_rules(done), lambda: elsewhere(done),
+        lambda: figure_2(done, per_episode), lambda: figure_3(done, per_episode, algorithm),
+        lambda: against_memory(done, algorithm), lambda: against_rules(done, algorithm), lambda: elsewhere(done),
     ]  # fmt: skip
     return [claim for group in groups for claim in group()]

@@ -12,7 +12,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Protocol
 
+from eco_jax.agent.algorithms import A2C, Algorithm
+from eco_jax.env.config import KNOWLEDGE
 from eco_jax.env.params import EnvParams
+from eco_jax.env.policies.rules import FORESIGHT, GREEDY
 from eco_jax.files import write_whole
 from eco_jax.report.audit import FINDINGS, Finding
 from eco_jax.report.blocks import Block, Code, Contents, Heading, Items, Judged, Judgements, Pictures, Text, slug
@@ -73,6 +76,8 @@ class Report:
     """heading, tables, text; the text comes first"""
     about: Mapping[str, str]
     """how it was made; `command` is what repeats it, `profile`, `mobility` and `device` also stand at the top"""
+    algorithm: type[Algorithm] = A2C
+    """of the agents"""
 
 
 VERDICTS = {
@@ -98,12 +103,12 @@ CLAIMS = (
 )
 
 WORDS = (
-    "`none`, `telemetry`, `twin`, `truth`: what a policy knows of how fast CPUs really are. Nothing (the paper's "
-    "benchmark); what it measured when tasks were executed; that, and what a digital twin learns by synchronising, "
-    "which costs energy; everything (a reference that nobody can have).",
-    "`a2c-…`: an agent trained by reinforcement learning (A2C). All others do not learn. The end of a name is what "
-    "the policy knows; a name without such an end is explained below the table, or needs no knowledge.",
-    "`greedy-…`: for each user the best reward in this slot by what is believed. `foresight-…`: the same with the "
+    f"{', '.join(f'`{level}`' for level in KNOWLEDGE)}: what a policy knows of how fast CPUs really are. "
+    "Nothing (the paper's benchmark); what it measured when tasks were executed; that, and what a digital twin learns "
+    "by synchronising, which costs energy; everything (a reference that nobody can have).",
+    "`{algorithm}-…`: an agent trained by reinforcement learning ({name}). All others do not learn. The end of a name "
+    "is what the policy knows; a name without such an end is explained below the table, or needs no knowledge.",
+    f"`{GREEDY}-…`: for each user the best reward in this slot by what is believed. `{FORESIGHT}-…`: the same with the "
     "loads that it forecasts, and less the harm to the other users.",
     "Reward: −(w1 latency + w2 energy) + w3 QoE, the mean of a slot and user; higher is better.",
     "QoE: quality of experience from 0 to 1, of how soon a task was done and how little it cost.",
@@ -153,7 +158,7 @@ def _document(report: Report) -> list[Block]:
     _check(report)
     body = [
         *_claims(report.claims),
-        *_policies(report.tables),
+        *_policies(report),
         *_figures(report.pictures),
         *_sections(report.sections),
         *_audit(),
@@ -226,13 +231,11 @@ def _number(value: float, digits: int) -> str:
     return "−" * negative + shown.lstrip("-").replace("e-", "e−")
 
 
-def _policies(tables: Sequence[Table]) -> list[Block]:
-    return [
-        Heading("Policies compared", "policies"),
-        Heading("How to read the table", "words", level=3),
-        Items(WORDS),
-        *tables,
-    ]
+def _policies(report: Report) -> list[Block]:
+    learns = report.algorithm
+    words = tuple(text.format(algorithm=learns.name, name=learns.__name__) for text in WORDS)
+    how = Heading("How to read the table", "words", level=3)
+    return [Heading("Policies compared", "policies"), how, Items(words), *report.tables]
 
 
 def _figures(pictures: Sequence[Picture]) -> list[Block]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from eco_jax.env.policies.rules import FORESIGHT
 from eco_jax.errors import UserError
 from eco_jax.files import leftover, write_whole
 from eco_jax.report import figures, page, tables
@@ -43,16 +44,17 @@ def reproduce(
     env, params = study.world
     done = study.done
     per_episode = max(1, env.config.slots // study.train.rollout)
-    claims = all_claims(done, per_episode)
+    claims = all_claims(done, per_episode, study.kind)
     played = everyone(done)
-    found = tables.comparisons(done)
-    drawn = figures.write(out, done, env.config.slots, study.train.rollout)
+    found = tables.comparisons(done, study.kind)
+    metrics = tables.reported(played)
+    drawn = figures.write(out, done, env.config.slots, study.train.rollout, study.kind)
     results = {
         **about,
         "wall_s": round(time.perf_counter() - started, 1),
         "parts": parts,
         "policies": {
-            name: {key: statistics.interval(values[metric])._asdict() for key, metric in tables.METRICS.items()}
+            name: {m.column: statistics.interval(values[m])._asdict() for m in metrics if m in values}
             for name, values in played.items()
         },
         "comparisons": found,
@@ -64,12 +66,12 @@ def reproduce(
     }  # fmt: skip
     write_whole(out / "results.json", json.dumps(results, indent=2) + "\n")
     summary = [*tables.headline(found), _count(claims)]
-    lines = [*tables.short_lines(played), "", *tables.headline(found)]
+    lines = [*tables.short_lines(played, study.kind), "", *tables.headline(found)]
     write_whole(out / "table.md", "\n".join(lines) + "\n")
     sections = [
         *_world(study),
         ("Printed against repaired", [tables.printed_table(done["printed"])], PRINTED),
-        ("Every sweep in numbers", tables.sweep_tables(done), "Intervals as above; the rule is `foresight`."),
+        ("Every sweep in numbers", tables.sweep_tables(done, study.kind), SWEPT),
         ("How the rules were tuned", [tables.tuning_table(study.tuned)], TUNING),
     ]
     report = page.Report(
@@ -80,6 +82,7 @@ def reproduce(
         pictures=[page.Picture(f.name, f.title, f.caption, out / f"{f.name}.png") for f in drawn],
         sections=sections,
         about=_about(about, parts, command),
+        algorithm=study.kind,
     )
     page.write(out, report)
     return results, claims
@@ -125,6 +128,8 @@ def _world(study: Study) -> list[tuple[str, list[page.Table], str]]:
 
 
 def _said(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(_said, value)) or "–"
     if isinstance(value, Path):
         return value.name
     return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
@@ -140,6 +145,7 @@ PRINTED = (
     "reward pays for low QoE, and so a policy is best that serves its users worst. Compare the QoE of the policies "
     "with their rank. Everything else in this report uses the repaired equations."
 )
+SWEPT = f"Intervals as above; the rule is `{FORESIGHT}`."
 TUNING = (
     "On episodes of their own, by mean reward. Hysteresis: reward by which another server must be better for a user to "
     "leave the one that served it last (below 0: leaves it sooner). sync_above: mean variance of the beliefs about the "

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from eco_jax.env.parts.cost import objectives
+from eco_jax.agent.algorithms import A2C, Algorithm
+from eco_jax.env.config import BENCHMARK, KNOWLEDGE, STEPS, TWIN, WITHOUT_TWIN
+from eco_jax.env.policies.rules import FORESIGHT, GREEDY, LOCAL, NEAREST, RANDOM, own
 from eco_jax.metrics import (
     ENERGY,
     FAIRNESS,
@@ -16,32 +18,44 @@ from eco_jax.metrics import (
     MAIN,
     MIGRATIONS,
     MISS,
+    OFFLOADED,
     QOE,
     REWARD,
     SYNCS,
+    Metric,
 )
 from eco_jax.report.claims import Done, best_rule
 from eco_jax.report.page import Table
-from eco_jax.study import statistics
-from eco_jax.study.play import Played, by_policy, everyone
+from eco_jax.study import names, statistics
+from eco_jax.study.names import AGENTS, LEVEL, POINT, RULE, at, of
+from eco_jax.study.play import Played, by_policy, cost_terms, everyone
 from eco_jax.study.statistics import Interval
 from eco_jax.study.store import Arrays
 
-METRICS = {metric.column: metric for metric in MAIN}
-"""Names in results, and the environment's: those of a run's summary."""
-SHORT = ("slot-reference", "central-twin", "foresight-twin", "greedy-twin", "foresight-telemetry", "greedy-telemetry",
-         "foresight-none", "greedy-none", "nearest-full", "local", "random")  # fmt: skip
-"""Policies of the short table, beside the agents."""
-
+SHORT = (
+    names.SLOT_REFERENCE, at(names.CENTRAL, TWIN), *(at(rule, level) for rule in (FORESIGHT, GREEDY)
+    for level in (TWIN, *WITHOUT_TWIN)), NEAREST, LOCAL, RANDOM,
+)  # fmt: skip
+"""Policies of the short table, beside the agents and rules of one's own."""
 
 SWEEPS = {
     "speed": "Users at other speeds, km/h", "slowdown": "Other mean slowdowns", "fixes": "Slots between position fixes",
     "users": "Other numbers of users", "servers": "Other numbers of servers",
-    "value-correlation": "Trained at other correlations of the slowdowns",
-    "value-error": "Trained at other errors of a synchronisation",
-    "value-energy": "Trained at other energies of a synchronisation, mJ", "weights": "Trained for other weights",
+    names.VALUE_CORRELATION: "Trained at other correlations of the slowdowns",
+    names.VALUE_ERROR: "Trained at other errors of a synchronisation",
+    names.VALUE_ENERGY: "Trained at other energies of a synchronisation, mJ", "weights": "Trained for other weights",
 }  # fmt: skip
 """Parts with points, in words."""
+
+
+def reported(played: Played) -> tuple[Metric, ...]:
+    """What every table shows: the main metrics, and the cost terms of the world."""
+    return (*MAIN, *cost_terms(played))
+
+
+def heads(metrics: Sequence[Metric]) -> list[str]:
+    """Columns of metrics in their units: the energy is a task's."""
+    return [m.head if m.unit == "-" else f"{m.head} {m.unit}{'/task' if m == ENERGY else ''}" for m in metrics]
 
 
 def cell(values: Any, sign: str = "", digits: int = 3) -> str:
@@ -57,10 +71,11 @@ def by_reward(played: Played) -> list[tuple[str, Arrays]]:
 
 def policy_table(played: Played, slot_s: float) -> Table:
     """Every policy, every metric, and the cost terms of the world."""
-    costs = [m for m in objectives().values() if m not in MAIN and any(m in values for values in played.values())]
+    costs = cost_terms(played)
     columns = (
-        "policy", "reward", "energy J/task", "latency ms", "p95 ms", "missed %", "QoE", "migrations /user-hour",
-        "replica hits /user-hour", "syncs /user-hour", "busiest server", "fairness", *(m.titled for m in costs),
+        "policy", *heads((REWARD, ENERGY)), f"{LATENCY.head} ms", "p95 ms", f"{MISS.head} %", QOE.head,
+        "migrations /user-hour", "replica hits /user-hour", "syncs /user-hour", LOAD_MAX.head, FAIRNESS.head,
+        *(m.titled for m in costs),
     )  # fmt: skip
     hourly = 3600.0 / slot_s
 
@@ -74,8 +89,7 @@ def policy_table(played: Played, slot_s: float) -> Table:
             number(v, MIGRATIONS, hourly, 1), number(v, HITS, hourly, 1), number(v, SYNCS, hourly, 1),
             number(v, LOAD_MAX, 1, 1), number(v, FAIRNESS, 1, 3), *(number(v, m, 1, 3) for m in costs),
         )
-        for name, v in by_reward(played)
-        if not name.endswith("-sampled")
+        for name, v in by_reward({name: played[name] for name in names.plain(played, (names.SAMPLED,))})
     ]  # fmt: skip
     note = (
         "Best reward first. Means over the evaluation episodes (interquartile over seeds) with 95 % bootstrap "
@@ -90,37 +104,43 @@ def policy_table(played: Played, slot_s: float) -> Table:
 def sampled_table(played: Played) -> Table:
     """Agents with their most likely actions (the headline) and with sampled ones."""
     rows = tuple(
-        (name, cell(played[name][REWARD], "+", 4), cell(played[f"{name}-sampled"][REWARD], "+", 4))
+        (name, cell(played[name][REWARD], "+", 4), cell(played[f"{name}{names.SAMPLED}"][REWARD], "+", 4))
         for name in played
-        if f"{name}-sampled" in played
+        if f"{name}{names.SAMPLED}" in played
     )
-    return Table("Most likely against sampled actions", ("agent", "reward, most likely", "reward, sampled"), rows)
+    columns = ("agent", f"{REWARD.head}, most likely", f"{REWARD.head}, sampled")
+    return Table("Most likely against sampled actions", columns, rows)
 
 
 def printed_table(part: Arrays) -> Table:
     """The printed reading in numbers."""
     played = by_policy(part)
-    columns = ("policy", "reward (sum over users)", "energy", "latency", "QoE", "offloaded %")
+    main = (ENERGY, LATENCY, QOE)
+    columns = ("policy", f"{REWARD.head} (sum over users)", *(m.head for m in main), f"{OFFLOADED.head} %")
     rows = tuple(
-        (name, f"{v['reward'].mean():+.3f}", f"{v['energy'].mean():.3g}", f"{v['latency'].mean():.3g}",
-         f"{v['qoe'].mean():.3f}", f"{100 * v['offloaded'].mean():.1f}")
+        (name, f"{v[REWARD].mean():+.3f}", f"{v[ENERGY].mean():.3g}", f"{v[LATENCY].mean():.3g}",
+         f"{v[QOE].mean():.3f}", f"{100 * v[OFFLOADED].mean():.1f}")
         for name, v in by_reward(played)
     )  # fmt: skip
     return Table("The equations as printed", columns, rows, "Energy and latency in the units that the equations give.")
 
 
-def sweep_table(title: str, part: Arrays) -> Table:
+def sweep_table(title: str, part: Arrays, algorithm: type[Algorithm] = A2C) -> Table:
     """Agents and the rule at every point of a sweep."""
-    fields = {name.removeprefix("point/"): values for name, values in part.items() if name.startswith("point/")}
-    del fields["level"]
+    prefix = of(POINT, "")
+    fields = {name.removeprefix(prefix): values for name, values in part.items() if name.startswith(prefix)}
+    levels = fields.pop(LEVEL.removeprefix(prefix))
+    costs = cost_terms(by_policy(part))
     if "speed_max" in fields and np.array_equal(fields["speed_max"], fields["speed_min"]):
         del fields["speed_max"]  # all users of a point move at one speed
-    columns = ("level", *fields, "A2C reward", "A2C energy J", "A2C QoE", "A2C syncs /slot", "rule reward")
+    of_agents = (REWARD.head, f"{ENERGY.head} {ENERGY.unit}", QOE.head, "syncs /slot", *(m.titled for m in costs))
+    columns = ("level", *fields, *(f"{algorithm.__name__} {head}" for head in of_agents), f"{RULE} {REWARD.head}")
+    mine = {metric: part[of(AGENTS, metric)] for metric in (REWARD, ENERGY, QOE, SYNCS, *costs)}
     rows = tuple(
-        (str(level), *(str(values[i]) for values in fields.values()), cell(part["a2c/reward"][i], "+"),
-         cell(part["a2c/energy"][i]), cell(part["a2c/qoe"][i]), f"{part['a2c/syncs'][i].mean():.3f}",
-         cell(part["rule/reward"][i], "+"))
-        for i, level in enumerate(part["point/level"])
+        (str(level), *(str(values[i]) for values in fields.values()), cell(mine[REWARD][i], "+"),
+         cell(mine[ENERGY][i]), cell(mine[QOE][i]), f"{mine[SYNCS][i].mean():.3f}", *(cell(mine[m][i]) for m in costs),
+         cell(part[of(RULE, REWARD)][i], "+"))
+        for i, level in enumerate(levels)
     )  # fmt: skip
     return Table(title, columns, rows)
 
@@ -131,58 +151,65 @@ def tuning_table(tuned: Mapping[str, float]) -> Table:
     return Table("What the rules were tuned to", ("rule / level / setting", "value"), rows)
 
 
-def short_lines(played: Played) -> list[str]:
-    """The table of the README: agents and the rules that matter, as Markdown."""
-    head = ["policy", "reward", "energy J/task", "latency s", "QoE"]
-    chosen = {name: v for name, v in played.items() if name in SHORT or name.startswith("a2c-")}
+def short_lines(played: Played, algorithm: type[Algorithm] = A2C) -> list[str]:
+    """The table of the README: agents, the rules that matter and those of one's own, as Markdown."""
+    metrics = reported(played)
+    head = ["policy", *heads(metrics)]
+    kinds = (algorithm.name, *own())
+    short = {*SHORT, *own(), *(at(kind, level) for kind in kinds for level in KNOWLEDGE)}
     rows = [
-        [name, cell(v[REWARD], "+"), *(cell(v[metric]) for metric in ("energy", "latency", "qoe"))]
-        for name, v in by_reward(chosen)
-        if not name.endswith(("-sampled", "-misled"))
+        [name, *(cell(v[m], "+" if m == REWARD else "") if m in v else "–" for m in metrics)]
+        for name, v in by_reward({name: played[name] for name in names.plain(played) if name in short})
     ]
     return ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
 
 
-def comparisons(done: Done) -> dict[str, Any]:
-    """The twin against the other levels, and each level's share of the way to its rule."""
+def comparisons(done: Done, algorithm: type[Algorithm] = A2C) -> dict[str, Any]:
+    """The twin against the other levels, the parts of its worth, and each level's share of the way to its rule."""
     found: dict[str, Any] = {}
     played, rules = everyone(done), by_policy(done["rules"])
-    twin = played["a2c-twin"]
-    for other in ("none", "telemetry"):
-        old = played[f"a2c-{other}"]
-        found[f"twin_over_{other}"] = {
-            "reward_difference": statistics.difference(twin[REWARD], old[REWARD])._asdict(),
-            "energy_relative": statistics.relative(twin[ENERGY], old[ENERGY])._asdict(),
-            "qoe_relative": statistics.relative(twin[QOE], old[QOE])._asdict(),
+    twin = played[names.agent(algorithm, TWIN)]
+    for other in WITHOUT_TWIN:
+        old = played[names.agent(algorithm, other)]
+        found[f"{TWIN}_over_{other}"] = {
+            f"{REWARD}_difference": statistics.difference(twin[REWARD], old[REWARD])._asdict(),
+            **{f"{m}_relative": statistics.relative(twin[m], old[m])._asdict() for m in (ENERGY, QOE)},
         }
-    for level in ("none", "telemetry", "twin"):
+    for part, (level, below) in STEPS.items():
+        new, old = (played[names.agent(algorithm, at)] for at in (level, below))
+        found[part] = {
+            f"{REWARD}_difference": statistics.difference(new[REWARD], old[REWARD])._asdict(),
+            **{f"{m}_relative": statistics.relative(new[m], old[m])._asdict() for m in (ENERGY, QOE)},
+        }
+    for level in (*WITHOUT_TWIN, TWIN):
         name = best_rule(rules, level)
-        random, rule = rules["random"][REWARD].mean(), rules[name][REWARD].mean()
-        way = ((played[f"a2c-{level}"][REWARD].mean(axis=1) - random) / (rule - random)).tolist()
+        random, rule = rules[RANDOM][REWARD].mean(), rules[name][REWARD].mean()
+        agents = played[names.agent(algorithm, level)][REWARD].mean(axis=1)
+        way = ((agents - random) / (rule - random)).tolist()
         found[f"share_of_way_to_best_rule_{level}"] = {"rule": name, "each_seed": way, "least": min(way)}
     return found
 
 
 def headline(found: Mapping[str, Any]) -> list[str]:
-    """What the twin saves and costs, in two sentences with intervals."""
+    """What the twin saves and costs, and the three parts of it, a sentence each with intervals."""
     lines = []
-    for other, words in (
-        ("none", "the benchmark without a twin (`none`)"),
-        ("telemetry", "an agent that remembers what it measured (`telemetry`)"),
+    for name, words in (
+        (f"{TWIN}_over_{BENCHMARK}", f"Twin against the benchmark without one (`{BENCHMARK}`)"),
+        *((part, f"Of that by {part} (`{level}` against `{below}`)") for part, (level, below) in STEPS.items()),
     ):
-        c = found[f"twin_over_{other}"]
-        e, q, r = (Interval(**c[name]) for name in ("energy_relative", "qoe_relative", "reward_difference"))
+        c = found[name]
+        e, q, r = (Interval(**c[value]) for value in (f"{ENERGY}_relative", f"{QOE}_relative", f"{REWARD}_difference"))
         lines.append(
-            f"Twin against {words}: energy {e.mean:+.1%} [{e.lo:+.1%}, {e.hi:+.1%}], QoE {q.mean:+.1%} "
+            f"{words}: energy {e.mean:+.1%} [{e.lo:+.1%}, {e.hi:+.1%}], QoE {q.mean:+.1%} "
             f"[{q.lo:+.1%}, {q.hi:+.1%}], reward {r.mean:+.4f} [{r.lo:+.4f}, {r.hi:+.4f}]."
         )
     return lines
 
 
-def sweep_tables(done: Done) -> Sequence[Table]:
+def sweep_tables(done: Done, algorithm: type[Algorithm] = A2C) -> Sequence[Table]:
     """A table for every part with points."""
     return [
-        sweep_table(SWEEPS.get(name, name.replace("check-", "Trained in ")), part)
+        sweep_table(SWEEPS.get(name, name.replace(at(names.CHECK, ""), "Trained in ")), part, algorithm)
         for name, part in done.items()
-        if "point/level" in part
+        if LEVEL in part
     ]

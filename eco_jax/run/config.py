@@ -6,7 +6,6 @@ follows from what is chosen, and stands where each thing is declared.
 """
 
 import difflib
-import functools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +13,14 @@ from typing import Any
 
 from eco_jax.agent.algorithms import DEFAULTS as AGENT
 from eco_jax.env import KNOWLEDGE, EcoEnv, EnvConfig, EnvParams, make
+from eco_jax.env.config import TWIN
 from eco_jax.env.parts import COST
 from eco_jax.env.parts import DEFAULTS as WORLD
 from eco_jax.env.topology import check_sites
 from eco_jax.errors import UserError, quoted, shown
 from eco_jax.parts import registered, variant
-from eco_jax.plugins import LOADED
+from eco_jax.plugins import place
+from eco_jax.run.inputs import DECIDES, INPUTS, absolute, decided, trace_of
 from eco_jax.run.sites import read_sites
 from eco_jax.settings import Spec, check, similar, specs
 from eco_jax.train.config import TrainConfig, rollout_of
@@ -28,13 +29,8 @@ FIXED: dict[str, Any] = {"train": TrainConfig, "env": EnvConfig, "physics": EnvP
 """Section -> the class that declares its settings."""
 CHOSEN: dict[str, Any] = {**AGENT, **WORLD}
 """Kind -> its usual variant: a run has one of each."""
-INPUTS = ("trace", "sites")
-"""Settings that name files which a run reads. A path is relative to the current folder, and recorded absolute."""
 PLAIN = ("knowledge", *INPUTS, "plugins", COST)
 """Settings that belong to no section."""
-DECIDES = {"trace": ("mobility", "physics.slot", "physics.side"), "sites": ("env.servers",)}
-"""Input file -> the settings that it decides."""
-
 Values = Mapping[str, Any]
 """Setting -> value, in its unit."""
 
@@ -92,7 +88,7 @@ class RunConfig:
         Raises:
             UserError: there is no such world, or a file cannot be read.
         """
-        trace = None if self.trace is None else _loaded(self.trace, *_stamp(self.trace))
+        trace = None if self.trace is None else trace_of(self.trace)
         sites = None if self.sites is None else read_sites(self.sites)
         if sites is not None:
             try:
@@ -128,7 +124,7 @@ def sections(values: Values) -> dict[str, Any]:
         UserError: a part that there is not.
     """
     kinds = {kind: variant(kind, values.get(kind, usual.name)) for kind, usual in CHOSEN.items()}
-    costs = {f"{COST}.{name}": variant(COST, name) for name in _listed(COST, values.get(COST, ()))}
+    costs = {f"{COST}.{name}": variant(COST, name) for name in listed(COST, values.get(COST, ()))}
     return {**FIXED, **kinds, **costs}
 
 
@@ -161,7 +157,7 @@ def resolve(given: Values, usual: Values | None = None) -> RunConfig:
     values = {**yielding(given, usual or {}), **given}
     plain = _plain(values)
     values |= plain
-    for name, (value, where) in _decided(plain).items():
+    for name, (value, where) in decided(plain).items():
         if name in given and given[name] != value:
             raise UserError(f"{name} = {quoted(given[name])}: {where} has {quoted(value)}, and decides it")
         values[name] = value
@@ -220,42 +216,35 @@ def _usual_name(kind: str) -> str | None:
 
 def _plain(values: Values) -> dict[str, Any]:
     """The settings that belong to no section."""
-    knowledge = values.get("knowledge", "twin")
+    knowledge = values.get("knowledge", TWIN)
     if knowledge not in KNOWLEDGE:
         raise UserError(f"knowledge = {quoted(knowledge)}: must be one of {', '.join(KNOWLEDGE)}")
-    files = {name: None if values.get(name) is None else _absolute(name, values[name]) for name in INPUTS}
-    plugins = _listed("plugins", values.get("plugins", ()))
-    costs = _listed(COST, values.get(COST, ()))
+    files = {name: None if values.get(name) is None else absolute(name, values[name]) for name in INPUTS}
+    costs = listed(COST, values.get(COST, ()))
+    if len(set(costs)) < len(costs):
+        raise UserError(f"{COST} = {quoted(list(costs))}: each at most once")
     for name in costs:
         variant(COST, name)
-    paths = tuple(_absolute("plugins", path) for path in plugins)
-    for path in paths:
-        if path not in LOADED.values():
+    loaded: dict[Path, None] = {}
+    for path in (absolute("plugins", path) for path in listed("plugins", values.get("plugins", ()))):
+        there = place(path)
+        if there is None:
             raise UserError(f"{path}: a plug-in that is not loaded; name it with --plugin")
-    found = {"knowledge": knowledge, **files, "plugins": paths, COST: costs}
+        loaded[there] = None
+    found = {"knowledge": knowledge, **files, "plugins": tuple(loaded), COST: costs}
     return {name: found[name] for name in PLAIN}
 
 
-def _listed(name: str, value: Any) -> tuple[Any, ...]:
+def listed(name: str, value: Any) -> tuple[Any, ...]:
+    """The value of a setting that is a list of names; one alone may stand without brackets.
+
+    Raises:
+        UserError: it is none.
+    """
     value = [value] if isinstance(value, str | Path) else value
     if not isinstance(value, list | tuple) or not all(isinstance(v, str | Path) for v in value):
         raise UserError(f"{name} = {quoted(value)}: must be a list of names")
-    if len(set(map(str, value))) < len(value):
-        raise UserError(f"{name} = {quoted(value)}: each at most once")
     return tuple(value)
-
-
-def _decided(plain: Values) -> dict[str, tuple[Any, Path]]:
-    """Setting -> (value, file) of those that the input files decide."""
-    found: dict[str, tuple[Any, Path]] = {}
-    if plain["trace"] is not None:
-        path = plain["trace"]
-        trace = _loaded(path, *_stamp(path))
-        values = ("trace", float(trace["slot_s"]), float(trace["side_m"]))
-        found |= {name: (value, path) for name, value in zip(DECIDES["trace"], values, strict=True)}
-    if plain["sites"] is not None:
-        found["env.servers"] = len(read_sites(plain["sites"])), plain["sites"]
-    return found
 
 
 def hint(name: str, known: Collection[str]) -> str:
@@ -270,6 +259,9 @@ def hint(name: str, known: Collection[str]) -> str:
         owners = [repr(v) for v, kind in registered(section).items() if own in specs(kind)]
         if owners:
             return f"; {section} = {' or '.join(owners)} has it"
+    cost = section.removeprefix(f"{COST}.")
+    if cost in registered(COST) and f"{section}.weight" not in known:
+        return f"; it needs {COST} = {cost!r}"
     if own in CHOSEN or own in PLAIN:
         return f"; did you mean {own}?"
     same = [other for other in known if other.rpartition(".")[2] == own]
@@ -284,33 +276,3 @@ def hint(name: str, known: Collection[str]) -> str:
     if difflib.get_close_matches(own, inside) or len(inside) <= 20:
         return similar(shown(own), inside)
     return f"; `eco-jax train --help` and `--help-physics` list those of {section}"
-
-
-def _absolute(name: str, path: Any) -> Path:
-    if not isinstance(path, str | Path):
-        raise UserError(f"{name} = {quoted(path)}: must be a path")
-    text = str(path)
-    try:
-        text.encode()
-        if "\0" in text:
-            raise ValueError("a path holds no NUL")
-        return Path(path).expanduser().absolute()
-    except (ValueError, RuntimeError) as error:  # RuntimeError: the home of a user whom there is not
-        raise UserError(f"{name} = {quoted(text)}: is no path that can be recorded: {error}") from error
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    """What changes when a file does."""
-    try:
-        found = path.stat()
-    except OSError:
-        return 0, 0  # reading it will say more
-    return found.st_mtime_ns, found.st_size
-
-
-@functools.lru_cache(maxsize=1)
-def _loaded(path: Path, changed: int, size: int) -> dict[str, Any]:
-    """The arrays of a prepared trace; the last one is kept, as every member of a sweep asks for it."""
-    from eco_jax.data import load
-
-    return load(path)._asdict()

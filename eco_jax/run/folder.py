@@ -123,6 +123,7 @@ def check_same(config: RunConfig, seeds: Sequence[int], path: Path) -> dict[str,
         if name not in note:
             raise UserError(f"{path}: [run] {name}: is missing")
     settings.check_inputs(config, note, path)
+    settings.check_plugins(config, note, path)
     here = dict(config.values) | {"seed": seeds[0], "seeds": len(seeds)}
     files = {name: here[name] for name in settings.INPUTS if name in usual and f"{name}_sha256" in note}
     # What is the same file is read where it lies now, and what is left out now is not read at all.

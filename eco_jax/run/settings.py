@@ -13,7 +13,7 @@ from eco_jax.env.parts import COST
 from eco_jax.env.parts import DEFAULTS as WORLD
 from eco_jax.errors import UserError, quoted
 from eco_jax.files import sha256
-from eco_jax.run.config import CHOSEN, FIXED, INPUTS, PLAIN, RunConfig, Values, resolve, sections
+from eco_jax.run.config import CHOSEN, FIXED, INPUTS, PLAIN, RunConfig, Values, listed, resolve, sections
 from eco_jax.run.toml import read_toml
 from eco_jax.settings import specs
 
@@ -214,13 +214,25 @@ def _with_plugins(values: dict[str, Any], noted: Mapping[str, Any], where: Path)
     """What a run has recorded, its plug-ins where they were loaded from now: what a folder names is never executed.
 
     Raises:
-        UserError: one has not been loaded; its file and hash are named.
+        UserError: one has not been loaded, or another file of its name; its hash is named.
     """
-    names, digests = values.get("plugins", ()), str(noted.get("plugins_sha256", "")).split()
-    for name, digest in zip(names, digests, strict=False):
+    try:
+        names = listed("plugins", values.get("plugins", ()))
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+    digests = noted.get("plugins_sha256", "").split()
+    if len(digests) != len(names):
+        raise UserError(f"{where}: plugins: {len(names)} files, and {len(digests)} hashes in [run] plugins_sha256")
+    for name, digest in zip(names, digests, strict=True):
         if digest not in plugins.LOADED:
+            for other in (d for d, there in plugins.LOADED.items() if there.name == Path(name).name):
+                raise UserError(f"{plugins.LOADED[other]}: {_another(where, other, digest)}")
             raise UserError(f"{where}: needs the plug-in {name} (SHA-256 {digest[:12]}): name it with --plugin")
     return values if not names else {**values, "plugins": tuple(str(plugins.LOADED[digest]) for digest in digests)}
+
+
+def _another(where: Path, new: str, old: str) -> str:
+    return f"is not the file that {where} was made with (SHA-256 {new[:12]}, not {old[:12]})"
 
 
 def to_toml(config: RunConfig, run: Mapping[str, Any]) -> str:
@@ -251,10 +263,10 @@ def recorded(path: Path) -> dict[str, Any]:
 
 
 def input_hashes(config: RunConfig) -> dict[str, str]:
-    """SHA-256 of each file that the run reads: `trace_sha256`, `sites_sha256`."""
+    """SHA-256 of each file that the run reads: `trace_sha256`, `sites_sha256`; of its plug-ins as they were loaded."""
     found = {f"{name}_sha256": sha256(path) for name in INPUTS if (path := config.values[name]) is not None}
     files = config.values["plugins"]
-    return found | ({"plugins_sha256": " ".join(map(sha256, files))} if files else {})
+    return found | ({"plugins_sha256": " ".join(map(plugins.digest_of, files))} if files else {})
 
 
 def check_inputs(config: RunConfig, noted: Mapping[str, Any], where: Path) -> None:
@@ -268,14 +280,20 @@ def check_inputs(config: RunConfig, noted: Mapping[str, Any], where: Path) -> No
     Raises:
         UserError: one has changed, or cannot be read.
     """
-    for name, now in input_hashes(config).items():
-        if noted.get(name, now) != now:
-            of = config.values[name.removesuffix("_sha256")]
-            paths = of if isinstance(of, tuple) else (of,)
-            then = dict(enumerate(noted[name].split()))
-            path, new, old = next(
-                (p, n, then.get(i)) for i, (p, n) in enumerate(zip(paths, now.split(), strict=True)) if n != then.get(i)
-            )
-            raise UserError(
-                f"{path}: is not the file that {where} was made with (SHA-256 {new[:12]}, not {(old or 'none')[:12]})"
-            )
+    here = input_hashes(config)
+    for name in INPUTS:
+        now = here.get(f"{name}_sha256", "")
+        then = noted.get(f"{name}_sha256", now)
+        if now and then != now:
+            raise UserError(f"{config.values[name]}: {_another(where, now, then)}")
+
+
+def check_plugins(config: RunConfig, noted: Mapping[str, Any], where: Path) -> None:
+    """Whether a run has no plug-in now that it was begun without.
+
+    Raises:
+        UserError: it has.
+    """
+    for path in config.values["plugins"]:
+        if plugins.digest_of(path) not in noted.get("plugins_sha256", "").split():
+            raise UserError(f"{path}: a plug-in that {where} was made without: leave it out")

@@ -13,6 +13,7 @@ from eco_jax.agent.algorithms import Algorithm
 from eco_jax.env import PRESETS, EcoEnv, EnvParams
 from eco_jax.run.config import INPUTS, RunConfig, default, resolve
 from eco_jax.run.settings import by_flags, input_hashes
+from eco_jax.study import names
 from eco_jax.study.play import flat, nested
 from eco_jax.study.profile import Profile
 from eco_jax.study.store import Arrays
@@ -63,6 +64,15 @@ class Study:
         """The training's static settings."""
         return self.config.train
 
+    @property
+    def kind(self) -> type[Algorithm]:
+        """The class of the learning algorithm."""
+        return cast(type[Algorithm], self.config.section_of(Algorithm.kind))
+
+    def agent(self, level: str) -> str:
+        """The policy of the agents trained at a level."""
+        return names.agent(self.kind, level)
+
     def algorithm(self, **changes: Any) -> Algorithm:
         """The learning algorithm with its network, with other settings of its own."""
         return cast(Algorithm, self.config.but(algorithm=changes).algorithm())
@@ -106,7 +116,7 @@ class Study:
 
     def agents(self, levels: Sequence[str]) -> Any:
         """The agents trained at these levels, one level after the other."""
-        each = [nested(self.done[f"agents-{level}"]) for level in levels]
+        each = [nested(self.done[names.trained(level)]) for level in levels]
         return jax.tree.map(lambda *leaves: np.concatenate(leaves), *each)
 
     def learner(self, env: EcoEnv, updates: int = 1, **train: Any) -> Learner:
@@ -146,5 +156,5 @@ def train(
     if fitted.failed:
         which, cause = min(fitted.failed.items())
         raise NotFiniteError(f"agent {which}, {cause}", fitted.state)
-    curves = {f"curve/{name}": value.astype(np.float32) for name, value in fitted.metrics.items()}
+    curves = {names.of(names.CURVE, name): value.astype(np.float32) for name, value in fitted.metrics.items()}
     return flat(fitted.state.agent.params) | curves

@@ -5,9 +5,12 @@ from functools import partial
 import numpy as np
 
 from eco_jax.env import policies
+from eco_jax.env.config import TRUTH, TWIN
+from eco_jax.env.policies.rules import GREEDY
+from eco_jax.study import names
 from eco_jax.study.core import Part, Study, train
 from eco_jax.study.play import Entry, Played, named, play, play_agents
-from eco_jax.study.profile import LEVELS, Profile
+from eco_jax.study.profile import LADDER, LEVELS, Profile
 from eco_jax.study.rules import Misled, chosen_rules, tune, worn_twin
 from eco_jax.study.store import Arrays
 
@@ -34,18 +37,18 @@ def references(study: Study) -> Arrays:
     """What knows the truth (slot-reference, upper-bound), and what decides for all users at once."""
     env, params = study.world
     p = study.profile
-    truth = params.with_knowledge("truth")
+    truth = params.with_knowledge(TRUTH)
     search = policies.Central(cache=True)
     entries = {
-        "slot-reference": Entry(policies.SlotReference(), truth),
-        "slot-reference-caching": Entry(policies.SlotReference(cache=True), truth),
-        **{f"central-{level}": Entry(search, params.with_knowledge(level)) for level in LEVELS if level != "truth"},
+        names.SLOT_REFERENCE: Entry(policies.SlotReference(), truth),
+        names.SLOT_REFERENCE_CACHING: Entry(policies.SlotReference(cache=True), truth),
+        **{names.at(names.CENTRAL, level): Entry(search, params.with_knowledge(level)) for level in LADDER},
     }
     found = play(env, entries, study.evaluation, p.reference_episodes)
     study.tick(0.9)
     if params.equations.bounded:
         anything = Entry(policies.Local(), truth)
-        found |= play(policies.BoundEnv(env), {"upper-bound": anything}, study.evaluation, p.episodes)
+        found |= play(policies.BoundEnv(env), {names.UPPER_BOUND: anything}, study.evaluation, p.episodes)
     return named(found)
 
 
@@ -64,10 +67,10 @@ def evaluation(study: Study) -> Arrays:
         greedy=(True, False),
     )
     found: Played = {}
-    for suffix, values in zip(("", "-sampled"), both, strict=True):
+    for suffix, values in zip(("", names.SAMPLED), both, strict=True):
         for i, level in enumerate(p.levels):
             rows = slice(i * p.seeds, (i + 1) * p.seeds)
-            found[f"a2c-{level}{suffix}"] = {name: value[rows] for name, value in values.items()}
+            found[f"{study.agent(level)}{suffix}"] = {name: value[rows] for name, value in values.items()}
     return named(found)
 
 
@@ -75,29 +78,29 @@ def misleading(study: Study) -> Arrays:
     """The twin's agents and rules, misled: every mirror shows another server."""
     env, params = study.world
     p = study.profile
-    twin = params.with_knowledge("twin")
+    twin = params.with_knowledge(TWIN)
     learner = study.learner(env)
-    agents = study.agents(["twin"])
+    agents = study.agents([TWIN])
     (plain,) = play_agents(
         learner, study.algorithm(), agents, [twin] * p.seeds, study.evaluation, p.episodes, wrap=partial(worn_twin, env)
     )
-    entry = chosen_rules(params, study.tuned, ("twin",))["greedy-twin"]
+    entry = chosen_rules(params, study.tuned, (TWIN,))[greedy := names.at(GREEDY, TWIN)]
     misled = entry._replace(rule=Misled(rule=entry.rule))
-    ruled = play(env, {"greedy-twin-misled": misled}, study.evaluation, p.episodes)
-    return named({"a2c-twin-misled": plain} | ruled)
+    ruled = play(env, {f"{greedy}{names.MISLED}": misled}, study.evaluation, p.episodes)
+    return named({f"{study.agent(TWIN)}{names.MISLED}": plain} | ruled)
 
 
 def table_parts(p: Profile) -> list[Part]:
     """The parts behind the policy table and Figs. 2a and 3."""
     cost = 12 + p.updates * 160 * p.seeds / 8000
-    trained = tuple(f"agents-{level}" for level in p.levels)
+    trained, misled = tuple(map(names.trained, p.levels)), (names.trained(TWIN), "rules")
     return [
         Part("rules", "rules: tuned and played", 60 + p.episodes / 8, rules),
         Part("references", "references and central rules", 20 + p.reference_episodes, references),
         *(
-            Part(f"agents-{level}", f"training {p.seeds} agents at {level}", cost, partial(agents, level=level))
+            Part(names.trained(level), f"training {p.seeds} agents at {level}", cost, partial(agents, level=level))
             for level in p.levels
         ),
         Part("evaluation", "playing the agents", 15 + p.seeds * p.episodes / 10, evaluation, trained),
-        Part("misleading", "a misleading twin", 25 + p.seeds * p.episodes / 60, misleading, ("agents-twin", "rules")),
+        Part("misleading", "a misleading twin", 25 + p.seeds * p.episodes / 60, misleading, misled),
     ]

@@ -11,7 +11,9 @@ from jax import lax
 
 from eco_jax.agent.algorithms import Algorithm
 from eco_jax.env import EnvConfig, EnvParams
+from eco_jax.env.parts.cost import objectives
 from eco_jax.env.policies import Rule
+from eco_jax.metrics import MAIN, Metric
 from eco_jax.study.store import Arrays
 from eco_jax.train.evaluate import Policy, Remembering, evaluate
 from eco_jax.train.fit import of_member, stack_params
@@ -171,6 +173,12 @@ def by_policy(arrays: Arrays) -> Played:
         if ":" not in policy:
             found.setdefault(policy, {})[metric] = values
     return found
+
+
+def cost_terms(played: Played) -> tuple[Metric, ...]:
+    """The cost terms of the world that they were played in."""
+    costs = (metric for metric in objectives().values() if metric not in MAIN)
+    return tuple(m for m in costs if any(m in values for values in played.values()))
 
 
 def everyone(done: Mapping[str, Mapping[str, Any]]) -> Played:

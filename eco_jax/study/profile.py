@@ -3,11 +3,11 @@
 import math
 from dataclasses import dataclass
 
-from eco_jax.env.config import KNOWLEDGE
+from eco_jax.env.config import KNOWLEDGE, TRUTH
 
 LEVELS = KNOWLEDGE[::-1]
 """The ladder of knowledge, from the top."""
-LADDER = LEVELS[1:]
+LADDER = tuple(level for level in LEVELS if level != TRUTH)
 """Those that somebody can have."""
 
 

@@ -8,10 +8,11 @@ from jax import Array
 from jaxtyping import PRNGKeyArray
 
 from eco_jax.env import EcoEnv, EnvConfig, EnvParams, State
+from eco_jax.env.config import NONE, SIGHT
 from eco_jax.env.observe import observe
-from eco_jax.env.params import Knowledge
 from eco_jax.env.policies import Rule, named, tunable, with_values
 from eco_jax.metrics import REWARD
+from eco_jax.study.names import at
 from eco_jax.study.play import Entry, play
 from eco_jax.study.profile import LEVELS
 from eco_jax.train.evaluate import Policy, Remembering
@@ -56,7 +57,7 @@ def _shifted(config: EnvConfig, state: State) -> State:
 
 def trials(rule: Rule, level: str) -> dict[str, Sequence[float]]:
     """What tuning tries of a rule at a level: when to synchronise only where there is a twin."""
-    synced = bool(Knowledge.level(level).sync)
+    synced = SIGHT[level].sync
     return {name: values for name, values in tunable(rule).items() if synced or not name.startswith("sync.")}
 
 
@@ -80,7 +81,7 @@ def tune(env: EcoEnv, params: EnvParams, key: Any, episodes: int, levels: Sequen
 
 def uninformed(params: EnvParams) -> dict[str, Entry]:
     """Rules that do the same whatever is known."""
-    nothing = params.with_knowledge("none")
+    nothing = params.with_knowledge(NONE)
     return {name: Entry(rule, nothing) for name, rule in named().items() if not rule.informed}
 
 
@@ -94,5 +95,5 @@ def chosen_rules(params: EnvParams, tuned: Mapping[str, float], levels: Sequence
                 values = {
                     n: tuned[f"{name}/{level}/{n}"] for n in trials(rule, level) if f"{name}/{level}/{n}" in tuned
                 }
-                chosen[f"{name}-{level}"] = Entry(with_values(rule, values), world)
+                chosen[at(name, level)] = Entry(with_values(rule, values), world)
     return chosen

@@ -6,19 +6,28 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from eco_jax.env.parts import Waypoint
+from eco_jax.env.policies import named
+from eco_jax.errors import UserError
 from eco_jax.run.progress import Display
+from eco_jax.study import names
 from eco_jax.study.core import Part, Study
 from eco_jax.study.parts import table_parts
 from eco_jax.study.profile import Profile
 from eco_jax.study.store import Store, fingerprint
-from eco_jax.study.sweeps import changes, other_parts
+from eco_jax.study.sweeps import AS_WRITTEN, changes, other_parts
+
+ARRAYS = 2
+"""How the arrays of parts are named: parts of another number are run anew."""
 
 
 def left_out(study: Study) -> dict[str, str]:
     """Points of the profile (its fields) that this world has no use for, and why."""
     mobility = study.config.values["mobility"]
     found: dict[str, str] = {}
-    if mobility != "waypoint":
+    if study.kind is not AS_WRITTEN:
+        found["online_episodes"] = f"Algorithm 1 as written is {AS_WRITTEN.__name__}, here {study.kind.__name__} learns"
+    if mobility != Waypoint.name:
         found["speeds"] = f"of users who move by {mobility} no sweep sets the speed"
     if mobility == "trace":
         found["fix_gaps"] = "a recorded user's position is known when it was recorded"
@@ -29,7 +38,7 @@ def left_out(study: Study) -> dict[str, str]:
 
 def possible(study: Study) -> Profile:
     """The profile without the points that are left out."""
-    nothing: Any = dict.fromkeys(left_out(study), ())
+    nothing: Any = {name: type(getattr(study.profile, name))() for name in left_out(study)}
     return dataclasses.replace(study.profile, **nothing)
 
 
@@ -39,9 +48,13 @@ def check(study: Study) -> None:
     Raises:
         UserError: what is wrong with one of them.
     """
-    study.learner(study.world[0])
+    rules = {*named(), names.CENTRAL, *names.KNOWS_TRUTH}
+    if study.kind.name in rules:
+        raise UserError(f"algorithm = {study.kind.name!r}: has the name of a rule; no report could tell them apart")
+    algorithm = study.algorithm()
+    algorithm.check(study.learner(study.world[0]).config, study.world[0])
     for change in changes(possible(study)):
-        study.make(**change)
+        algorithm.check(study.train, study.make(**change)[0])
 
 
 def all_parts(study: Study) -> list[Part]:
@@ -86,7 +99,7 @@ def run(study: Study, store: Store, settings: Mapping[str, Any]) -> dict[str, di
     """
     parts = all_parts(study)
     profile = {name: value for name, value in dataclasses.asdict(study.profile).items() if name != "seconds"}
-    same = {"profile": profile, "study": study.settings, **settings}
+    same = {"arrays": ARRAYS, "profile": profile, "study": study.settings, **settings}
     marks = {part.name: fingerprint({"part": part.name, **same}) for part in parts}
     about: dict[str, dict[str, Any]] = {}
     missing = []

@@ -7,17 +7,24 @@ from typing import Any
 import jax
 import numpy as np
 
+from eco_jax.agent.algorithms import A2C, Algorithm
 from eco_jax.env import EcoEnv, EnvParams
+from eco_jax.env.config import BENCHMARK, TWIN
 from eco_jax.env.policies import Greedy, with_values
 from eco_jax.env.policies import named as named_rules
+from eco_jax.env.policies.rules import FORESIGHT, GREEDY
 from eco_jax.metrics import REWARD
+from eco_jax.study import names
 from eco_jax.study.core import Part, Study, train
+from eco_jax.study.names import AGENTS, CURVE, LEVEL, POINT, RULE, at, of
 from eco_jax.study.play import Entry, named, nested, play, play_agents
 from eco_jax.study.profile import LADDER, Profile
 from eco_jax.study.rules import trials, uninformed
 from eco_jax.study.store import Arrays
 
 Change = Mapping[str, Any]
+COMPARED = (TWIN, BENCHMARK)
+"""Levels of the agents where only the paper's comparison is made."""
 Point = tuple[str, Change]
 """A level of knowledge, and what differs from the study's world, in the units of `EnvParams.specs()`."""
 
@@ -34,18 +41,18 @@ def worlds_of(study: Study, points: Sequence[Point]) -> tuple[EcoEnv, list[EnvPa
 
 
 def about(points: Sequence[Point]) -> Arrays:
-    """What the points are: `point/level`, and `point/<field>` for every number that differs."""
+    """What the points are: their levels, and `point/<field>` for every number that differs."""
     fields = sorted({name for _, change in points for name in change})
-    return {"point/level": np.array([level for level, _ in points])} | {
-        f"point/{name}": np.array([change.get(name, np.nan) for _, change in points]) for name in fields
+    return {LEVEL: np.array([level for level, _ in points])} | {
+        of(POINT, name): np.array([change.get(name, np.nan) for _, change in points]) for name in fields
     }
 
 
 def ruled(study: Study, points: Sequence[Point]) -> Arrays:
-    """The rule `foresight` at each point, its sync threshold tuned there: metric -> [points, 1, episodes]."""
+    """The rule beside the agents at each point, its sync threshold tuned there: metric -> [points, 1, episodes]."""
     env, worlds = worlds_of(study, points)
     p = study.profile
-    rule = named_rules()["foresight"]
+    rule = named_rules()[FORESIGHT]
     entries: dict[str, Entry] = {}
     for i, ((level, _), world) in enumerate(zip(points, worlds, strict=True)):
         for number, values in (trials(rule, level) or {"": (0.0,)}).items():
@@ -60,7 +67,7 @@ def ruled(study: Study, points: Sequence[Point]) -> Arrays:
 
 
 def transferred(study: Study, points: Sequence[Point]) -> Arrays:
-    """The study's own agents, as they are, at each point: `a2c/<metric>` and `rule/<metric>` [points, ., episodes]."""
+    """The study's own agents, as they are, at each point: `<agents or rule>/<metric>` [points, ., episodes]."""
     env, worlds = worlds_of(study, points)
     p = study.profile
     count = p.transfer_seeds
@@ -69,11 +76,11 @@ def transferred(study: Study, points: Sequence[Point]) -> Arrays:
     members = [world for world in worlds for _ in range(count)]
     (played,) = play_agents(study.learner(env), study.algorithm(), together, members, study.evaluation, p.side_episodes)
     agents = at_points(played, len(points))
-    return named({"a2c": agents, "rule": ruled(study, points)}) | about(points)
+    return named({AGENTS: agents, RULE: ruled(study, points)}) | about(points)
 
 
 def retrained(study: Study, points: Sequence[Point], updates: int | None = None) -> Arrays:
-    """New agents trained at each point: `a2c/<metric>` and `rule/<metric>` [points, seeds, episodes], and curves."""
+    """New agents trained at each point: `agents/<metric>` and `rule/<metric>` [points, seeds, episodes], and curves."""
     env, worlds = worlds_of(study, points)
     p = study.profile
     members = [world for world in worlds for _ in range(p.side_seeds)]
@@ -81,8 +88,8 @@ def retrained(study: Study, points: Sequence[Point], updates: int | None = None)
     learner = study.learner(env, updates or p.side_updates)
     trained = train(study, learner, members, seeds)
     (played,) = play_agents(learner, study.algorithm(), nested(trained), members, study.evaluation, p.side_episodes)
-    curves = {name: value for name, value in trained.items() if name.startswith("curve/")}
-    return named({"a2c": at_points(played, len(points)), "rule": ruled(study, points)}) | curves | about(points)
+    curves = {name: value for name, value in trained.items() if name.startswith(of(CURVE, ""))}
+    return named({AGENTS: at_points(played, len(points)), RULE: ruled(study, points)}) | curves | about(points)
 
 
 def over(name: str, values: Sequence[Any], levels: Sequence[str] = LADDER, both: str | None = None) -> list[Point]:
@@ -111,12 +118,16 @@ def trained_over(study: Study, name: str, values: Sequence[float], levels: Seque
 
 def weighted(study: Study) -> Arrays:
     """Agents trained for other weights of latency, energy and QoE."""
-    return retrained(study, [("twin", dict(zip(("w1", "w2", "w3"), w, strict=True))) for w in study.profile.weights])
+    return retrained(study, [(TWIN, dict(zip(("w1", "w2", "w3"), w, strict=True))) for w in study.profile.weights])
 
 
 def checked(study: Study, preset: str) -> Arrays:
     """Agents trained in another world by name."""
     return retrained(study, over("preset", [preset]))
+
+
+AS_WRITTEN: type[Algorithm] = A2C
+"""The class that can learn as Algorithm 1 is written."""
 
 
 def online(study: Study) -> Arrays:
@@ -129,15 +140,15 @@ def online(study: Study) -> Arrays:
         optimizer="sgd", normalise=False, residual=False, actor_lr=1e-3, critic_lr=1e-3, final_lr=1.0, decay=0.0,
         entropy=0.0, clip=1e9,
     )  # fmt: skip
-    members = [params.with_knowledge(level) for level in ("twin", "none") for _ in range(p.online_seeds)]
-    seeds = [seed for _ in ("twin", "none") for seed in range(p.online_seeds)]
+    members = [params.with_knowledge(level) for level in COMPARED for _ in range(p.online_seeds)]
+    seeds = [seed for _ in COMPARED for seed in range(p.online_seeds)]
     trained = train(study, learner, members, seeds, algorithm)
     (played,) = play_agents(learner, study.algorithm(), nested(trained), members, study.evaluation, p.side_episodes)
     curves = {
         name: value.reshape(p.online_episodes, horizon, -1).mean(axis=1)
-        for name, value in trained.items() if name.startswith("curve/")
+        for name, value in trained.items() if name.startswith(of(CURVE, ""))
     }  # fmt: skip
-    return named({"a2c": at_points(played, 2)}) | curves
+    return named({AGENTS: at_points(played, len(COMPARED))}) | curves
 
 
 def printed(study: Study) -> Arrays:
@@ -145,17 +156,17 @@ def printed(study: Study) -> Arrays:
     env, params = study.make(equations="printed")
     p = study.profile
     entries = uninformed(params)
-    for level in ("twin", "none"):
-        entries[f"greedy-{level}"] = Entry(Greedy(cache=False), params.with_knowledge(level))
+    for level in COMPARED:
+        entries[at(GREEDY, level)] = Entry(Greedy(cache=False), params.with_knowledge(level))
     found = play(env, entries, study.evaluation, p.side_episodes)
-    members = [params.with_knowledge(level) for level in ("twin", "none") for _ in range(p.side_seeds)]
-    seeds = [seed for _ in ("twin", "none") for seed in range(p.side_seeds)]
+    members = [params.with_knowledge(level) for level in COMPARED for _ in range(p.side_seeds)]
+    seeds = [seed for _ in COMPARED for seed in range(p.side_seeds)]
     learner = study.learner(env, p.side_updates)
     trained = train(study, learner, members, seeds)
     (played,) = play_agents(learner, study.algorithm(), nested(trained), members, study.evaluation, p.side_episodes)
-    for i, level in enumerate(("twin", "none")):
+    for i, level in enumerate(COMPARED):
         rows = slice(i * p.side_seeds, (i + 1) * p.side_seeds)
-        found[f"a2c-{level}"] = {name: value[rows] for name, value in played.items()}
+        found[study.agent(level)] = {name: value[rows] for name, value in played.items()}
     return named(found)
 
 
@@ -175,7 +186,7 @@ def changes(p: Profile) -> list[Change]:
 
 def other_parts(p: Profile) -> list[Part]:
     """The parts behind everything but the table: only those for which the profile has points."""
-    trained = tuple(f"agents-{level}" for level in LADDER)
+    trained = tuple(map(names.trained, LADDER))
     needs = (*trained, "rules")
     parts: list[Part] = []
 
@@ -200,9 +211,9 @@ def other_parts(p: Profile) -> list[Part]:
     resized("users", p.users, 30)
     resized("servers", p.servers, 90)
     for name, field, values, levels in (
-        ("value-correlation", "correlation", p.correlations, LADDER),
-        ("value-error", "sync_error", p.sync_errors, ("twin",)),
-        ("value-energy", "sync_energy", p.sync_energies, ("twin",)),
+        (names.VALUE_CORRELATION, "correlation", p.correlations, LADDER),
+        (names.VALUE_ERROR, "sync_error", p.sync_errors, (TWIN,)),
+        (names.VALUE_ENERGY, "sync_energy", p.sync_energies, (TWIN,)),
     ):
         if values:
             run = partial(trained_over, name=field, values=values, levels=levels)
@@ -210,8 +221,9 @@ def other_parts(p: Profile) -> list[Part]:
     if p.weights:
         learnt("weights", "training for other weights", weighted, len(p.weights))
     for preset in p.checks:
-        learnt(f"check-{preset}", f"training in {preset}", partial(checked, preset=preset), 3)
-    cost = 20 + p.online_episodes * p.online_seeds * 2 * 60 / 2500
-    parts.append(Part("online", "Algorithm 1 as written, one environment", cost, online))
+        learnt(at(names.CHECK, preset), f"training in {preset}", partial(checked, preset=preset), 3)
+    if p.online_episodes:
+        cost = 20 + p.online_episodes * p.online_seeds * len(COMPARED) * 60 / 2500
+        parts.append(Part(names.ONLINE, "Algorithm 1 as written, one environment", cost, online))
     parts.append(Part("printed", "the equations as printed", 60 + 4 * p.side_seeds * p.side_updates / 80, printed))
     return parts

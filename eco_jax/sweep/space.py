@@ -9,7 +9,7 @@ from typing import Any
 
 from eco_jax import plugins
 from eco_jax.env.parts import COST
-from eco_jax.errors import UserError
+from eco_jax.errors import UserError, quoted
 from eco_jax.parts import registered
 from eco_jax.run import settings
 from eco_jax.run.config import CHOSEN, INPUTS, PLAIN, RunConfig, hint, resolve, sections, specs_of, yielding
@@ -182,6 +182,10 @@ def from_toml(path: Path) -> Space:
         [space]
         "algorithm.actor_lr" = { log_uniform = [1e-4, 1e-1] }
         "physics.sync_error" = { choice = [0.03, 0.3] }
+        "mobility" = { choice = ["waypoint", "gauss-markov"] }
+        "mobility.speed" = { uniform = [10, 40] }
+
+    A setting that only some of the chosen parts have, as this `speed`, has no place in the trials of the others.
 
     Raises:
         UserError: it cannot be read, an axis is none, or a value at its ends is not allowed.
@@ -196,8 +200,10 @@ def from_toml(path: Path) -> Space:
     if not axes:
         raise UserError(f"{path}: [space]: needs at least one setting that varies")
     base = data.get("base", {})
-    if base.get("plugins"):
-        plugins.load(base["plugins"] if isinstance(base["plugins"], list) else [base["plugins"]])
+    files = _names(base.get("plugins", []))
+    if not all(isinstance(file, str) for file in files):
+        raise UserError(f"{path}: plugins = {quoted(base['plugins'])}: must be a list of names")
+    plugins.load(files)
     if plugins.LOADED:  # those that the command was given, too: the runs need them
         base["plugins"] = [str(path) for path in plugins.LOADED.values()]
     space = Space(base, axes, str(path))

@@ -9,6 +9,7 @@ import polars as pl
 
 from eco_jax.env.parts.cost import objectives
 from eco_jax.parts import numbers_of
+from eco_jax.settings import from_si, specs
 from eco_jax.sweep.batch import Batch
 from eco_jax.sweep.population import Population, State
 from eco_jax.train.fit import member
@@ -38,13 +39,14 @@ def results(batch: Batch, population: Population, state: State) -> pl.DataFrame:
     values, alive, columns = np.asarray(state.curves), np.asarray(state.alive), columns_of(population)
     configs = [config.values for config in batch.configs()]
     params, numbers = _on_host((state.agent.params, numbers_of(state.algorithm)))
+    section, known = population.algorithm.kind, specs(type(population.algorithm))
     rows = []
     for i, (place, seed) in enumerate(batch.members):
         looks = int(np.isfinite(values[i]).any(-1).sum())
         failed = population.failed.get(i)
         last = values[i, looks - max(1, looks // 10) : looks].mean(0) if looks else np.full(len(columns), np.nan)
         own = {name: configs[place][name] for name in batch.trials[place]["values"]}
-        own |= {f"{population.algorithm.kind}.{name}": float(numbers[name][i]) for name in batch.ranges}
+        own |= {f"{section}.{name}": from_si(known[name], float(numbers[name][i])) for name in batch.ranges}
         rows.append(
             {
                 "trial": batch.trials[place]["trial"],

@@ -9,6 +9,7 @@ from jax import Array, lax
 from jaxtyping import Float, PRNGKeyArray
 
 from eco_jax.env import Environment
+from eco_jax.metrics import FAIRNESS, LATENCY_P50, LATENCY_P95, LATENCY_P99, LATENCY_QUANTILES
 
 Policy = Callable[[PRNGKeyArray, Any, Any, Any], Array]
 """policy(key, observation, state, params) -> action. Agents use the observation, rules the state's `View`."""
@@ -25,6 +26,8 @@ class Remembering(NamedTuple):
 
 QUANTILES = tuple(q / 100.0 for q in range(1, 100))
 """Probabilities at which the distribution of latencies is reported."""
+SHOWN = {50: LATENCY_P50, 95: LATENCY_P95, 99: LATENCY_P99}
+"""Per cent of those that are metrics of their own."""
 
 
 def jain(values: Float[Array, " users"]) -> Float[Array, ""]:
@@ -71,8 +74,8 @@ def evaluate(
         if detail is not None:
             latency, qoe = detail
             quantiles = jnp.quantile(latency, jnp.asarray(QUANTILES))
-            means |= {"latency_quantiles": quantiles, "fairness": jain(jnp.mean(qoe, axis=0))}
-            means |= {f"latency_p{q}": quantiles[q - 1] for q in (50, 95, 99)}
+            means |= {LATENCY_QUANTILES: quantiles, FAIRNESS: jain(jnp.mean(qoe, axis=0))}
+            means |= {metric: quantiles[q - 1] for q, metric in SHOWN.items()}
         return means
 
     # Folded in, not split: episode e is the same however many there are.

@@ -65,7 +65,8 @@ VALUES = [
 ]  # fmt: skip
 PIECES = [
     b"\x00", b"\xff", b"\xef\xbb\xbf", b"\r", b"\n", b"=", b"[", b"]", b"'", b'"', b"#", b"\\", b".", b"[env]\n",
-    b"[[env]]\n", b"env = 3\n", b"[physics.side]\n", b"[mobility]\n", b"[cost.toll]\n", b"\xe2\x80\xa8", b"{", b"}", b",", b"\x1b", b"-",
+    b"[[env]]\n", b"env = 3\n", b"[physics.side]\n", b"[mobility]\n", b"[cost.toll]\n",
+    b"\xe2\x80\xa8", b"{", b"}", b",", b"\x1b", b"-",
 ]  # fmt: skip
 
 

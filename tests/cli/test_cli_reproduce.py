@@ -1,17 +1,23 @@
 """`eco-jax reproduce`: settings of one's own, what is refused, and that nothing is touched before."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tomli_w
 
+from eco_jax import plugins
+from eco_jax.agent.algorithms import A2C, PPO
 from eco_jax.cli.main import main
+from eco_jax.env.config import TWIN
+from eco_jax.files import sha256
+from eco_jax.parts import forget
 from eco_jax.report import reproduce as report
 from eco_jax.run import settings
 from eco_jax.run.config import default
 from eco_jax.study.profile import PAPER, QUICK, SMOKE
-from eco_jax.study.store import Store
+from eco_jax.study.store import Store, fingerprint
 
 
 def said(capsys, arguments):
@@ -52,7 +58,8 @@ def studied(monkeypatch, tmp_path):
         (["--config", "a.toml", "--preset", "tiny"], "--preset and --config: give one of them"),
         (["--knowledge", "none"], "--knowledge: is not a setting here"),
         (["--train.updates=7"], "--train.updates: is not a setting here"),
-        (["--algorithm", "ppo"], "algorithm = 'ppo': must be 'a2c'"),
+        (["--algorithm", "nobody"], "algorithm = 'nobody': must be one of a2c, ppo"),
+        (["--algorithm", "ppo", "--algorithm.minibatches", "7"], "algorithm.minibatches = 7: must divide"),
         (["--env.users", "0"], "env.users = 0"),
         (["--physics.sync-energy", "-1"], "sync_energy"),
         (["--env.candidates", "20", "--profile", "paper"], "env.candidates = 20: must lie in [1, 15]"),
@@ -118,6 +125,29 @@ def test_settings_of_one_s_own(studied, tmp_path):
         assert words in about["differs from the default"]
     assert about["sites_sha256"] == study.settings["sites_sha256"]
     assert "--physics.sync-energy 5" in repeat
+
+
+@pytest.fixture
+def reinforce():
+    """The file of an algorithm of one's own, which is forgotten afterwards."""
+    yield Path(__file__).parents[2] / "experiments" / "plugins" / "reinforce.py"
+    plugins.LOADED.clear()
+    forget("algorithm", "reinforce")
+
+
+def test_any_algorithm_can_be_reproduced(studied, reinforce):
+    usual, _, _ = studied()
+    assert (usual.kind, usual.agent(TWIN)) == (A2C, "a2c-twin")
+    study, about, repeat = studied("--algorithm", "ppo", "--algorithm.epochs", 2)
+    assert (study.kind, study.agent(TWIN)) == (PPO, "ppo-twin")
+    assert study.algorithm().epochs == 2
+    assert "algorithm = ppo" in about["differs from the default"]
+    assert "--algorithm ppo" in repeat
+    own, about, _ = studied("--plugin", reinforce, "--algorithm", "reinforce", "--profile", "smoke")
+    assert (own.kind.__name__, own.agent(TWIN)) == ("Reinforce", "reinforce-twin")
+    assert "plugins = reinforce.py" in about["differs from the default"]
+    assert len({str(fingerprint(each.settings)) for each in (usual, study, own)}) == 3
+    assert own.settings["plugins_sha256"] == sha256(reinforce)
 
 
 def test_the_default_is_the_default_world(studied):

@@ -19,7 +19,8 @@ from eco_jax.train.checkpoint import steps
 
 FLAGS = [
     "--preset", "tiny", "--knowledge", "telemetry", "--seeds", "2", "--train.updates", "600", "--train.rollout", "6",
-    "--train.envs", "4", "--network.hidden", "8", "--network.layers", "1", "--train.chunk", "20", "--save-updates", "60",
+    "--train.envs", "4", "--network.hidden", "8", "--network.layers", "1", "--train.chunk", "20",
+    "--save-updates", "60",
 ]  # fmt: skip
 KILLS = int(os.environ.get("ECO_JAX_KILLS", "1"))
 

@@ -11,19 +11,26 @@ from env_worlds import world
 from eco_jax.env import EnvParams
 from eco_jax.env.core import _draw
 from eco_jax.env.observe import HIGHEST
+from eco_jax.env.parts import DEFAULTS
 from eco_jax.errors import UserError
+from eco_jax.settings import specs
 from eco_jax.train.fit import stack
 
 SLOTS, EPISODES, AT_ONCE = 6, 4, 256
 
 
-def bounds():
-    """(name, value) of both ends of every parameter's range."""
-    return [(name, end) for name, spec in EnvParams.specs().items() for end in (spec.low, spec.high)]
+def bounds(parts):
+    """(name, value) of both ends of every traced number's range, those of the world's parts among them."""
+    params = world(**parts).params
+    known = dict(EnvParams.specs())
+    known |= {f"{kind}.{name}": s for kind in DEFAULTS for name, s in specs(type(getattr(params, kind))).items()}
+    return [(name, end) for name, spec in known.items() if not spec.static for end in (spec.low, spec.high)]
 
 
-def played(here, sets):
-    """Of each set of parameters: whether all numbers of its episodes are finite, and the largest feature."""
+def played(parts, sets):
+    """Of each set of parameters of this world: whether all numbers of its episodes are finite; the largest feature."""
+
+    here = world(**parts)
 
     def episode(key, params):
         def slot(carry, key):
@@ -41,18 +48,18 @@ def played(here, sets):
     run = jax.jit(jax.vmap(jax.vmap(episode, in_axes=(0, None)), in_axes=(None, 0)))
     keys = jax.random.split(jax.random.key(0), EPISODES)
     for first in range(0, len(sets), AT_ONCE):
-        some = [EnvParams.of(**settings) for settings in sets[first : first + AT_ONCE]]
+        some = [world(**parts, **settings).params for settings in sets[first : first + AT_ONCE]]
         finite, largest = run(keys, stack(some + some[-1:] * (AT_ONCE - len(some))))
         for settings, good, size in zip(sets[first : first + AT_ONCE], finite, largest, strict=False):
             yield settings, bool(good.all()), float(size.max())
 
 
-def allowed(combinations):
-    """The combinations that are accepted, as settings."""
+def allowed(parts, combinations):
+    """The combinations that a world of these parts accepts, as settings."""
     for combination in combinations:
         settings = dict(combination)
         try:
-            EnvParams.of(**settings)
+            world(**parts, **settings)
         except UserError:
             continue
         if len(settings) == len(combination):
@@ -67,28 +74,35 @@ WORLDS = {
 }
 
 
-def check(settings, sets):
-    bad = [(s, size) for s, finite, size in played(world(**settings), list(sets)) if not finite or size > HIGHEST]
+def check(parts, together):
+    sets = list(allowed(parts, itertools.combinations(bounds(parts), together)))
+    bad = [(s, size) for s, finite, size in played(parts, sets) if not finite or size > HIGHEST]
     assert bad == []
 
 
+def test_the_bounds_are_those_of_the_parts():
+    assert ("mobility.speed_max", 1000) in bounds({})
+    assert ("mobility.speed", 1000) in bounds({"mobility": "gauss-markov"})
+    assert "energy.edge_power" not in dict(bounds({"energy": "cmos"}))
+
+
 def test_every_bound_gives_finite_numbers():
-    check({}, allowed(itertools.combinations(bounds(), 1)))
+    check({}, 1)
 
 
 @pytest.mark.mangle
 @pytest.mark.parametrize("name", WORLDS)
 def test_every_pair_of_bounds_gives_finite_numbers(name):
-    check(WORLDS[name], allowed(itertools.combinations(bounds(), 2)))
+    check(WORLDS[name], 2)
 
 
 def test_plain_rayleigh_fading_is_never_zero(monkeypatch):
     """A uniform number of exactly 0 once in 2^23 draws made a fade, and with it a rate, of 0."""
     here = world(fading_floor=0)
     monkeypatch.setattr("eco_jax.env.core.uniform", lambda key, count: jnp.zeros(count))
-    lowest = _draw(here.env.config, jax.random.key(0)).fading
+    lowest = _draw(here.env.config, jax.random.key(0), here.params).fading
     monkeypatch.setattr("eco_jax.env.core.uniform", lambda key, count: jnp.full(count, 1.0 - 2.0**-23))
-    highest = _draw(here.env.config, jax.random.key(0)).fading
+    highest = _draw(here.env.config, jax.random.key(0), here.params).fading
     for uniform in (lowest, highest):
         power = -np.log(1.0 - np.asarray(uniform))
         assert ((power > 0.0) & (power < 20.0)).all()

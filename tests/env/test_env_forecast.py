@@ -74,7 +74,7 @@ def programs(env):
     def reward(beta, elsewhere, h, load, device, server, numbers, params):
         decision = Decision(beta > 0, beta, elsewhere, h, False, False, load)
         return evaluate(
-            env.config, params, device=device, server=server, decision=decision,
+            params, device=device, server=server, decision=decision,
             migration_time=params.migration_time, **numbers,
         ).reward  # fmt: skip
 

@@ -34,9 +34,9 @@ DISTANCES = [[100, 140, 900], [150, 151, 900], [150.5, 150.6, 900], [10, 20, 30]
     ],
 )
 def test_coverage(base, coverage, access, expected):
-    config = world(coverage=coverage, access=access).env.config
+    params = world(coverage=coverage, access=access).params
     state = at_distances(base.reset()[1], DISTANCES)
-    legal = legal_candidates(config, state, base.params)
+    legal = legal_candidates(state, params)
     assert legal.tolist() == np.array(expected, bool).tolist()
 
 

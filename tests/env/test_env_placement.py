@@ -154,8 +154,8 @@ def test_placed_where_the_user_is_expected(knowledge, where):
         position=jnp.full((4, 2), jnp.array([880.0, 500.0])),
         target=jnp.full((4, 2), jnp.array([2000.0, 500.0])),
     )
-    motion = motion._replace(fixes=motion.fixes._replace(last=motion.position, previous=motion.position))
-    _, state, *_ = small.step(state._replace(mobility=motion), [[0, 0, 0, 0]] * 4)
+    fixes = state.fixes._replace(last=motion.position, previous=motion.position)
+    _, state, *_ = small.step(state._replace(mobility=motion, fixes=fixes), [[0, 0, 0, 0]] * 4)
     assert_allclose(state.place.position, [[960.0, 500.0]] * 4, rtol=1e-6)
     assert state.place.candidates[:, 0].tolist() == [0] * 4
     assert state.place.predicted_server.tolist() == ([0] if where == "access" else [1]) * 4

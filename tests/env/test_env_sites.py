@@ -7,7 +7,7 @@ import pytest
 
 from eco_jax import make
 from eco_jax.errors import UserError
-from eco_jax.run.config import RunConfig
+from eco_jax.run.config import resolve
 from eco_jax.run.sites import read_sites
 
 INSIDE = [[100.0, 200.0], [2900.0, 1500.0], [1500.0, -300.0]]
@@ -109,6 +109,6 @@ def test_a_run_names_the_file(tmp_path):
     path = tmp_path / "sites.csv"
     path.write_text("lon,lat\n116.40,39.90\n116.45,39.95\n116.46,39.95\n116.47,39.96\n")
     with pytest.raises(UserError, match=rf"^{path}: sites: x is 116.4 to 116.47.*are they degrees\?"):
-        RunConfig(sites=path).make()
+        resolve({"sites": path}).make()
     with pytest.raises(UserError, match="missing.csv: cannot be read: No such file"):
-        RunConfig(sites=tmp_path / "missing.csv").make()
+        resolve({"sites": tmp_path / "missing.csv"}).make()

@@ -84,7 +84,7 @@ class Made:
         found: dict[str, list[np.ndarray]] = {}
         for level, _, i in points:
             reward = REWARD[level] - 0.02 * i + (gain * i if level == "twin" else 0.0)
-            for who, count in (("a2c", seeds), ("rule", 1)):
+            for who, count in (("agents", seeds), ("rule", 1)):
                 for name, v in self.one(level, reward, count).items():
                     found.setdefault(f"{who}/{name}", []).append(v)
         return {name: np.stack(rows) for name, rows in found.items()} | {
@@ -94,12 +94,12 @@ class Made:
 
 
 def made_up(
-    seeds: int = 3, episodes: int = 6, updates: int = 40, noise: float = 1.0
+    seeds: int = 3, episodes: int = 6, updates: int = 40, noise: float = 1.0, algorithm: str = "a2c"
 ) -> dict[str, dict[str, np.ndarray]]:
     """A whole study."""
     make = Made(seeds, episodes, noise)
-    agents = {f"a2c-{level}": (level, REWARD[level], seeds) for level in LEVELS}
-    agents |= {f"a2c-{level}-sampled": (level, REWARD[level] - 0.01, seeds) for level in LEVELS}
+    agents = {f"{algorithm}-{level}": (level, REWARD[level], seeds) for level in LEVELS}
+    agents |= {f"{algorithm}-{level}-sampled": (level, REWARD[level] - 0.01, seeds) for level in LEVELS}
     speeds = [120.0 * i / 6 for i in range(7)]
     weights = make.sweep("w1", [1.0, 4.0, 1.0, 1.0], ["twin"])
     weights |= {"point/w2": np.array([1.0, 1.0, 4.0, 1.0]), "point/w3": np.array([1.0, 1.0, 1.0, 4.0])}
@@ -113,7 +113,9 @@ def made_up(
         "rules": make.played({name: (name.rsplit("-", 1)[-1], reward, 1) for name, reward in RULES.items()})
         | {"tuned:greedy/twin/sync_above/value": np.asarray(0.25)},
         "references": make.played({name: ("truth", reward, 1) for name, reward in REFERENCES.items()}, episodes // 2),
-        "misleading": make.played({"a2c-twin-misled": ("twin", 0.1, seeds), "greedy-twin-misled": ("twin", -0.05, 1)}),
+        "misleading": make.played(
+            {f"{algorithm}-twin-misled": ("twin", 0.1, seeds), "greedy-twin-misled": ("twin", -0.05, 1)}
+        ),
         "speed": make.sweep("speed_min", speeds) | {"point/speed_max": np.repeat(speeds, 3)},
         "slowdown": make.sweep("slowdown_mean", [0.1, 0.2, 0.3, 0.4, 0.5]),
         "fixes": make.sweep("fix_every", [1, 2, 6, 12]),

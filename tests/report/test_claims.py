@@ -51,7 +51,7 @@ def study(twin, telemetry, none, rule=0.2):
     latency = np.stack([np.full((SEEDS, EPISODES), 0.1 + 1e-5 * v) for _, v in points])
     done["speed"] = {
         "point/level": np.array([level for level, _ in points]), "point/speed_min": np.array([v for _, v in points]),
-        "a2c/offloaded": np.full(latency.shape, 0.5), "a2c/latency_offloaded": 0.5 * latency,
+        "agents/offloaded": np.full(latency.shape, 0.5), "agents/latency_offloaded": 0.5 * latency,
     }  # fmt: skip
     return done
 
@@ -92,7 +92,7 @@ def test_equal_agents_decide_nothing():
 
 def test_latency_falling_with_speed_fails():
     done = study(GOOD, GOOD, BAD)
-    done["speed"]["a2c/latency_offloaded"] = done["speed"]["a2c/latency_offloaded"][::-1]
+    done["speed"]["agents/latency_offloaded"] = done["speed"]["agents/latency_offloaded"][::-1]
     assert verdicts(done)["fig2b-slope"] == "does not hold"
 
 

@@ -51,7 +51,7 @@ def part_of(field: str, points: Sequence[tuple[str, object, float]], metric: str
     """A sweep whose agents have these values (level, value of the field, metric); the rule has half as much."""
     values = np.array([value for *_, value in points])[:, None, None]
     return {
-        f"a2c/{metric}": np.broadcast_to(values, (len(points), 2, 3)),
+        f"agents/{metric}": np.broadcast_to(values, (len(points), 2, 3)),
         f"rule/{metric}": np.broadcast_to(values / 2, (len(points), 1, 3)),
         "point/level": np.array([level for level, _, _ in points]),
         f"point/{field}": np.array([at for _, at, _ in points]),
@@ -136,7 +136,7 @@ def test_missing_parts_and_levels_are_left_out(unsaved, tmp_path):
     assert names("value-energy") == ["sync_rate"]
     assert names("misleading") == []
     users = part_of("users", [("twin", 5, 0.3)])  # no level to compare with: nothing for `value`
-    users |= {f"{who}/{m}": users[f"{who}/reward"] for who in ("a2c", "rule") for m in ("energy", "qoe")}
+    users |= {f"{who}/{m}": users[f"{who}/reward"] for who in ("agents", "rule") for m in ("energy", "qoe")}
     assert [each.name for each in figures.write(tmp_path, {"users": users}, 60, 10)] == ["users"]
     assert figures.write(tmp_path, {"agents-none": whole["agents-none"]}, 600, 10) == []  # not one whole episode
 
@@ -171,8 +171,8 @@ def test_figure_2b_is_the_latency_of_offloaded_tasks(unsaved, tmp_path):
     # At 0 km/h half of the tasks are offloaded, at 60 a quarter; 60 and 36 ms of latency per user.
     done = {"speed": {
         "point/level": np.array(["twin", "twin"]), "point/speed_min": np.array([60.0, 0.0]),
-        "a2c/offloaded": np.array([[[0.25, 0.25, 0.0]], [[0.5, 0.5, 0.5]]]),
-        "a2c/latency_offloaded": np.array([[[0.036, 0.036, 0.0]], [[0.06, 0.06, 0.06]]]),
+        "agents/offloaded": np.array([[[0.25, 0.25, 0.0]], [[0.5, 0.5, 0.5]]]),
+        "agents/latency_offloaded": np.array([[[0.036, 0.036, 0.0]], [[0.06, 0.06, 0.06]]]),
     }}  # fmt: skip
     found = drawn_from(tmp_path, done)["fig2b"]
     assert found["speed_km_h"] == pytest.approx([0, 0, 0, 60, 60, 60])
@@ -208,7 +208,7 @@ def test_value_is_the_difference_and_takes_the_usual_correlation(unsaved, tmp_pa
         "users": part_of("users", [("twin", 5, 0.3), ("none", 5, 0.32)]),
     }  # fmt: skip
     for m in ("energy", "qoe"):
-        done["users"] |= {f"{who}/{m}": done["users"][f"{who}/reward"] for who in ("a2c", "rule")}
+        done["users"] |= {f"{who}/{m}": done["users"][f"{who}/reward"] for who in ("agents", "rule")}
     found = drawn_from(tmp_path, done)["value"]
     gain = {
         (axis, value, over, policy): (mean, low, high)
@@ -229,7 +229,7 @@ def test_value_is_the_difference_and_takes_the_usual_correlation(unsaved, tmp_pa
 def test_checks_are_relative_to_the_other_level(unsaved, tmp_path):
     def world(**energy: float) -> dict[str, np.ndarray]:
         part = part_of("preset", [(level, "cmos", value) for level, value in energy.items()], "energy")
-        return part | {"a2c/qoe": 2.0 * part["a2c/energy"] + 0.1}
+        return part | {"agents/qoe": 2.0 * part["agents/energy"] + 0.1}
 
     done = {"check-cmos": world(twin=0.2, telemetry=0.16, none=0.25)}
     found = drawn_from(tmp_path, done)["checks"]

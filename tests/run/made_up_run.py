@@ -13,13 +13,14 @@ from eco_jax.files import write_whole
 from eco_jax.run import settings
 from eco_jax.run.folder import about
 from eco_jax.run.keeper import Keeper, Saving
-from eco_jax.run.summary import MEANS
+from eco_jax.run.summary import means_of
 from eco_jax.train.fit import Chunk
 from eco_jax.train.interrupt import Stop
 
 SEEDS = [3, 4]
 UPDATES = 6
 CONFIG = settings.from_mapping({"preset": "tiny", "train": {"updates": UPDATES, "rollout": 6, "chunk": 2}}, "made up")
+MEANS = means_of(CONFIG)
 
 
 class State(NamedTuple):

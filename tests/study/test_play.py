@@ -4,19 +4,16 @@ import jax
 import numpy as np
 
 from eco_jax.env import make
+from eco_jax.env.policies import Nearest
 from eco_jax.study.play import Entry, play
-
-
-def nearest(knobs, key, observation, state, params):
-    """Everything to the first candidate."""
-    return jax.numpy.ones((3, 4), int)
 
 
 def test_a_world_is_what_it_is_alone():
     """The sites follow from the side, or are given."""
+    rule = Nearest()
     env, usual = make("tiny")
     small, own = make("tiny", side=400)[1], make("tiny", sites=np.full((6, 2), 500.0))[1]
-    entries = {"usual": Entry(nearest, usual), "small": Entry(nearest, small), "own": Entry(nearest, own)}
+    entries = {"usual": Entry(rule, usual), "small": Entry(rule, small), "own": Entry(rule, own)}
     if jax.tree.structure(own) != jax.tree.structure(usual):  # without sites of its own a world has none to share
         del entries["own"]
     key = jax.random.key(0)

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from eco_jax.env import policies
 from eco_jax.run import settings
 from eco_jax.study.core import Study
 from eco_jax.study.play import by_policy, flat
@@ -76,10 +77,10 @@ def test_part(name, before, reported):
         assert levels in (list(LADDER), ["twin"])
         varied = {key.removeprefix("point/") for key in found if key.startswith("point/")} - {"level"}
         assert any(varied == set(change) for change in changes(ONE_POINT))
-        for who in ("a2c", "rule"):  # a new metric needs no list of its own here
+        for who in ("agents", "rule"):  # a new metric needs no list of its own here
             assert {key.removeprefix(f"{who}/") for key in found if key.startswith(f"{who}/")} > reported
             assert found[f"{who}/latency_quantiles"].shape == (len(levels), 1, ONE_POINT.side_episodes, 99)
-        assert found["a2c/reward"].shape == found["rule/reward"].shape == (len(levels), 1, ONE_POINT.side_episodes)
+        assert found["agents/reward"].shape == found["rule/reward"].shape == (len(levels), 1, ONE_POINT.side_episodes)
     elif name.startswith("agents-"):
         assert found["curve/reward"].shape == (ONE_POINT.updates, ONE_POINT.seeds)
         assert {key.removeprefix("curve/") for key in found} > reported
@@ -87,9 +88,9 @@ def test_part(name, before, reported):
         assert found["curve/reward"].shape == (ONE_POINT.online_episodes, 2)
     else:
         played = by_policy(found)
-        assert {"rules": 4 + 4 * 8 + 1, "references": 6, "evaluation": 6, "misleading": 2, "printed": 8}[name] == len(
-            played
-        )
+        kinds = [rule.informed for rule in policies.named().values()]
+        rules = len(LEVELS) * sum(kinds) + kinds.count(False)
+        assert {"rules": rules, "references": 6, "evaluation": 6, "misleading": 2, "printed": 8}[name] == len(played)
         for policy, values in played.items():
             if policy == "upper-bound":  # reports no terms
                 continue

@@ -5,7 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from eco_jax.agent.algorithms import A2C
 from eco_jax.errors import UserError
+from eco_jax.parts import forget, register
 from eco_jax.run import settings
 from eco_jax.study import run as running
 from eco_jax.study.core import Part, Study
@@ -127,6 +129,24 @@ def test_what_a_world_has_no_use_for_is_left_out(tmp_path):
     assert whole - names(TINY.but(mobility="gauss-markov")) == {"speed"}
     assert whole - names(sited) == {"servers"}
     assert left_out(study(TINY, PAPER)) == left_out(study(sited, QUICK)) == {}
+
+
+def test_algorithm_1_as_written_is_left_out_where_another_algorithm_learns():
+    other = study(TINY.but(algorithm="ppo"), PAPER)
+    assert {part.name for part in all_parts(study(TINY, PAPER))} - {p.name for p in all_parts(other)} == {"online"}
+    assert left_out(other) == {"online_episodes": "Algorithm 1 as written is A2C, here PPO learns"}
+    check(other)
+    with pytest.raises(UserError, match="minibatches = 5: must divide"):
+        check(study(TINY.but(algorithm="ppo", **{"algorithm.minibatches": 5})))
+
+
+def test_an_algorithm_with_the_name_of_a_rule_is_refused():
+    register("algorithm", "greedy")(type("Mine", (A2C,), {}))
+    try:
+        with pytest.raises(UserError, match="algorithm = 'greedy': has the name of a rule"):
+            check(study(TINY.but(algorithm="greedy")))
+    finally:
+        forget("algorithm", "greedy")
 
 
 def test_only_own_parts_are_forgotten(tmp_path):

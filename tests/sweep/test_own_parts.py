@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,12 +14,14 @@ import pytest
 from made_up_sweep import launch, made_up
 
 from eco_jax import plugins
+from eco_jax.agent.algorithms import A2C
 from eco_jax.cli.main import main
 from eco_jax.errors import UserError
 from eco_jax.files import sha256
-from eco_jax.parts import KINDS, forget, registered
+from eco_jax.parts import KINDS, forget, register, registered
 from eco_jax.report.sweep import leaderboard, parallel
 from eco_jax.run.folder import Saving
+from eco_jax.settings import UNITS, from_si, number, specs
 from eco_jax.sweep import batch, cluster
 from eco_jax.sweep.batch import Batch
 from eco_jax.sweep.plan import Plan, check
@@ -185,8 +188,10 @@ def test_as_many_points_as_differ(tmp_path):
             r"mobility\.speed = 4000 km/h: must lie in \[0, 1000\]",
         ),
         (KINDS_OF_MOBILITY, 'mobility = { speed = 10 }\n', r"mobility\.speed: unknown setting; .*'gauss-markov' has"),
-        ('cost = { choice = [["gold"]] }', "", r"cost = 'gold': must be one of"),
+        ('cost = { choice = [["gold"]] }', "", r"cost = 'gold': there is none; a plug-in"),
         ('"cost.gold.price" = { choice = [1] }', "", r"cost\.gold\.price: unknown setting"),
+        ('"algorithm.clip" = { choice = [1] }', "plugins = 3\n", r"plugins = 3: must be a list of names"),
+        ('"algorithm.clip" = { choice = [1] }', "plugins = [[1]]\n", r"plugins = \[\[1\]\]: must be a list of names"),
         ('mobility = { choice = ["trace"] }', "", r"mobility = 'trace': needs a prepared trace file"),
     ],
 )  # fmt: skip
@@ -198,6 +203,16 @@ def test_what_is_wrong_with_parts_is_one_line(tmp_path, axes, base, said, capfd)
         from_toml(path)
     assert len(capfd.readouterr().err.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_plugin_that_cannot_be_loaded_is_one_line(tmp_path, capfd):
+    (tmp_path / "own.py").write_text("import eco_jax\n1 / 0\n")
+    path = tmp_path / "space.toml"
+    for name, said in (("own.py", ":2: ZeroDivisionError: division by zero"), ("nowhere.py", ": ")):
+        path.write_text(f"[base]\nplugins = ['{tmp_path / name}']\n[space]\nknowledge = {{ choice = ['twin'] }}\n")
+        assert main(["sweep", str(path), "--out", str(tmp_path / "out"), "--trials", "2"]) == 2
+        (line,) = capfd.readouterr().err.splitlines()
+        assert f"{tmp_path / name}{said}" in line
 
 
 MONEY = '"cost.money.price" = { choice = [0.5, 2.0] }'
@@ -354,6 +369,30 @@ def test_pbt_moves_an_algorithm_s_own_numbers(tmp_path):
         if name == "ratio_limit":
             assert not kept.all()
     assert json.loads((running.out / "sweep.json").read_text())["strategy"] == "pbt"
+
+
+class Slow(A2C):
+    """An algorithm with a number whose unit is none of SI's."""
+
+    patience: Any = number(20, "ms", 1, 1000, "", "assumed", "of no effect")
+
+
+def test_pbt_tells_numbers_in_their_units(tmp_path):
+    register("algorithm", "slow")(Slow)
+    axes = '"algorithm.patience" = { choice = [10, 20, 40, 80] }'
+    running = sweep(
+        tmp_path / "sweep", space(tmp_path, axes, 'algorithm = "slow"\n'), Plan(4, sampler="grid", strategy="pbt")
+    )
+    running.run(trained)
+    values = running.results()["algorithm.patience"].to_list()
+    assert all(9.999 <= value <= 80.001 for value in values)
+    assert sum(value == pytest.approx(given) for value, given in zip(values, (10, 20, 40, 80), strict=True)) >= 3
+
+
+@pytest.mark.parametrize("unit", list(UNITS))
+def test_there_and_back(unit):
+    spec = specs(A2C)["actor_lr"]._replace(unit=unit)
+    assert from_si(spec, float(UNITS[unit](12.5))) == pytest.approx(12.5)
 
 
 @pytest.mark.parametrize(

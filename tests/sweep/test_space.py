@@ -1,9 +1,13 @@
 """Search spaces: what a TOML file may say, and what it gets when it says something else."""
 
+from pathlib import Path
+
 import pytest
 
 from eco_jax.errors import UserError
 from eco_jax.sweep.space import Choice, Range, from_toml
+
+EXAMPLES = Path(__file__).parents[2] / "experiments" / "sweeps"
 
 
 def space(tmp_path, text):
@@ -111,7 +115,7 @@ def test_a_range_has_no_grid(tmp_path):
         ),
         (
             '[space]\n"algorithm.actorlr" = {choice = [1]}',
-            r"algorithm\.actorlr: unknown setting; did you mean algorithm\.actor_lr",
+            r"algorithm\.actorlr: unknown setting; did you mean actor_lr",
         ),
         ('[space]\n"algorithm.clip" = 3', r"algorithm\.clip: must be one of \{ choice"),
         ('[space]\n"algorithm.clip" = {choice = []}', "must be a list of values"),
@@ -137,3 +141,8 @@ def test_what_is_wrong_is_one_line(tmp_path, text, said):
 def test_no_such_file(tmp_path):
     with pytest.raises(UserError, match=r"nowhere\.toml: cannot be read"):
         from_toml(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
+def test_the_examples_are_spaces(path):
+    assert from_toml(path).axes

@@ -27,7 +27,7 @@ class Access(Part, kind="access"):
         raise NotImplementedError
 
     def fading(
-        self, fading: Float[Array, "users links"], candidates: Int[Array, "users candidates"]
+        self, fading: Float[Array, "users every"], candidates: Int[Array, "users candidates"]
     ) -> Float[Array, "users links"]:
         """Fading towards each server that the user may send to, from that of all links."""
         raise NotImplementedError
@@ -60,7 +60,7 @@ class Nearest(Access):
         return candidates[:, :1]
 
     def fading(
-        self, fading: Float[Array, "users links"], candidates: Int[Array, "users candidates"]
+        self, fading: Float[Array, "users every"], candidates: Int[Array, "users candidates"]
     ) -> Float[Array, "users links"]:
         """That of the one link."""
         return fading
@@ -91,7 +91,7 @@ class Direct(Access):
         return candidates
 
     def fading(
-        self, fading: Float[Array, "users links"], candidates: Int[Array, "users candidates"]
+        self, fading: Float[Array, "users every"], candidates: Int[Array, "users candidates"]
     ) -> Float[Array, "users links"]:
         """Those of the links to the candidates."""
         return jnp.take_along_axis(fading, candidates, axis=1)

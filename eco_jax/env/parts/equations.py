@@ -160,7 +160,7 @@ class Printed(Equations):
 
     decides: ClassVar[dict[str, str]] = {"credit": "team", "energy": "power_time"}
     ignores: ClassVar[tuple[str, ...]] = (
-        "energy.device_power", "access.backhaul", "physics.queuing", "physics.overlap", "physics.migration_power",
+        "energy.device_power", "access.backhaul", "physics.queuing", "physics.migration_power",
         "physics.placement_energy", "physics.replica_slots",
     )  # fmt: skip
     bounded: ClassVar[bool] = False

@@ -179,5 +179,5 @@ class BoundEnv:
         outcome = upper_bound(self.env.config, state, params)
         observation, state, _, terminated, truncated, _ = self.env.step(key, state, jnp.zeros_like(action), params)
         means = {name: jnp.mean(getattr(outcome, name)) for name in MAIN}
-        info = {"reward": means[REWARD], "metrics": means, "outcome": outcome}
+        info = {REWARD: means[REWARD], "metrics": means, "outcome": outcome}
         return observation, state, outcome.reward, terminated, truncated, info

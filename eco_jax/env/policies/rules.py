@@ -218,19 +218,22 @@ class Loyal(Greedy):
         return jnp.where(seen.served, self.hysteresis, 0.0)
 
 
+LOCAL, RANDOM, GREEDY, FORESIGHT = "local", "random", "greedy", "foresight"
+NEAREST, NEAREST_HALF = "nearest-full", "nearest-half"
+"""Rules that comparisons name: claims, references of a figure, the rule beside the agents."""
 RULES: dict[str, Callable[[], Rule]] = {
-    "local": Local,
-    "random": Random,
-    "nearest-full": Nearest,
-    "nearest-half": lambda: Nearest(beta=0.5),
-    "greedy": lambda: Greedy(sync=Doubt()),
+    LOCAL: Local,
+    RANDOM: Random,
+    NEAREST: Nearest,
+    NEAREST_HALF: lambda: Nearest(beta=0.5),
+    GREEDY: lambda: Greedy(sync=Doubt()),
     "greedy-clock": lambda: Greedy(sync=Clock()),
     "greedy-hysteresis": lambda: Loyal(sync=Doubt()),
     "greedy-posterior": lambda: Greedy(sync=Doubt(), outlook=Posterior()),
     "greedy-stay": lambda: Greedy(sync=Doubt(), stays=True),
     "greedy-blind": lambda: Greedy(sync=Doubt(), outlook=Certain(blind=True)),
     "greedy-uncached": lambda: Greedy(sync=Doubt(), cache=False),
-    "foresight": lambda: Greedy(sync=Doubt(), loads=Foreseen()),
+    FORESIGHT: lambda: Greedy(sync=Doubt(), loads=Foreseen()),
     "foresight-hysteresis": lambda: Loyal(sync=Doubt(), loads=Foreseen()),
 }
 """Rules that come with the package, with the numbers from which tuning starts."""
@@ -245,6 +248,11 @@ def named() -> dict[str, Rule]:
         if not isinstance(rule, Rule):
             raise UserError(f"rule {name}: must be a Rule, or a function that makes one, not {type(rule).__name__}")
     return made
+
+
+def own() -> list[str]:
+    """Names of the registered rules that do not come with the package."""
+    return [name for name in registered("rule") if name not in RULES]
 
 
 def tunable(rule: Rule) -> dict[str, Sequence[float]]:

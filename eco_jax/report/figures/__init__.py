@@ -10,6 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from eco_jax.agent.algorithms import A2C, Algorithm
 from eco_jax.report.figures.figure import Figure, MissingError, Results, by_episode
 from eco_jax.report.figures.paper import FIG2A, FIG2B, FIG3A, FIG3B
 from eco_jax.report.figures.policies import ENERGY_TERMS, LADDER, LATENCY_CDF, MISLEADING
@@ -26,7 +27,10 @@ FIGURES: tuple[Figure, ...] = (
 """In the order of the report."""
 
 
-def write(out: Path, done: Mapping[str, Mapping[str, NDArray[Any]]], horizon: int, rollout: int) -> list[Figure]:
+def write(
+    out: Path, done: Mapping[str, Mapping[str, NDArray[Any]]], horizon: int, rollout: int,
+    algorithm: type[Algorithm] = A2C,
+) -> list[Figure]:  # fmt: skip
     """Draw every figure whose parts are done: `NAME.png`, `NAME.pdf` and `NAME.csv`. The same data, the same bytes.
 
     Args:
@@ -34,12 +38,13 @@ def write(out: Path, done: Mapping[str, Mapping[str, NDArray[Any]]], horizon: in
         done: finished parts of the study.
         horizon: slots of an episode.
         rollout: slots of an update.
+        algorithm: of the agents.
 
     Returns:
         Those drawn, in the order of the report.
     """
     out.mkdir(parents=True, exist_ok=True)
-    results = Results(done, horizon, rollout)
+    results = Results(done, horizon, rollout, algorithm)
     drawn: list[Figure] = []
     for figure in FIGURES:
         if not figure.ready(done):

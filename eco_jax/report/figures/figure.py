@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eco_jax.agent.algorithms import A2C, Algorithm
+from eco_jax.study import names
+from eco_jax.study.names import LEVEL, POINT, of
 from eco_jax.study.play import Played, everyone
 from eco_jax.study.profile import LEVELS
 from eco_jax.study.statistics import Interval, bootstrap
@@ -67,15 +70,15 @@ class Sweep:
     @property
     def levels(self) -> tuple[str, ...]:
         """Those that occur, in the order of the ladder."""
-        return tuple(level for level in LEVELS if level in self.arrays["point/level"])
+        return tuple(level for level in LEVELS if level in self.arrays[LEVEL])
 
     def values(self, field: str, level: str) -> list[float]:
         """The field's values at which the level was tried, least first."""
-        return sorted(self.arrays[f"point/{field}"][self.arrays["point/level"] == level].tolist())
+        return sorted(self.arrays[of(POINT, field)][self.arrays[LEVEL] == level].tolist())
 
     def at(self, name: str, level: str, field: str, value: float) -> Values:
-        """`a2c/<metric>` or `rule/<metric>` of a point: [seeds, episodes]."""
-        where = (self.arrays["point/level"] == level) & np.isclose(self.arrays[f"point/{field}"], value)
+        """`agents/<metric>` or `rule/<metric>` of a point: [seeds, episodes]."""
+        where = (self.arrays[LEVEL] == level) & np.isclose(self.arrays[of(POINT, field)], value)
         if not where.any():
             raise MissingError(f"{level} at {field} = {value}")
         return self.arrays[name][int(np.argmax(where))]
@@ -90,15 +93,27 @@ class Results:
     """slots of an episode"""
     rollout: int
     """slots of an update"""
+    algorithm: type[Algorithm] = A2C
+    """of the agents"""
 
     @property
     def levels(self) -> tuple[str, ...]:
         """Those that agents were trained at."""
-        return tuple(level for level in LEVELS if f"agents-{level}" in self.done)
+        return tuple(level for level in LEVELS if names.trained(level) in self.done)
+
+    def agent(self, level: str) -> str:
+        """The policy of the agents trained at a level."""
+        return names.agent(self.algorithm, level)
+
+    def who(self, part: str) -> str:
+        """In a column of policies: the agents by their algorithm, the rule as it is."""
+        return self.algorithm.name if part == names.AGENTS else part
 
     def curve(self, level: str, metric: str) -> Values:
         """A metric while training: [episodes, seeds], an episode being the horizon in every parallel environment."""
-        curve = by_episode(self.done[f"agents-{level}"][f"curve/{metric}"], max(1, self.horizon // self.rollout))
+        curve = by_episode(
+            self.done[names.trained(level)][of(names.CURVE, metric)], max(1, self.horizon // self.rollout)
+        )
         if not len(curve):
             raise MissingError("no whole episode of training")
         return curve

@@ -5,9 +5,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eco_jax.metrics import ENERGY, QOE, REWARD
+from eco_jax.env.config import BENCHMARK, TELEMETRY, TRUTH, TWIN
+from eco_jax.metrics import ENERGY, LATENCY_OFFLOADED, OFFLOADED, QOE, REWARD
 from eco_jax.report.figures.figure import Columns, Figure, MissingError, Results, Values
 from eco_jax.report.figures.style import NAMES, ORDER, STYLES, band, canvas, legend
+from eco_jax.study import names
+from eco_jax.study.names import AGENTS, LEVEL, POINT, of
 from eco_jax.study.statistics import interquartile_mean, slope
 
 if TYPE_CHECKING:
@@ -15,6 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
 BAND = "Lines: interquartile mean over the seeds; bands: from their 10 % to their 90 % quantile."
+
+
+PRINTED = "Algorithm 1"
+"""Of the paper."""
 
 
 def _joined(parts: list[Columns]) -> Columns:
@@ -28,20 +35,21 @@ def _episode_axis(axes: "Axes", results: Results) -> None:
 
 def fig2a(results: Results) -> tuple["Drawing", Columns]:
     """Scaled total reward of an episode while training."""
-    total = {"A2C": results.horizon * results.curve("twin", REWARD)}
-    if "online" in results.done:
-        members = results.done["online"]["curve/reward"]
-        total["Algorithm 1"] = results.horizon * members[:, : members.shape[1] // 2]  # the rest knows nothing
-    low, high = total["A2C"].min(), total["A2C"].max()
+    learns = results.algorithm.__name__
+    total = {learns: results.horizon * results.curve(TWIN, REWARD)}
+    if names.ONLINE in results.done:
+        members = results.done[names.ONLINE][of(names.CURVE, REWARD)]
+        total[PRINTED] = results.horizon * members[:, : members.shape[1] // 2]  # the rest knows nothing
+    low, high = total[learns].min(), total[learns].max()
     drawing, axes = canvas(2.9, 1, len(total), sharey=True)
-    titles = {"A2C": "A2C, many environments in parallel", "Algorithm 1": "Algorithm 1 as printed"}
+    titles = {learns: f"{learns}, many environments in parallel", PRINTED: f"{PRINTED} as printed"}
     rows = []
     for ax, (name, curve) in zip(axes[0], total.items(), strict=True):
         scaled = (curve - low) / max(high - low, 1e-12)
         x = np.arange(1, len(curve) + 1)
-        ax.plot(x, scaled, color=STYLES["twin"]["color"], alpha=0.25, linewidth=0.5)
-        ax.plot([], [], color=STYLES["twin"]["color"], alpha=0.5, linewidth=0.5, label="single seeds")
-        band(ax, x, scaled, f"interquartile mean of {curve.shape[1]} seeds, 10–90 %", STYLES["twin"])
+        ax.plot(x, scaled, color=STYLES[TWIN]["color"], alpha=0.25, linewidth=0.5)
+        ax.plot([], [], color=STYLES[TWIN]["color"], alpha=0.5, linewidth=0.5, label="single seeds")
+        band(ax, x, scaled, f"interquartile mean of {curve.shape[1]} seeds, 10–90 %", STYLES[TWIN])
         ax.set_title(titles[name])
         ax.set_xlabel("episode")
         ax.margins(x=0.01)
@@ -61,19 +69,19 @@ def fig2a(results: Results) -> tuple["Drawing", Columns]:
 
 def latency_of_offloaded(part: Any, level: str) -> tuple[NDArray[np.floating], Values]:
     """Speeds [points], km/h, and the mean latency of an episode's offloaded tasks [points, seeds, episodes], ms."""
-    rows = np.flatnonzero(part["point/level"] == level)
-    rows = rows[np.argsort(part["point/speed_min"][rows], kind="stable")]
-    share = part["a2c/offloaded"][rows]
+    rows = np.flatnonzero(part[LEVEL] == level)
+    rows = rows[np.argsort(part[of(POINT, "speed_min")][rows], kind="stable")]
+    share = part[of(AGENTS, OFFLOADED)][rows]
     latency = np.divide(
-        1e3 * part["a2c/latency_offloaded"][rows], share, out=np.full(share.shape, np.nan), where=share > 0.0
+        1e3 * part[of(AGENTS, LATENCY_OFFLOADED)][rows], share, out=np.full(share.shape, np.nan), where=share > 0.0
     )
-    return part["point/speed_min"][rows].astype(float), latency
+    return part[of(POINT, "speed_min")][rows].astype(float), latency
 
 
 def fig2b(results: Results) -> tuple["Drawing", Columns]:
     """Latency of offloaded tasks over the users' speed."""
     part = results.done["speed"]
-    levels = [level for level in ORDER if level in part["point/level"]]
+    levels = [level for level in ORDER if level in part[LEVEL]]
     if not levels:
         raise MissingError("no level")
     drawing, axes = canvas(4.0)
@@ -126,8 +134,8 @@ def _training(results: Results, metric: str, scale: float, ylabel: str) -> tuple
     for level in (level for level in ORDER if level in results.levels):
         curve = results.curve(level, metric)
         x = np.arange(1, len(curve) + 1)
-        if level == "truth":
-            style = {**STYLES["truth"], "linewidth": 1.0}
+        if level == TRUTH:
+            style = {**STYLES[TRUTH], "linewidth": 1.0}
             del style["marker"]
             ax.plot(x, scale * interquartile_mean(curve, axis=1), label=NAMES[level], **style)
         else:
@@ -141,7 +149,7 @@ def _training(results: Results, metric: str, scale: float, ylabel: str) -> tuple
 
 def fig3a(results: Results) -> tuple["Drawing", Columns]:
     """Energy while training, in % of the highest point of the benchmark's line."""
-    highest = interquartile_mean(results.curve("none", ENERGY), axis=1).max()
+    highest = interquartile_mean(results.curve(BENCHMARK, ENERGY), axis=1).max()
     return _training(results, ENERGY, 100.0 / highest, "energy, % of the benchmark's maximum")
 
 
@@ -157,7 +165,7 @@ FIG2A = Figure(
     "episode of any seed in the left panel. "
     "Right, where it was run: Algorithm 1 exactly as printed, one environment and one step at a time, on the same "
     f"scale. {BAND} The paper claims that the reward rises and settles.",
-    ("agents-twin",),
+    (names.trained(TWIN),),
     fig2a,
 )
 FIG2B = Figure(
@@ -174,8 +182,8 @@ FIG3A = Figure(
     "Fig. 3a: energy while training",
     "Energy per task while agents learn, in % of the highest point of the benchmark's line; lower is better. "
     f"{BAND} The paper claims that a twin takes less energy than the benchmark: look at the gap at the end, and at how "
-    "much of it `telemetry`, an agent that only remembers what it measured, closes without a twin.",
-    ("agents-none",),
+    f"much of it `{TELEMETRY}`, an agent that only remembers what it measured, closes without a twin.",
+    (names.trained(BENCHMARK),),
     fig3a,
 )
 FIG3B = Figure(
@@ -183,8 +191,8 @@ FIG3B = Figure(
     "Fig. 3b: quality of experience while training",
     "Quality of experience while agents learn; higher is better. "
     f"{BAND} The paper claims that a twin gives more QoE than the benchmark, and that its QoE rises: look at the gap "
-    "at the end, and at how much of it `telemetry` closes without a twin.",
+    f"at the end, and at how much of it `{TELEMETRY}` closes without a twin.",
     (),
     fig3b,
-    one_of=("agents-*",),
+    one_of=(names.trained("*"),),
 )

@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eco_jax.metrics import LATENCY_QUANTILES, REWARD
+from eco_jax.agent.algorithms import Algorithm
+from eco_jax.env.config import FORECAST, NONE, TELEMETRY, TRUTH, TWIN
+from eco_jax.env.policies.rules import FORESIGHT, GREEDY, LOCAL, NEAREST, RANDOM, own
+from eco_jax.metrics import ENERGY, LATENCY, LATENCY_QUANTILES, REWARD, Metric, energy_term
 from eco_jax.model import energy
 from eco_jax.report.figures.figure import Columns, Figure, MissingError, Results, interval, spread, table
-from eco_jax.report.figures.style import NAMES, ORDER, POLICIES, STYLES, canvas, legend, policy_name, reach
+from eco_jax.report.figures.style import NAMES, ORDER, POLICIES, STYLES, canvas, legend, policy_name, reach, split
+from eco_jax.study import names
+from eco_jax.study.play import cost_terms
 from eco_jax.study.profile import LEVELS
 from eco_jax.study.statistics import Interval
 from eco_jax.train.evaluate import QUANTILES
@@ -18,70 +23,79 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
 
-KNOWS_TRUTH = ("slot-reference", "slot-reference-caching", "upper-bound")
 BLIND: dict[str, Any] = {"color": "black", "marker": "x"}
 """Of rules that use no knowledge."""
 
 
-def split(name: str) -> tuple[str, str]:
-    """A policy's kind, and the level that it knows ("" for those that use none)."""
-    if name in KNOWS_TRUTH:
-        return name, "truth"
-    kind, _, level = name.rpartition("-")
-    return (kind, level) if level in LEVELS else (name, "")
-
-
-def group(kind: str) -> int:
+def group(kind: str, learns: str) -> int:
     """0: references and what decides for all users at once; 1: agents; 2: rules."""
-    return 0 if kind in (*KNOWS_TRUTH, "central") else 1 if kind == "a2c" else 2
+    return 0 if kind in (*names.KNOWS_TRUTH, names.CENTRAL) else 1 if kind == learns else 2
 
 
-def kind_name(kind: str) -> str:
+def kind_name(kind: str, algorithm: type[Algorithm]) -> str:
     """A kind in words."""
-    return {"a2c": "A2C agents", "central": "central rule", **POLICIES}.get(kind, kind)
+    words = {algorithm.name: f"{algorithm.__name__} agents", names.CENTRAL: f"{names.CENTRAL} rule", **POLICIES}
+    return words.get(kind, kind)
+
+
+Found = dict[str, dict[str, Interval]]
+"""Kind of policy -> level -> interval."""
 
 
 def ladder(results: Results) -> tuple["Drawing", Columns]:
-    """Reward of every policy: a row a kind, a marker a level."""
-    kinds: dict[str, dict[str, Interval]] = {}
-    for name, values in results.played.items():
-        if not name.endswith(("-sampled", "-misled")):
-            kind, level = split(name)
-            kinds.setdefault(kind, {})[level] = interval(values[REWARD])
-    rows = sorted(kinds, key=lambda kind: (group(kind), -max(f.mean for f in kinds[kind].values())))
-    drawing, axes = canvas(1.3 + 0.24 * len(rows))
-    ax = axes[0, 0]
-    seen = [level for level in (*ORDER, "") if any(level in levels for levels in kinds.values())]
-    for level in seen:
-        style = BLIND if level == "" else {k: v for k, v in STYLES[level].items() if k != "linestyle"}
-        mine = [(i, kinds[kind][level]) for i, kind in enumerate(rows) if level in kinds[kind]]
-        shift = 0.0 if level == "" else 0.11 * (ORDER.index(level) - 1.5)
-        y = [i + (shift if len(kinds[rows[i]]) > 1 else 0.0) for i, _ in mine]
-        found = [f for _, f in mine]
-        ax.errorbar(
-            [f.mean for f in found], y, xerr=reach(found), linestyle="none", elinewidth=0.9, markersize=4,
-            label=NAMES.get(level, "uses no knowledge"), **style,
-        )  # fmt: skip
-    ax.set_yticks(range(len(rows)), [kind_name(kind) for kind in rows])
-    ax.set_ylim(len(rows) - 0.4, -0.6)
-    for i in range(1, len(rows)):
-        if group(rows[i]) != group(rows[i - 1]):
-            ax.axhline(i - 0.5, color="black", linewidth=0.7)
-    ax.set_xlabel("reward")
-    way = _second_axis(ax, kinds)
-    legend(drawing, ax)
+    """Reward of every policy, and below it each cost term of the world: a row a kind, a marker a level."""
+    played = {name: results.played[name] for name in names.plain(results.played)}
+    panels: dict[Metric, Found] = {}
+    for metric in (REWARD, *cost_terms(played)):
+        panels[metric] = {}
+        for name, values in played.items():
+            if metric in values:
+                kind, level = split(name)
+                panels[metric].setdefault(kind, {})[level] = interval(values[metric])
+    kinds, learns = panels[REWARD], results.algorithm.name
+    rows = sorted(kinds, key=lambda kind: (group(kind, learns), -max(f.mean for f in kinds[kind].values())))
+    drawing, axes = canvas(1.3 + 0.24 * len(rows) * len(panels) + 0.5 * (len(panels) - 1), len(panels))
+    for (ax,), (metric, found) in zip(axes, panels.items(), strict=True):
+        _levels(ax, rows, found)
+        ax.set_yticks(range(len(rows)), [kind_name(kind, results.algorithm) for kind in rows])
+        ax.set_ylim(len(rows) - 0.4, -0.6)
+        for i in range(1, len(rows)):
+            if group(rows[i], learns) != group(rows[i - 1], learns):
+                ax.axhline(i - 0.5, color="black", linewidth=0.7)
+        ax.set_xlabel(metric.titled)
+    way = _second_axis(axes[0, 0], kinds)
+    legend(drawing, axes[0, 0])
+    costs = [metric for metric in panels if metric != REWARD]
     return drawing, table(
         {"policy": kind, "knows": level or "-", **spread(f), "share_of_way_percent": way(f.mean)}
+        | {f"{m}_{end}": v for m in costs for end, v in spread(panels[m].get(kind, {}).get(level, UNKNOWN)).items()}
         for kind in rows
         for level, f in kinds[kind].items()
     )
 
 
-def _second_axis(axes: "Axes", kinds: dict[str, dict[str, Interval]]) -> Any:
-    """An axis above: share of the way from `random` to the slot-reference, where both are there. Returns it."""
-    if "random" not in kinds or "slot-reference" not in kinds:
+UNKNOWN = Interval(np.nan, np.nan, np.nan)
+
+
+def _levels(axes: "Axes", rows: list[str], kinds: Found) -> None:
+    """A marker with its interval for every level of each row's kind."""
+    for level in (level for level in (*ORDER, "") if any(level in levels for levels in kinds.values())):
+        style = BLIND if level == "" else {k: v for k, v in STYLES[level].items() if k != "linestyle"}
+        mine = [(i, kinds[kind][level]) for i, kind in enumerate(rows) if level in kinds.get(kind, {})]
+        shift = 0.0 if level == "" else 0.11 * (ORDER.index(level) - 1.5)
+        y = [i + (shift if len(kinds[rows[i]]) > 1 else 0.0) for i, _ in mine]
+        found = [f for _, f in mine]
+        axes.errorbar(
+            [f.mean for f in found], y, xerr=reach(found), linestyle="", elinewidth=0.9, markersize=4,
+            label=NAMES.get(level, "uses no knowledge"), **style,
+        )  # fmt: skip
+
+
+def _second_axis(axes: "Axes", kinds: Found) -> Any:
+    """An axis above: share of the way from random to the slot-reference, where both are there. Returns it."""
+    if RANDOM not in kinds or names.SLOT_REFERENCE not in kinds:
         return lambda reward: np.nan
-    start, end = kinds["random"][""].mean, kinds["slot-reference"]["truth"].mean
+    start, end = kinds[RANDOM][""].mean, kinds[names.SLOT_REFERENCE][TRUTH].mean
 
     def there(reward: Any) -> Any:
         return 100.0 * (reward - start) / (end - start)
@@ -90,7 +104,7 @@ def _second_axis(axes: "Axes", kinds: dict[str, dict[str, Interval]]) -> Any:
         return start + way * (end - start) / 100.0
 
     above = axes.secondary_xaxis("top", functions=(there, back))
-    above.set_xlabel("share of the way from random to slot-reference, %")
+    above.set_xlabel(f"share of the way from {RANDOM} to {names.SLOT_REFERENCE}, %")
     return there
 
 
@@ -100,22 +114,21 @@ def latency_cdf(results: Results) -> tuple["Drawing", Columns]:
     drawing, axes = canvas(3.2)
     ax, rows = axes[0, 0], []
     shares = 100.0 * np.array(QUANTILES)
-    for name in [f"a2c-{level}" for level in ORDER] + ["local"]:
-        if name not in played or "latency_quantiles" not in played[name]:
+    local: dict[str, Any] = {"color": "black", "linestyle": (0, (1, 3)), "label": f"{POLICIES[LOCAL]} (rule)"}
+    lines = {results.agent(level): STYLES[level] | {"label": NAMES[level]} for level in ORDER} | {LOCAL: local}
+    for name, style in lines.items():
+        if LATENCY_QUANTILES not in played.get(name, {}):
             continue
         quantiles = 1e3 * played[name][LATENCY_QUANTILES].mean(axis=1)  # [seeds, 99]
-        level = name.removeprefix("a2c-")
-        style = {"color": "black", "linestyle": (0, (1, 3))} if name == "local" else dict(STYLES[level])
-        style.pop("marker", None)
-        label = "local only (rule)" if name == "local" else NAMES[level]
         mean = quantiles.mean(axis=0)
-        ax.plot(mean, shares, linewidth=1.0 if level in ("truth", "local") else 1.6, label=label, **style)
+        thin = name in (results.agent(TRUTH), LOCAL)
+        ax.plot(mean, shares, linewidth=1.0 if thin else 1.6, **{k: v for k, v in style.items() if k != "marker"})
         rows.append((name, mean))
     if not rows:
         raise MissingError("no quantiles")
     ax.set_ylim(0.0, 100.0)
     ax.set_xlim(left=0.0)
-    ax.set_xlabel("latency, ms")
+    ax.set_xlabel(f"{LATENCY.label}, ms")
     ax.set_ylabel("tasks that are done by then, %")
     legend(drawing, ax)
     return drawing, {"share_percent": shares} | {f"{name}_ms": mean for name, mean in rows}
@@ -126,15 +139,21 @@ LOOKS = (
     ("#D55E00", "---"), ("#F0E442", "ooo"), ("#999999", ""),
 )  # fmt: skip
 """Colour and hatching of the energy terms that are shown together, in the order of `energy.LABELS`."""
-BARS = (
-    *(f"a2c-{level}" for level in LEVELS), "slot-reference", *(f"foresight-{level}" for level in LEVELS),
-    "nearest-full", "local", "random",
-)  # fmt: skip
+TERM = energy_term("")
+"""What the names of the energy's terms begin with."""
 
 
-def terms_of(names: Iterable[str]) -> dict[str, list[str]]:
+def bars(results: Results) -> list[str]:
+    """Policies of the figure, as far as they were played: agents, references, rules, and those of one's own."""
+    blind = (NEAREST, LOCAL, RANDOM)
+    of_levels = (names.at(rule, level) for rule in (FORESIGHT, *own()) for level in LEVELS)
+    wanted = (*map(results.agent, LEVELS), names.SLOT_REFERENCE, *of_levels, *blind, *own())
+    return [name for name in dict.fromkeys(wanted) if name in results.played]
+
+
+def terms_of(metrics: Iterable[str]) -> dict[str, list[str]]:
     """Words -> the energy terms that they stand for: every term `energy/<term>` among the names of metrics."""
-    there = {name.removeprefix("energy/") for name in names if name.startswith("energy/")}
+    there = {name.removeprefix(TERM) for name in metrics if name.startswith(TERM)}
     order = dict.fromkeys([*energy.LABELS, *energy.EnergyTerms._fields, *sorted(there)])
     shown: dict[str, list[str]] = {}
     for term in order:
@@ -146,38 +165,42 @@ def terms_of(names: Iterable[str]) -> dict[str, list[str]]:
 def energy_terms(results: Results) -> tuple["Drawing", Columns]:
     """Energy by term; the number behind a bar is the metric `energy` itself."""
     played = results.played
-    shown = terms_of(metric for name in BARS if name in played for metric in played[name])
+    shown = terms_of(metric for name in bars(results) for metric in played[name])
     terms = [term for together in shown.values() for term in together]
-    names = [name for name in BARS if name in played and any(f"energy/{term}" in played[name] for term in terms)]
-    if not names:
+    policies = [name for name in bars(results) if any(energy_term(term) in played[name] for term in terms)]
+    if not policies:
         raise MissingError("no terms")
     means = {
-        name: {term: 1e3 * float(np.mean(played[name].get(f"energy/{term}", 0.0))) for term in terms} for name in names
+        name: {term: 1e3 * float(np.mean(played[name].get(energy_term(term), 0.0))) for term in terms}
+        for name in policies
     }
-    drawing, axes = canvas(1.3 + 0.24 * len(names))
-    ax, y = axes[0, 0], np.arange(len(names))
-    left = np.zeros(len(names))
+    drawing, axes = canvas(1.3 + 0.24 * len(policies))
+    ax, y = axes[0, 0], np.arange(len(policies))
+    left = np.zeros(len(policies))
     looks = dict(zip(dict.fromkeys([*energy.LABELS.values(), *shown]), cycle(LOOKS), strict=False))
     for label, together in shown.items():
         color, hatch = looks[label]
-        width = np.array([sum(means[name][term] for term in together) for name in names])
+        width = np.array([sum(means[name][term] for term in together) for name in policies])
         ax.barh(
             y, width, left=left, height=0.7, color=color, hatch=hatch, edgecolor="white", linewidth=0.4, label=label
         )
         left += width
-    for i, name in enumerate(names):
-        ax.text(left[i], i, f" {1e3 * played[name]['energy'].mean():.0f}", va="center")
-    ax.set_yticks(y, [policy_name(name) for name in names])
-    ax.set_ylim(len(names) - 0.4, -0.6)
-    ax.set_xlabel("energy, mJ per task")
+    for i, name in enumerate(policies):
+        ax.text(left[i], i, f" {1e3 * played[name][ENERGY].mean():.0f}", va="center")
+    ax.set_yticks(y, [policy_name(name, results.algorithm.name) for name in policies])
+    ax.set_ylim(len(policies) - 0.4, -0.6)
+    ax.set_xlabel(f"{ENERGY.label}, mJ")
     ax.margins(x=0.08)
     ax.grid(axis="y", visible=False)
     legend(drawing, ax)
-    return drawing, table({"policy": name, **{f"{t}_mj": v for t, v in means[name].items()}} for name in names)
+    return drawing, table({"policy": name, **{f"{t}_mj": v for t, v in means[name].items()}} for name in policies)
 
 
-MISLED = ("twin", "twin-misled", "telemetry", "none")
-MISLED_NAMES = {"twin-misled": "misleading twin", "telemetry": "telemetry,\nno twin", "none": "none\n(benchmark)"}
+MISLED = {
+    TWIN: TWIN, f"{TWIN}{names.MISLED}": "misleading twin", FORECAST: f"{FORECAST},\nno twin",
+    TELEMETRY: f"{TELEMETRY},\nno twin", NONE: f"{NONE}\n(benchmark)",
+}  # fmt: skip
+"""End of a policy's name -> what it has, in words."""
 
 
 def misleading(results: Results) -> tuple["Drawing", Columns]:
@@ -186,27 +209,27 @@ def misleading(results: Results) -> tuple["Drawing", Columns]:
     drawing, axes = canvas(3.0)
     ax, rows = axes[0, 0], []
     for shift, kind, label, color, hatch in (
-        (-0.19, "a2c", "agents", "#0072B2", ""), (0.19, "greedy", "rule greedy", "#E69F00", "///"),
+        (-0.19, results.algorithm.name, "agents", "#0072B2", ""), (0.19, GREEDY, f"rule {GREEDY}", "#E69F00", "///"),
     ):  # fmt: skip
-        there = [(i, level) for i, level in enumerate(MISLED) if f"{kind}-{level}" in played]
+        there = [(i, level) for i, level in enumerate(MISLED) if names.at(kind, level) in played]
         if not there:
             continue
-        found = [interval(played[f"{kind}-{level}"][REWARD]) for _, level in there]
+        found = [interval(played[names.at(kind, level)][REWARD]) for _, level in there]
         x = np.array([i for i, _ in there]) + shift
         look: dict[str, Any] = {"color": color, "hatch": hatch, "edgecolor": "white", "label": label}
         ax.bar(x, [f.mean for f in found], width=0.36, linewidth=0.4, **look)
-        ax.errorbar(x, [f.mean for f in found], yerr=reach(found), linestyle="none", color="black", capsize=2.0)
+        ax.errorbar(x, [f.mean for f in found], yerr=reach(found), linestyle="", color="black", capsize=2.0)
         for at, f, length in zip(x, found, reach(found).T, strict=True):
             down = f.mean < 0.0
             ax.annotate(
                 f"{f.mean:.3f}".replace("-", "−"), (at, f.mean - length[0] if down else f.mean + length[1]),
                 (0, -3 if down else 3), textcoords="offset points", ha="center", va="top" if down else "bottom",
             )  # fmt: skip
-        rows += [{"policy": kind, "twin": level, **spread(f)} for (_, level), f in zip(there, found, strict=True)]
+        rows += [{"policy": kind, TWIN: level, **spread(f)} for (_, level), f in zip(there, found, strict=True)]
     ax.axhline(0.0, color="black", linewidth=1.0)
     ax.margins(y=0.12)
-    ax.set_xticks(range(len(MISLED)), [MISLED_NAMES.get(level, level) for level in MISLED])
-    ax.set_ylabel("reward")
+    ax.set_xticks(range(len(MISLED)), list(MISLED.values()))
+    ax.set_ylabel(REWARD.label)
     ax.grid(axis="x", visible=False)
     legend(drawing, ax)
     return drawing, table(rows)
@@ -217,8 +240,11 @@ LADDER = Figure(
     "Reward of every policy, by what it knows",
     "A row for each kind of policy, a marker for each level of knowledge, with 95 % intervals; further right is "
     "better. Above: references that know the truth, and rules that decide for all users at once; middle: trained "
-    "agents; below: rules. Only policies with the same marker know the same. The axis above counts from the random "
-    "rule (0 %) to the slot-reference (100 %); references and central rules play the first of the episodes only.",
+    "agents; below: rules, also those of one's own. Only policies with the same marker know the same. "
+    "The axis above counts from the random "
+    "rule (0 %) to the slot-reference (100 %); references and central rules play the first of the episodes only. "
+    "Further panels, where there are any, show the cost terms of the world, "
+    "where less is better.",
     ("evaluation",),
     ladder,
 )

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eco_jax.env.config import FORECAST, NONE, TELEMETRY, TRUTH, TWIN
+from eco_jax.env.policies.rules import LOCAL, NEAREST, NEAREST_HALF
 from eco_jax.files import whole, write_whole
+from eco_jax.study import names
 from eco_jax.study.profile import LADDER, LEVELS
 from eco_jax.study.statistics import Interval, interquartile_mean
 
@@ -30,32 +33,32 @@ RC: Any = {
     "axes.formatter.useoffset": False,
 }  # fmt: skip
 
-NAMES = {
-    "truth": "truth (reference)",
-    "twin": "twin (EcoEdgeTwin)",
-    "telemetry": "telemetry, no twin",
-    "none": "none (benchmark)",
+NAMES: dict[str, str] = {
+    TRUTH: f"{TRUTH} (reference)",
+    TWIN: f"{TWIN} (EcoEdgeTwin)",
+    FORECAST: f"{FORECAST}, no twin",
+    TELEMETRY: f"{TELEMETRY}, no twin",
+    NONE: f"{NONE} (benchmark)",
 }
 # Okabe-Ito colours; line styles and markers tell them apart in grey.
 STYLES: dict[str, dict[str, Any]] = {
-    "truth": {"color": "#555555", "linestyle": ":", "marker": "D"},
-    "twin": {"color": "#0072B2", "linestyle": "-", "marker": "o"},
-    "telemetry": {"color": "#009E73", "linestyle": "--", "marker": "s"},
-    "none": {"color": "#D55E00", "linestyle": "-.", "marker": "^"},
+    TRUTH: {"color": "#555555", "linestyle": ":", "marker": "D"},
+    TWIN: {"color": "#0072B2", "linestyle": "-", "marker": "o"},
+    FORECAST: {"color": "#CC79A7", "linestyle": (0, (5, 1, 1, 1)), "marker": "v"},
+    TELEMETRY: {"color": "#009E73", "linestyle": "--", "marker": "s"},
+    NONE: {"color": "#D55E00", "linestyle": "-.", "marker": "^"},
 }
 ORDER = (*LADDER, *(level for level in LEVELS if level not in LADDER))
 """In legends."""
 POLICIES = {
-    "local": "local only",
-    "random": "random",
-    "nearest-full": "nearest, all",
-    "nearest-half": "nearest, half",
-    "slot-reference": "slot-reference",
-    "slot-reference-caching": "slot-reference, replicas",
-    "upper-bound": "upper bound",
+    LOCAL: "local only",
+    NEAREST: "nearest, all",
+    NEAREST_HALF: "nearest, half",
+    names.SLOT_REFERENCE_CACHING: f"{names.SLOT_REFERENCE}, replicas",
+    names.UPPER_BOUND: "upper bound",
 }
-"""Those that have no level of knowledge in their name."""
-RULE: dict[str, Any] = {"linewidth": 0.9, "marker": "x", "markersize": 3.5}
+"""Policies without a level of knowledge in their names that have other words."""
+THIN: dict[str, Any] = {"linewidth": 0.9, "marker": "x", "markersize": 3.5}
 """What sets a rule apart from an agent of the same level."""
 
 
@@ -118,10 +121,19 @@ def evenly(axes: "Axes", values: Sequence[float]) -> None:
     axes.set_xlim(-0.45, max(len(values), 2) - 0.55)
 
 
-def policy_name(name: str) -> str:
-    """A policy of the study in words."""
+def split(name: str) -> tuple[str, str]:
+    """A policy's kind, and the level that it knows ("" for those that use none)."""
+    if name in names.KNOWS_TRUTH:
+        return name, TRUTH
     kind, _, level = name.rpartition("-")
-    return POLICIES.get(name, f"{'agent' if kind == 'a2c' else kind}, {level}")
+    return (kind, level) if level in LEVELS else (name, "")
+
+
+def policy_name(name: str, algorithm: str) -> str:
+    """A policy of the study in words, where agents learn by this algorithm."""
+    kind, level = split(name)
+    words = "agent" if kind == algorithm else POLICIES.get(kind, kind)
+    return f"{words}, {level}" if level and name not in names.KNOWS_TRUTH else words
 
 
 def save(drawing: "Drawing", path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
+from eco_jax.env.config import BENCHMARK, FORECAST, TWIN
+from eco_jax.env.policies.rules import FORESIGHT
+from eco_jax.metrics import REWARD, SYNCS
 from eco_jax.report.figures.figure import (
     Columns,
     Figure,
@@ -13,15 +16,17 @@ from eco_jax.report.figures.figure import (
     spread,
     table,
 )
-from eco_jax.report.figures.style import STYLES, canvas, evenly, legend, points
+from eco_jax.report.figures.style import NAMES, STYLES, canvas, evenly, legend, points
+from eco_jax.study import names
+from eco_jax.study.names import AGENTS, RULE, of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
 AXES = (
-    ("value-error", "sync_error", "error of a sync (σ)"),
-    ("value-correlation", "correlation", "correlation of the slowdowns (ρ)"),
-    ("value-energy", "sync_energy", "energy of a sync, mJ"),
+    (names.VALUE_ERROR, "sync_error", "error of a sync (σ)"),
+    (names.VALUE_CORRELATION, "correlation", "correlation of the slowdowns (ρ)"),
+    (names.VALUE_ENERGY, "sync_energy", "energy of a sync, mJ"),
     ("users", "users", "users"),
     ("servers", "servers", "servers"),
 )
@@ -38,30 +43,30 @@ def without_twin(results: Results, part: str, field: str, value: float, level: s
     sweep = results.sweep(part)
     if level in sweep.levels:
         return sweep.at(name, level, field, value)
-    if part not in ("value-error", "value-energy") or "value-correlation" not in results.done:
+    if part not in (names.VALUE_ERROR, names.VALUE_ENERGY) or names.VALUE_CORRELATION not in results.done:
         raise MissingError(f"{level} in {part}")
-    return results.sweep("value-correlation").at(name, level, "correlation", USUAL_CORRELATION)
+    return results.sweep(names.VALUE_CORRELATION).at(name, level, "correlation", USUAL_CORRELATION)
 
 
 def values_of_twin(results: Results, part: str, field: str, level: str) -> list[dict[str, Any]]:
     """Reward of the twin over a level without one, agents and rule, at each value where both are there."""
     rows = []
     sweep = results.sweep(part)
-    for value in sweep.values(field, "twin"):
-        for who in ("a2c", "rule"):
+    for value in sweep.values(field, TWIN):
+        for who in (AGENTS, RULE):
             try:
-                old = without_twin(results, part, field, value, level, f"{who}/reward")
+                old = without_twin(results, part, field, value, level, of(who, REWARD))
             except MissingError:
                 continue
-            found = difference(sweep.at(f"{who}/reward", "twin", field, value), old)
-            rows.append({"axis": field, "value": value, "over": level, "policy": who, "found": found})
+            found = difference(sweep.at(of(who, REWARD), TWIN, field, value), old)
+            rows.append({"axis": field, "value": value, "over": level, "policy": results.who(who), "found": found})
     return rows
 
 
 def value(results: Results) -> tuple["Drawing", Columns]:
-    """Reward of the twin over `telemetry` and over `none`, along everything that it could depend on."""
+    """Reward of the twin over the levels without one, along everything that it could depend on."""
     found = {
-        part: {level: values_of_twin(results, part, field, level) for level in ("telemetry", "none")}
+        part: {level: values_of_twin(results, part, field, level) for level in (FORECAST, BENCHMARK)}
         for part, field, _ in AXES
         if part in results.done
     }
@@ -69,28 +74,28 @@ def value(results: Results) -> tuple["Drawing", Columns]:
     if not found:
         raise MissingError("no point with and without a twin")
     drawing, axes = canvas(0.9 + 1.25 * len(found), len(found), 2, sharex="row", sharey="col")
-    names = {part: name for part, _, name in AXES}
+    words = {part: name for part, _, name in AXES}
     for row, (part, levels) in zip(axes, found.items(), strict=True):
         ticks = sorted({r["value"] for rows in levels.values() for r in rows})
         for ax, (level, rows) in zip(row, levels.items(), strict=True):
             ax.axhline(0.0, color="black", linewidth=1.0, zorder=1)
             for who, style in (
-                ("rule", {"color": "black", "linewidth": 0.8, "label": "rule foresight"}),
-                ("a2c", {"linestyle": "none", "color": STYLES[level]["color"], "marker": STYLES[level]["marker"]}),
+                (RULE, {"color": "black", "linewidth": 0.8, "label": f"rule {FORESIGHT}"}),
+                (AGENTS, {"linestyle": "", "color": STYLES[level]["color"], "marker": STYLES[level]["marker"]}),
             ):
-                mine = [r for r in rows if r["policy"] == who]
+                mine = [r for r in rows if r["policy"] == results.who(who)]
                 if not mine:
                     continue
                 x = [ticks.index(r["value"]) for r in mine]
-                if who == "rule":
+                if who == RULE:
                     ax.plot(x, [r["found"].mean for r in mine], marker="x", markersize=3.5, **style)
                 else:
                     points(ax, x, [r["found"] for r in mine], label=f"agents, over {level}", markersize=3.5, **style)
             evenly(ax, ticks)
-            ax.set_xlabel(names[part])
-    axes[0, 0].set_title("twin over telemetry")
-    axes[0, 1].set_title("twin over none (benchmark)")
-    drawing.supylabel("reward gained by the twin", fontsize=8)
+            ax.set_xlabel(words[part])
+    axes[0, 0].set_title(f"{TWIN} over {FORECAST}: synchronisation")
+    axes[0, 1].set_title(f"{TWIN} over {NAMES[BENCHMARK]}")
+    drawing.supylabel(f"{REWARD.label} gained by the twin", fontsize=8)
     handles = {label: handle for ax in axes[0] for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
     drawing.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
     rows = [r for levels in found.values() for rows in levels.values() for r in rows]
@@ -99,21 +104,21 @@ def value(results: Results) -> tuple["Drawing", Columns]:
 
 def sync_rate(results: Results) -> tuple["Drawing", Columns]:
     """How often agents and rule synchronise, against what it costs."""
-    sweep = results.sweep("value-energy")
-    energies = sweep.values("sync_energy", "twin")
+    sweep = results.sweep(names.VALUE_ENERGY)
+    energies = sweep.values("sync_energy", TWIN)
     if not energies:
         raise MissingError("no twin")
     drawing, axes = canvas(2.9)
     ax = axes[0, 0]
     rows: list[dict[str, Any]] = []
     for who, label, style in (
-        ("a2c", "agents", STYLES["twin"]),
-        ("rule", "rule foresight, tuned at each", {"color": "black", "linestyle": "--", "marker": "x"}),
+        (AGENTS, "agents", STYLES[TWIN]),
+        (RULE, f"rule {FORESIGHT}, tuned at each", {"color": "black", "linestyle": "--", "marker": "x"}),
     ):
-        found = [interval(sweep.at(f"{who}/syncs", "twin", "sync_energy", energy)) for energy in energies]
+        found = [interval(sweep.at(of(who, SYNCS), TWIN, "sync_energy", energy)) for energy in energies]
         points(ax, range(len(energies)), found, 100.0, label=label, **style)
         rows += [
-            {"policy": who, "sync_energy_mj": energy, **spread(f, 100.0)}
+            {"policy": results.who(who), "sync_energy_mj": energy, **spread(f, 100.0)}
             for energy, f in zip(energies, found, strict=True)
         ]
     evenly(ax, energies)
@@ -128,14 +133,15 @@ def sync_rate(results: Results) -> tuple["Drawing", Columns]:
 VALUE = Figure(
     "value",
     "Where a twin is worth its price",
-    "Reward that a twin adds, its own energy paid: left over an agent that remembers what it measured (`telemetry`), "
-    "right over one that knows nothing (`none`, the paper's benchmark); mind the different scales. "
-    "Points: agents with 95 % intervals; line: the rule `foresight`. Above the zero line the twin pays. "
+    "Reward that a twin adds, its own energy paid: left over an agent that remembers and foresees without one "
+    f"(`{FORECAST}`), so what synchronisation alone is worth, right over one that knows nothing (`{BENCHMARK}`, the "
+    "paper's benchmark); mind the different scales. "
+    f"Points: agents with 95 % intervals; line: the rule `{FORESIGHT}`. Above the zero line the twin pays. "
     "Agents were trained anew at each value, but for users and servers, where the table's were taken as "
     "they are. Values are evenly spaced.",
     (),
     value,
-    one_of=("value-correlation", "users", "servers"),
+    one_of=(names.VALUE_CORRELATION, "users", "servers"),
 )
 SYNC_RATE = Figure(
     "sync_rate",
@@ -143,6 +149,6 @@ SYNC_RATE = Figure(
     "Share of slots in which a user refreshes its twin, against the energy that one refresh costs; with 95 % "
     "intervals. Agents were trained anew at each energy. Whoever weighs cost against use syncs less as it gets dearer. "
     "Values are evenly spaced.",
-    ("value-energy",),
+    (names.VALUE_ENERGY,),
     sync_rate,
 )

@@ -5,8 +5,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from eco_jax import metrics as m
+from eco_jax.env.config import TWIN, WITHOUT_TWIN
+from eco_jax.env.policies.rules import FORESIGHT
 from eco_jax.report.figures.figure import Columns, Figure, MissingError, Results, interval, relative, spread, table
-from eco_jax.report.figures.style import NAMES, ORDER, RULE, STYLES, canvas, evenly, legend, points, reach
+from eco_jax.report.figures.style import NAMES, ORDER, STYLES, THIN, canvas, evenly, legend, points, reach
+from eco_jax.study import names
+from eco_jax.study.names import AGENTS, LEVEL, POINT, RULE, at, of
 from eco_jax.study.play import by_policy
 
 if TYPE_CHECKING:
@@ -14,20 +19,31 @@ if TYPE_CHECKING:
 
 
 class Shown(NamedTuple):
-    """A metric in a figure."""
+    """A metric in a figure, in a unit of its own."""
 
-    metric: str
-    label: str
-    column: str
-    """name in the CSV"""
-    scale: float = 1.0
+    metric: m.Metric
+    unit: str
+    scale: float
+    """units in one of the metric's"""
+    ending: str
+    """of its name in the CSV"""
+
+    @property
+    def label(self) -> str:
+        """In words, as an axis has it."""
+        return f"{self.metric.label}, {self.unit}" if self.unit else self.metric.label
+
+    @property
+    def column(self) -> str:
+        """Name in the CSV."""
+        return f"{self.metric}{self.ending}"
 
 
-ENERGY = Shown("energy", "energy, mJ per task", "energy_mj", 1e3)
-LATENCY = Shown("latency", "latency, ms", "latency_ms", 1e3)
-QOE = Shown("qoe", "QoE, %", "qoe_percent", 100.0)
-REWARD = Shown("reward", "reward", "reward")
-MIGRATIONS = Shown("migrations", "migrations per 100 tasks", "migrations_per_100_tasks", 100.0)
+ENERGY = Shown(m.ENERGY, "mJ", 1e3, "_mj")
+LATENCY = Shown(m.LATENCY, "ms", 1e3, "_ms")
+QOE = Shown(m.QOE, "%", 100.0, "_percent")
+REWARD = Shown(m.REWARD, "", 1.0, "")
+MIGRATIONS = Shown(m.MIGRATIONS, "%", 100.0, "_per_100_tasks")
 
 
 def _along(
@@ -48,14 +64,15 @@ def _along(
             # A little side by side, so that intervals do not hide one another
             shift = 0.09 * (i - (len(levels) - 1) / 2) * (1.0 if even else np.diff([*every, every[-1] + 1.0]).min())
             x = np.array([every.index(value) if even else value for value in values]) + shift
-            for who in ("rule", "a2c"):
-                found = [interval(sweep.at(f"{who}/{what.metric}", level, field, value)) for value in values]
-                if who == "a2c":
+            for who in (RULE, AGENTS):
+                found = [interval(sweep.at(of(who, what.metric), level, field, value)) for value in values]
+                if who == AGENTS:
                     points(ax, x, found, what.scale, label=NAMES[level], **STYLES[level])
                 else:
-                    ax.plot(x - shift, [what.scale * f.mean for f in found], alpha=0.8, **(STYLES[level] | RULE))
+                    ax.plot(x - shift, [what.scale * f.mean for f in found], alpha=0.8, **(STYLES[level] | THIN))
                 rows += [
-                    {"metric": what.column, "level": level, field: value, "policy": who, **spread(f, what.scale)}
+                    {"metric": what.column, "level": level, field: value, "policy": results.who(who)}
+                    | spread(f, what.scale)
                     for value, f in zip(values, found, strict=True)
                 ]
         if even:
@@ -66,7 +83,7 @@ def _along(
         if wide or ax is axes[-1, 0]:
             ax.set_xlabel(xlabel)
     axes.flat[0].errorbar(
-        [], [], color="black", linewidth=0.9, marker="x", markersize=3.5, label="thin: rule foresight"
+        [], [], color="black", linewidth=0.9, marker="x", markersize=3.5, label=f"thin: rule {FORESIGHT}"
     )
     drawing.align_ylabels()
     legend(drawing, axes.flat[0])
@@ -97,21 +114,21 @@ def weights(results: Results) -> tuple["Drawing", Columns]:
     part = results.done["weights"]
     drawing, axes = canvas(3.0, 1, 2)
     rows = []
-    for i in np.flatnonzero(part["point/level"] == "twin"):
-        name = ":".join(f"{part[f'point/w{k}'][i]:g}" for k in (1, 2, 3))
+    for i in np.flatnonzero(part[LEVEL] == TWIN):
+        name = ":".join(f"{part[of(POINT, f'w{k}')][i]:g}" for k in (1, 2, 3))
         color, marker = WEIGHTED[i % len(WEIGHTED)]
-        for who in ("a2c", "rule"):
-            found = {what: interval(part[f"{who}/{what.metric}"][i]) for what in (ENERGY, LATENCY, QOE)}
+        for who in (AGENTS, RULE):
+            found = {what: interval(part[of(who, what.metric)][i]) for what in (ENERGY, LATENCY, QOE)}
             energy = found[ENERGY]
             for ax, what in zip(axes[0], (LATENCY, QOE), strict=True):
                 ax.errorbar(
                     1e3 * energy.mean, what.scale * found[what].mean, xerr=reach([energy], 1e3),
-                    yerr=reach([found[what]], what.scale), color=color, marker=marker, linestyle="none",
-                    elinewidth=0.9, capsize=2.0, markerfacecolor=color if who == "a2c" else "white",
-                    label=name if who == "a2c" else None,
+                    yerr=reach([found[what]], what.scale), color=color, marker=marker, linestyle="",
+                    elinewidth=0.9, capsize=2.0, markerfacecolor=color if who == AGENTS else "white",
+                    label=name if who == AGENTS else None,
                 )  # fmt: skip
             rows += [
-                {"weights": name, "policy": who, "metric": what.column, **spread(f, what.scale)}
+                {"weights": name, "policy": results.who(who), "metric": what.column, **spread(f, what.scale)}
                 for what, f in found.items()
             ]
     if not rows:
@@ -120,11 +137,15 @@ def weights(results: Results) -> tuple["Drawing", Columns]:
         ax.set_xlabel(ENERGY.label)
         ax.set_ylabel(what.label)
     axes[0, 0].errorbar(
-        [], [], color="black", marker="o", linestyle="none", markerfacecolor="white", label="hollow: rule foresight"
+        [], [], color="black", marker="o", linestyle="", markerfacecolor="white", label=f"hollow: rule {FORESIGHT}"
     )
     legend(drawing, axes[0, 0], 3)
-    drawing.legends[0].set_title("weights latency : energy : QoE")
+    drawing.legends[0].set_title(f"weights {m.LATENCY.head} : {m.ENERGY.head} : {m.QOE.head}")
     return drawing, table(rows)
+
+
+CLAIMED = (m.ENERGY, m.QOE)
+"""Of which the paper claims that a twin betters them."""
 
 
 def compared(results: Results) -> dict[str, dict[str, dict[str, Any]]]:
@@ -132,12 +153,14 @@ def compared(results: Results) -> dict[str, dict[str, dict[str, Any]]]:
     worlds: dict[str, dict[str, dict[str, Any]]] = {}
     if "evaluation" in results.done:
         played = by_policy(dict(results.done["evaluation"]))
-        worlds["usual world"] = {level: played[f"a2c-{level}"] for level in ORDER if f"a2c-{level}" in played}
+        worlds["usual world"] = {
+            level: played[results.agent(level)] for level in ORDER if results.agent(level) in played
+        }
     for part, arrays in results.done.items():
-        if part.startswith("check-"):
-            at = {str(level): i for i, level in enumerate(arrays["point/level"])}
-            worlds[part.removeprefix("check-").replace("-", " ")] = {
-                level: {m: arrays[f"a2c/{m}"][i] for m in ("energy", "qoe")} for level, i in at.items()
+        if part.startswith(at(names.CHECK, "")):
+            where = {str(level): i for i, level in enumerate(arrays[LEVEL])}
+            worlds[part.removeprefix(at(names.CHECK, "")).replace("-", " ")] = {
+                level: {metric: arrays[of(AGENTS, metric)][i] for metric in CLAIMED} for level, i in where.items()
             }
     return worlds
 
@@ -147,26 +170,26 @@ def checks(results: Results) -> tuple["Drawing", Columns]:
     worlds = compared(results)
     drawing, axes = canvas(1.5 + 0.38 * len(worlds), 1, 2, sharey=True)
     rows = []
-    for ax, (metric, label) in zip(axes[0], (("energy", "energy"), ("qoe", "QoE")), strict=True):
+    for ax, metric in zip(axes[0], CLAIMED, strict=True):
         ax.axvline(0.0, color="black", linewidth=1.0, zorder=1)
-        for level, shift in (("none", -0.13), ("telemetry", 0.13)):
+        for level, shift in zip(WITHOUT_TWIN, (-0.2, 0.0, 0.2), strict=True):
             found = {
-                world: relative(at["twin"][metric], at[level][metric])
-                for world, at in worlds.items()
-                if "twin" in at and level in at
+                world: relative(there[TWIN][metric], there[level][metric])
+                for world, there in worlds.items()
+                if TWIN in there and level in there
             }
             if not found:
                 continue
             y = [list(worlds).index(world) + shift for world in found]
             style = {name: value for name, value in STYLES[level].items() if name != "linestyle"}
             ax.errorbar(
-                [100.0 * f.mean for f in found.values()], y, xerr=reach(list(found.values()), 100.0), linestyle="none",
+                [100.0 * f.mean for f in found.values()], y, xerr=reach(list(found.values()), 100.0), linestyle="",
                 elinewidth=0.9, capsize=2.0, label=f"against {NAMES[level]}", **style,
             )  # fmt: skip
             rows += [
                 {"world": world, "metric": metric, "against": level, **spread(f, 100.0)} for world, f in found.items()
             ]
-        ax.set_xlabel(f"{label} of the twin, % change")
+        ax.set_xlabel(f"{metric.head} of the twin, % change")
         ax.grid(axis="y", visible=False)
     if not rows:
         raise MissingError("no world with and without a twin")
@@ -181,7 +204,7 @@ SLOWDOWN = Figure(
     "Energy and QoE over the CPUs' slowdown",
     "Energy per task and quality of experience where CPUs are slowed down more or less on average (0.5: half of the "
     "nominal rate is lost). Points: the agents of the table taken there as they are, with 95 % intervals; thin lines: "
-    "the rule `foresight`. Look whether the order of the levels stays.",
+    f"the rule `{FORESIGHT}`. Look whether the order of the levels stays.",
     ("slowdown",),
     slowdown,
 )
@@ -189,7 +212,7 @@ USERS = Figure(
     "users",
     "From few users to many",
     "Energy per task, quality of experience and reward with other numbers of users on the same servers. Points: the "
-    "table's agents, taken there as they are, with 95 % intervals; thin lines: the rule `foresight`. "
+    f"table's agents, taken there as they are, with 95 % intervals; thin lines: the rule `{FORESIGHT}`. "
     "Lower is better in the first panel, higher in the others. Values are evenly spaced.",
     ("users",),
     users,
@@ -198,7 +221,7 @@ FIXES = Figure(
     "fixes",
     "Sparser position fixes",
     "Reward and migrations where a user's position is known only every few slots. Points: the agents of the table "
-    "taken there as they are, with 95 % intervals; thin lines: the rule `foresight`. A flat line says that fresh "
+    f"taken there as they are, with 95 % intervals; thin lines: the rule `{FORESIGHT}`. A flat line says that fresh "
     "positions matter little. Values are evenly spaced.",
     ("fixes",),
     fixes,
@@ -208,7 +231,7 @@ WEIGHTS = Figure(
     "What other weights buy (agents with a twin)",
     "Latency (left, lower is better) and quality of experience (right, higher is better) against energy per task. One "
     "colour and marker for each choice of weights of latency, energy and QoE in the reward: agents trained for them "
-    "(full), and the rule `foresight` with them (hollow); with 95 % intervals.",
+    f"(full), and the rule `{FORESIGHT}` with them (hollow); with 95 % intervals.",
     ("weights",),
     weights,
 )
@@ -220,5 +243,5 @@ CHECKS = Figure(
     "the whole interval lies on its side of the zero line.",
     (),
     checks,
-    one_of=("check-*",),
+    one_of=(at(names.CHECK, "*"),),
 )
