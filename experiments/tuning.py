@@ -15,11 +15,11 @@ from eco_jax.agent.algorithms import A2C
 from eco_jax.env import make
 from eco_jax.run import setup
 from eco_jax.study.play import play_agents
+from eco_jax.study.profile import LADDER as LEVELS
 from eco_jax.train.config import TrainConfig
 from eco_jax.train.fit import Chunk, fit, stack_params
 from eco_jax.train.loop import Learner
 
-LEVELS = ("twin", "telemetry", "none")
 SEEDS = (100, 101)
 UPDATES, EPISODES = 1200, 64
 BASE = {"entropy": 0.1, "final_entropy": 0.003, "actor_lr": 4e-3, "critic_lr": 2e-3}
