@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from made_up_study import made_up
 
-from eco_jax.env.config import KNOWLEDGE, STEPS
+from eco_jax.env.config import KNOWLEDGE, STEPS, WITHOUT_TWIN
 from eco_jax.report.claims import all_claims, best_rule, rules_below, verdict
-from eco_jax.report.tables import sweep_tables
+from eco_jax.report.tables import comparisons, headline, sweep_tables
 from eco_jax.study.play import by_policy
 from eco_jax.study.statistics import Interval
 
@@ -96,6 +96,17 @@ def test_the_parts_of_a_twins_worth_are_told_apart():
     # The whole is the sum of its parts.
     whole = np.subtract(*(done["evaluation"][f"a2c-{level}/reward"] for level in ("twin", "none"))).mean()
     assert sum(claims[f"{part}-a2c"].measured for part in STEPS) == pytest.approx(whole, abs=2e-3)
+
+
+def test_the_headline_has_the_whole_and_its_parts():
+    found = comparisons(made_up(2, 3, 12))
+    assert {*(f"twin_over_{level}" for level in WITHOUT_TWIN), *STEPS} <= set(found)
+    whole, *parts = headline(found)
+    assert "`none`" in whole
+    for line, (part, (level, below)) in zip(parts, STEPS.items(), strict=True):
+        assert f"by {part} (`{level}` against `{below}`)" in line
+    reward = [found[name]["reward_difference"]["mean"] for name in ("twin_over_none", *STEPS)]
+    assert reward[0] == pytest.approx(sum(reward[1:]), abs=1e-3)
 
 
 def test_equal_agents_decide_nothing():
