@@ -15,11 +15,11 @@ from eco_jax.agent.algorithms import A2C
 from eco_jax.env import make
 from eco_jax.run import setup
 from eco_jax.study.play import play_agents
+from eco_jax.study.profile import LADDER
 from eco_jax.train.config import TrainConfig
 from eco_jax.train.fit import Chunk, fit, stack_params
 from eco_jax.train.loop import Learner
 
-LEVELS = ("twin", "telemetry", "none")
 SEEDS = (100, 101)
 UPDATES, EPISODES = 1200, 64
 BASE = {"entropy": 0.1, "final_entropy": 0.003, "actor_lr": 4e-3, "critic_lr": 2e-3}
@@ -39,7 +39,7 @@ def main() -> None:
     setup.configure()
     env, params = make()
     learner = Learner(env, TrainConfig(updates=UPDATES))
-    runs = [(level, trial, seed) for level in LEVELS for trial in TRIALS for seed in SEEDS]
+    runs = [(level, trial, seed) for level in LADDER for trial in TRIALS for seed in SEEDS]
     worlds = [params.with_knowledge(level) for level, _, _ in runs]
     algorithms = [A2C(**{**BASE, **trial}) for _, trial, _ in runs]
     stacked, axes = stack_params(worlds)
@@ -51,12 +51,12 @@ def main() -> None:
     fitted = fit(learner, stacked, algorithms, keys, axes=axes, on_chunk=tell)
     agents = fitted.state.agent.params
     (played,) = play_agents(learner, A2C(), agents, worlds, jax.random.key(3_000_003), EPISODES)
-    reward = np.asarray(played["reward"]).mean(axis=1).reshape(len(LEVELS), len(TRIALS), len(SEEDS))
+    reward = np.asarray(played["reward"]).mean(axis=1).reshape(len(LADDER), len(TRIALS), len(SEEDS))
 
     names = [", ".join(f"{name} {value:g}" for name, value in trial.items()) or "as it is" for trial in TRIALS]
-    lines = [f"| changed | {' | '.join(LEVELS)} | mean |", "|---" * (len(LEVELS) + 2) + "|"]
+    lines = [f"| changed | {' | '.join(LADDER)} | mean |", "|---" * (len(LADDER) + 2) + "|"]
     for i, name in enumerate(names):
-        cells = [" ".join(f"{value:.4f}" for value in reward[j, i]) for j in range(len(LEVELS))]
+        cells = [" ".join(f"{value:.4f}" for value in reward[j, i]) for j in range(len(LADDER))]
         lines.append(f"| {name} | {' | '.join(cells)} | {reward[:, i].mean():.4f} |")
     base = ", ".join(f"{name} {value:g}" for name, value in BASE.items())
     about = (

@@ -36,11 +36,13 @@ DECLARED = {
 """Module -> the names that it declares: of the main metrics, the levels of knowledge and the algorithms."""
 OTHERWISE = {
     **dict.fromkeys(("env.eco", "env.params", "env.parts", "env.parts.energy", "env.parts.equations"), ("energy",)),
+    "env.forecast": {"forecast"},
     "cli.evaluate": {"none"},
     "report.figures.style": {"none"},
     "report.sweep": {"none"},
 }
-"""Module -> words that mean something else there: the kind of the CPUs' energy law; no rules, layout or colour."""
+"""Module -> words that mean something else there: the kind of the CPUs' energy law; the scope that a profile of the
+computation shows; no rules, layout or colour."""
 
 
 class Import(NamedTuple):

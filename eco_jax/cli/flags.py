@@ -13,7 +13,7 @@ from eco_jax.settings import Spec, specs
 
 HELP = "--help-physics"
 PLAIN = {
-    "knowledge": "what the agent knows of the CPUs' slowdowns: none, telemetry, twin or truth",
+    "knowledge": "what the agent knows: none, telemetry, forecast, twin or truth, each more than the one before",
     "trace": "prepared trace (`eco-jax data prepare`) to replay as the users' mobility",
     "sites": "own server coordinates: a text file of `x,y` rows, m",
     "plugin": "a Python file of one's own parts, rules or algorithms; may be repeated",

@@ -7,33 +7,39 @@ from typing import ClassVar, Literal, NamedTuple, get_args
 from eco_jax.errors import UserError
 from eco_jax.settings import check, numbers, whole
 
-Knowledge = Literal["none", "telemetry", "twin", "truth"]
+Knowledge = Literal["none", "telemetry", "forecast", "twin", "truth"]
 KNOWLEDGE: tuple[Knowledge, ...] = get_args(Knowledge)
-"""What a controller knows of the CPUs' slowdowns, from least to most: each level sees what those before it see."""
-NONE, TELEMETRY, TWIN, TRUTH = KNOWLEDGE
+"""The ladder of knowledge, from least to most: each level adds exactly one thing to the one before, but for the last,
+an upper reference, which knows the slowdowns themselves."""
+NONE, TELEMETRY, FORECAST, TWIN, TRUTH = KNOWLEDGE
 
 
 class Sight(NamedTuple):
     """What a level of knowledge has."""
 
     telemetry: bool
-    """executions are measured, and positions predicted"""
+    """memory: executions are measured and remembered, and positions predicted"""
+    foresees: bool
+    """prediction: who will run where in this slot, from all users' present tasks, links and beliefs"""
     sync: bool
-    """a twin is there: it can be synchronised, and is paid for"""
+    """synchronisation: a twin is there, can be refreshed, and is paid for"""
     truth: bool
     """the belief is the truth"""
 
 
 SIGHT: dict[str, Sight] = {
-    NONE: Sight(telemetry=False, sync=False, truth=False),
-    TELEMETRY: Sight(telemetry=True, sync=False, truth=False),
-    TWIN: Sight(telemetry=True, sync=True, truth=False),
-    TRUTH: Sight(telemetry=True, sync=False, truth=True),
+    NONE: Sight(telemetry=False, foresees=False, sync=False, truth=False),
+    TELEMETRY: Sight(telemetry=True, foresees=False, sync=False, truth=False),
+    FORECAST: Sight(telemetry=True, foresees=True, sync=False, truth=False),
+    TWIN: Sight(telemetry=True, foresees=True, sync=True, truth=False),
+    TRUTH: Sight(telemetry=True, foresees=True, sync=False, truth=True),
 }
 BENCHMARK = NONE
 """The paper's, which a twin is compared with."""
 WITHOUT_TWIN = tuple(level for level in KNOWLEDGE if not (SIGHT[level].sync or SIGHT[level].truth))
 """What somebody without a twin can have."""
+STEPS = {"memory": (TELEMETRY, NONE), "prediction": (FORECAST, TELEMETRY), "synchronisation": (TWIN, FORECAST)}
+"""The three parts of a twin's worth -> the level that has it, and the one below."""
 
 
 @dataclass(frozen=True)

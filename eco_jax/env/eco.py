@@ -90,7 +90,7 @@ def make(
 
     Args:
         preset: a key of `PRESETS`.
-        knowledge: none, telemetry, twin or truth.
+        knowledge: none, telemetry, forecast, twin or truth.
         sites: own server coordinates, m, [servers, 2]; they say how many `servers` there are.
         trace: a prepared trace: its file, what `eco_jax.data.load` gives, or its arrays by name. It decides
             `mobility`, `slot` and `side`.

@@ -1,4 +1,4 @@
-"""What the twin expects of the slot ahead: who will run where, if everybody chose by the beliefs at hand.
+"""What is expected of the slot ahead: who will run where, if everybody chose by the beliefs at hand.
 
 Loads are the one thing that nobody can remember or measure in time: they come from what all users decide at once.
 """
@@ -50,7 +50,8 @@ def gains(
 
 @jax.named_scope("forecast")
 def forecast(config: EnvConfig, seen: View, params: EnvParams) -> Forecast:
-    """Loads of this slot, and what they make of everybody's alternatives.
+    """Loads of this slot, and what they make of everybody's alternatives; where nothing is foreseen the last slot's
+    loads, no harm, and what those loads make of the alternatives.
 
     At first everybody is assumed where its last offloaded task ran, if that is still allowed, else at home. Then party
     after party (users by index) moves to what is best for the team as its users expect it, certainty-equivalent: their
@@ -87,4 +88,6 @@ def forecast(config: EnvConfig, seen: View, params: EnvParams) -> Forecast:
         assumed = assumed.at[party].set(jnp.where(away, server, -1))
         hurt = hurt.at[party].set(jnp.where(away, own_loss, 0.0))
     others, harm = looks(slice(None), assumed, hurt)
+    foresees = params.knowledge.foresees
+    others, harm = jnp.where(foresees, others, seen.others), jnp.where(foresees, harm, 0.0)
     return Forecast(others, harm, gains(config, seen, params, others))

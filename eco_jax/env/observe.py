@@ -67,7 +67,8 @@ def view(state: State, params: EnvParams) -> View:
         fix_age=place.fix_age,
         last_server=state.last_server,
         replica=state.replica,
-        latency=memory.latency,
+        # A measured latency gives the slowdown away, exactly where the task was local.
+        latency=jnp.where(params.knowledge.telemetry, memory.latency, memory.twin_latency),
         twin_latency=memory.twin_latency,
         migration=memory.migration,
         twin_migration=memory.twin_migration,

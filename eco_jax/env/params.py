@@ -20,15 +20,16 @@ from eco_jax.settings import Spec, changed, check, number, similar, specs, to_si
 
 
 class Knowledge(NamedTuple):
-    """Who updates the belief: `config.Sight` as data, so that every level of knowledge is the same program."""
+    """What is known beyond the prior: `config.Sight` as data, so that every level of knowledge is the same program."""
 
     telemetry: Any
+    foresees: Any
     sync: Any
     truth: Any
 
     @staticmethod
     def level(name: str) -> "Knowledge":
-        """The flags of a level by name: none, telemetry, twin or truth."""
+        """The flags of a level by name, one of `config.KNOWLEDGE`."""
         if not isinstance(name, str) or name not in SIGHT:
             raise UserError(f"knowledge = {name!r}: must be one of {', '.join(SIGHT)}")
         return Knowledge(*map(jnp.asarray, SIGHT[name]))

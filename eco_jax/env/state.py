@@ -184,6 +184,7 @@ class View(NamedTuple):
     last_server: Int[Array, " users"]
     replica: Int[Array, " users"]
     latency: Float[Array, " users"]
+    """of the last slot, s; as the prior predicts it where nothing is measured"""
     twin_latency: Float[Array, " users"]
     migration: Float[Array, " users"]
     twin_migration: Float[Array, " users"]

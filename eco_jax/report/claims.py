@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eco_jax.agent.algorithms import A2C, Algorithm
-from eco_jax.env.config import BENCHMARK, KNOWLEDGE, TELEMETRY, TRUTH, TWIN
+from eco_jax.env.config import BENCHMARK, KNOWLEDGE, STEPS, TELEMETRY, TRUTH, TWIN
 from eco_jax.env.policies.rules import FORESIGHT
 from eco_jax.metrics import ENERGY, LATENCY, QOE, REWARD
 from eco_jax.report.figures import by_episode
@@ -120,7 +120,7 @@ def figure_3(done: Done, per_episode: int, algorithm: Kind) -> list[Claim]:
 
 
 def against_memory(done: Done, algorithm: Kind) -> list[Claim]:
-    """The twin against a controller that remembers what it measured."""
+    """The twin against a controller that remembers what it measured, and the three parts of its worth."""
     played = by_policy(done["evaluation"])
     twin, none, telemetry = (played[names.agent(algorithm, level)] for level in (TWIN, BENCHMARK, TELEMETRY))
     found = [
@@ -132,10 +132,12 @@ def against_memory(done: Done, algorithm: Kind) -> list[Claim]:
               statistics.relative(twin[QOE], telemetry[QOE]), "%", above=0.0),
     ]  # fmt: skip
     rules = by_policy(done["rules"])
-    if at(FORESIGHT, TWIN) in rules:
-        text = f"The same of the rule `{FORESIGHT}`, which the twin lets synchronise"
-        both = (rules[at(FORESIGHT, level)][REWARD] for level in (TWIN, TELEMETRY))
-        found.append(claim(f"{TELEMETRY}-{REWARD}-rule", text, statistics.difference(*both), above=0.0))
+    for part, (level, below) in STEPS.items():
+        for who, there, kind in (("agents", played, algorithm.name), (f"the rule `{FORESIGHT}`", rules, FORESIGHT)):
+            if at(kind, level) in there and at(kind, below) in there:
+                text = f"A part of the twin's worth, {part}: {who} earn more at `{level}` than at `{below}`"
+                both = statistics.difference(there[at(kind, level)][REWARD], there[at(kind, below)][REWARD])
+                found.append(claim(f"{part}-{kind}", text, both, above=0.0))
     if "misleading" in done:
         misled = by_policy(done["misleading"])[names.agent(algorithm, TWIN) + names.MISLED]
         text = "A misleading twin (each mirror shows another server) is worse than none at all"

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from eco_jax.agent.algorithms import A2C, Algorithm
-from eco_jax.env.config import KNOWLEDGE, NONE, TELEMETRY, TWIN, WITHOUT_TWIN
+from eco_jax.env.config import BENCHMARK, KNOWLEDGE, STEPS, TWIN, WITHOUT_TWIN
 from eco_jax.env.policies.rules import FORESIGHT, GREEDY, LOCAL, NEAREST, RANDOM, own
 from eco_jax.metrics import (
     ENERGY,
@@ -165,7 +165,7 @@ def short_lines(played: Played, algorithm: type[Algorithm] = A2C) -> list[str]:
 
 
 def comparisons(done: Done, algorithm: type[Algorithm] = A2C) -> dict[str, Any]:
-    """The twin against the other levels, and each level's share of the way to its rule."""
+    """The twin against the other levels, the parts of its worth, and each level's share of the way to its rule."""
     found: dict[str, Any] = {}
     played, rules = everyone(done), by_policy(done["rules"])
     twin = played[names.agent(algorithm, TWIN)]
@@ -174,6 +174,12 @@ def comparisons(done: Done, algorithm: type[Algorithm] = A2C) -> dict[str, Any]:
         found[f"{TWIN}_over_{other}"] = {
             f"{REWARD}_difference": statistics.difference(twin[REWARD], old[REWARD])._asdict(),
             **{f"{m}_relative": statistics.relative(twin[m], old[m])._asdict() for m in (ENERGY, QOE)},
+        }
+    for part, (level, below) in STEPS.items():
+        new, old = (played[names.agent(algorithm, at)] for at in (level, below))
+        found[part] = {
+            f"{REWARD}_difference": statistics.difference(new[REWARD], old[REWARD])._asdict(),
+            **{f"{m}_relative": statistics.relative(new[m], old[m])._asdict() for m in (ENERGY, QOE)},
         }
     for level in (*WITHOUT_TWIN, TWIN):
         name = best_rule(rules, level)
@@ -185,16 +191,16 @@ def comparisons(done: Done, algorithm: type[Algorithm] = A2C) -> dict[str, Any]:
 
 
 def headline(found: Mapping[str, Any]) -> list[str]:
-    """What the twin saves and costs, in two sentences with intervals."""
+    """What the twin saves and costs, and the three parts of it, a sentence each with intervals."""
     lines = []
-    for other, words in (
-        (NONE, f"the benchmark without a twin (`{NONE}`)"),
-        (TELEMETRY, f"an agent that remembers what it measured (`{TELEMETRY}`)"),
+    for name, words in (
+        (f"{TWIN}_over_{BENCHMARK}", f"Twin against the benchmark without one (`{BENCHMARK}`)"),
+        *((part, f"Of that by {part} (`{level}` against `{below}`)") for part, (level, below) in STEPS.items()),
     ):
-        c = found[f"{TWIN}_over_{other}"]
-        e, q, r = (Interval(**c[name]) for name in (f"{ENERGY}_relative", f"{QOE}_relative", f"{REWARD}_difference"))
+        c = found[name]
+        e, q, r = (Interval(**c[value]) for value in (f"{ENERGY}_relative", f"{QOE}_relative", f"{REWARD}_difference"))
         lines.append(
-            f"Twin against {words}: energy {e.mean:+.1%} [{e.lo:+.1%}, {e.hi:+.1%}], QoE {q.mean:+.1%} "
+            f"{words}: energy {e.mean:+.1%} [{e.lo:+.1%}, {e.hi:+.1%}], QoE {q.mean:+.1%} "
             f"[{q.lo:+.1%}, {q.hi:+.1%}], reward {r.mean:+.4f} [{r.lo:+.4f}, {r.hi:+.4f}]."
         )
     return lines

@@ -96,5 +96,5 @@ PAPER = Profile(
     weights=((1.0, 1.0, 1.0), (4.0, 1.0, 1.0), (1.0, 4.0, 1.0), (1.0, 1.0, 4.0)),
     checks=("shared-spectrum", "cmos", "hard-coverage"), levels=LEVELS,
 )  # fmt: skip
-"""36 other worlds are trained in, for 144,000 environment steps and two seeds each: trends, not third decimals."""
+"""44 other worlds are trained in, for 144,000 environment steps and two seeds each: trends, not third decimals."""
 PROFILES = {"smoke": SMOKE, "quick": QUICK, "paper": PAPER}

@@ -192,12 +192,14 @@ def other_parts(p: Profile) -> list[Part]:
 
     def moved(name: str, title: str, field: str, values: Sequence[float], both: str | None = None) -> None:
         if values:
-            cost = 30 + len(values) * 3 * p.transfer_seeds * p.side_episodes / 250
+            cost = 30 + len(values) * len(LADDER) * p.transfer_seeds * p.side_episodes / 250
             parts.append(Part(name, title, cost, partial(along, name=field, values=values, both=both), needs))
 
     def resized(name: str, values: Sequence[int], usual: int) -> None:
         if values:
-            work = sum(40 + 3 * p.transfer_seeds * p.side_episodes / 250 * max(1.0, v / usual) for v in values)
+            work = sum(
+                40 + len(LADDER) * p.transfer_seeds * p.side_episodes / 250 * max(1.0, v / usual) for v in values
+            )
             run = partial(sizes, name=name, values=values)
             parts.append(Part(name, f"other numbers of {name}", work, run, needs))
 
@@ -221,7 +223,7 @@ def other_parts(p: Profile) -> list[Part]:
     if p.weights:
         learnt("weights", "training for other weights", weighted, len(p.weights))
     for preset in p.checks:
-        learnt(at(names.CHECK, preset), f"training in {preset}", partial(checked, preset=preset), 3)
+        learnt(at(names.CHECK, preset), f"training in {preset}", partial(checked, preset=preset), len(LADDER))
     if p.online_episodes:
         cost = 20 + p.online_episodes * p.online_seeds * len(COMPARED) * 60 / 2500
         parts.append(Part(names.ONLINE, "Algorithm 1 as written, one environment", cost, online))

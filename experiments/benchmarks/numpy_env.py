@@ -9,7 +9,9 @@ import numpy as np
 from numpy_forecast import forecast, look_out
 from numpy_rules import (
     FACTORS,
+    FORESEES,
     LEVELS,
+    REMEMBERS,
     World,
     admit,
     centred,
@@ -63,7 +65,7 @@ class NumpyEco:
             envs: Copies, at least 1.
             users: Users in each, at least 1.
             servers: Servers in each, at least 4.
-            knowledge: "none", "telemetry", "twin" or "truth".
+            knowledge: One of `LEVELS`.
             credit: Reward given to a user: "user" (its own) or "difference" (with what its load does to others).
             seed: Of the generator that draws whatever the caller does not.
             dtype: np.float32 for speed, np.float64 to check.
@@ -230,7 +232,7 @@ class NumpyEco:
 
     def _learn(self, device_ran: np.ndarray, server_ran: np.ndarray, sync: np.ndarray, draws: Draws) -> None:
         """Telemetry of what ran, then synchronisations, both of this slot's x; then age the belief by a slot."""
-        if self.knowledge not in ("telemetry", "twin"):
+        if self.knowledge not in REMEMBERS:
             return
         noise = draws["measurement"]
         seen = np.concatenate([device_ran, server_ran.reshape(self.envs, -1)], axis=1)
@@ -310,7 +312,7 @@ class NumpyEco:
             squash(self.cycles / self.belief_device, self.deadline),
             centred(self.memory_data, self.world.data),
             centred(self.memory_cycles, self.world.cycles),
-            squash(self.last_latency, self.world.deadline[1]),
+            squash(self.twin_latency if self.knowledge == "none" else self.last_latency, self.world.deadline[1]),
             squash(self.twin_latency, self.world.deadline[1]),
             self.last_migration / migration_scale,
             self.twin_migration / migration_scale,
@@ -326,7 +328,7 @@ class NumpyEco:
         at = self.first[..., None] + candidates
         deadline = self.deadline[..., None]
         others = self.load[at] - (self.ran[..., None] == candidates)
-        others_ahead, harm, gain = self._forecast(at)
+        others_ahead, harm, gain = self._forecast(at, others)
         each = (
             self.distance / self.spacing,
             self.distance_ahead / self.spacing,
@@ -351,8 +353,11 @@ class NumpyEco:
         features[..., GAINS:] = 2 * np.maximum(gain, -1).reshape(*shape, -1)
         return features
 
-    def _forecast(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Others, harm and gain expected of the slot, by the belief about it; `at` are the candidates, flat."""
+    def _forecast(self, at: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Others, harm and gain expected of the slot, by the belief about it; `at` are the candidates, flat.
+
+        Where nothing is foreseen: `others` of the last slot, no harm, and the gains at those.
+        """
         last, known = self.last_server[..., None], self.last_server >= 0
         outlook = look_out(
             self.data,
@@ -367,6 +372,8 @@ class NumpyEco:
             factors=self.factors,
             world=self.world,
         )
+        if self.knowledge not in FORESEES:
+            return others, np.zeros_like(others), outlook.gain(others, self.world)
         return forecast(outlook, at, np.where(known, self.first + self.last_server, -1), self.load.size, self.world)
 
     def _uniform(self, *shape: int) -> np.ndarray:
@@ -384,7 +391,7 @@ class NumpyEco:
             "mobility": self._uniform(self.envs, self.users, 5),
             "fluctuation": self._normal(self.envs, cpus),
         }
-        if self.knowledge in ("telemetry", "twin"):
+        if self.knowledge in REMEMBERS:
             draws["measurement"] = self._normal(self.envs, 2, cpus)
         return draws
 

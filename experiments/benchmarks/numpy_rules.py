@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LEVELS = ("none", "telemetry", "twin", "truth")
+LEVELS = ("none", "telemetry", "forecast", "twin", "truth")
+REMEMBERS = ("telemetry", "forecast", "twin")
+FORESEES = ("forecast", "twin", "truth")
 FACTORS = (0.25, 0.5, 0.75, 1.0)
 
 

@@ -164,5 +164,7 @@ def test_whole_episodes_agree(numpy_env, level, credit, law, overlap):
         counts["turned"] += (other.target != target).any(axis=-1).sum()
     if overlap < 0.1:  # then nobody harms anybody
         counts.pop("harm foreseen")
+    if level in ("none", "telemetry"):  # nothing is foreseen
+        assert counts.pop("load foreseen to change") == counts.pop("harm foreseen", 0) == 0
     # Rare branches were taken, too
     assert min(counts.values()) > 100, counts

@@ -75,7 +75,7 @@ def test_train_names_what_is_wrong(capsys, tmp_path, flags, said):
         ("[env]\nbeta_levels = ['all']", "env.beta_levels = ['all']: must be a list of numbers"),
         ("access = 'none'", "access = 'none': must be one of nearest, direct"),
         ("preset = 'mars'", "preset = 'mars': must be one of "),
-        ("knowledge = 'all'", "knowledge = 'all': must be one of none, telemetry, twin, truth"),
+        ("knowledge = 'all'", "knowledge = 'all': must be one of none, telemetry, forecast, twin, truth"),
         ("env = 3", "env: must be a table of settings"),
         ("nonsense", "not a TOML file"),
         ("[env]\nusers = nan", "env.users = nan: must lie in [1, 100000]"),

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from eco_jax.env import PRESETS
+from eco_jax.env import KNOWLEDGE, PRESETS
 from eco_jax.env.observe import mask, observe, view
 
 SLOTS = 5
@@ -110,7 +110,7 @@ def test_jitted_equals_eager(base):
 
 def test_the_world_is_the_same_at_every_level_of_knowledge(base):
     choices = actions(base)
-    episodes = {level: play(world(knowledge=level), 11, choices) for level in ("none", "telemetry", "twin", "truth")}
+    episodes = {level: play(world(knowledge=level), 11, choices) for level in KNOWLEDGE}
 
     def outside(result):
         s = result[1]
@@ -134,7 +134,7 @@ def test_the_world_is_the_same_whatever_is_done(base):
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(0, 10**6), st.sampled_from(["none", "telemetry", "twin", "truth"]))
+@given(st.integers(0, 10**6), st.sampled_from(KNOWLEDGE))
 def test_hidden_fluctuations_do_not_show(base, seed, level):
     small = world(knowledge=level)
     _, state, *_ = small.step(small.reset(seed)[1], small.random_action(seed))
@@ -164,6 +164,7 @@ def test_none_and_prior_look_alike():
         features = np.asarray(observation.features)
         assert_array_equal(features[:, 6], 0.0)  # belief about the own device: mean
         assert_allclose(features[:, 7], 1.0, rtol=1e-6)  # variance
+        assert_array_equal(features[:, 11], features[:, 12])  # for the measured latency the predicted one
         assert_array_equal(state.belief.server_mean, 0.0)
 
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-LEVELS = ("none", "telemetry", "twin", "truth")
+from eco_jax.env import KNOWLEDGE
+
 RHO = 0.95
 PRIOR = 1.0
 TELEMETRY = 0.01 / 1.01  # v r^2 / (v + r^2) from v = 1, r = 0.1: 0.0099010
@@ -23,7 +24,7 @@ def aged(variance):
 
 @pytest.fixture(scope="module")
 def levels():
-    return {level: world(knowledge=level) for level in LEVELS}
+    return {level: world(knowledge=level) for level in KNOWLEDGE}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ RAN_DEVICE = np.array([False, True, True, False])
 RAN_SERVER = np.isin(np.arange(9), [0, 5])
 
 
-@pytest.mark.parametrize("level", ["telemetry", "twin"])
+@pytest.mark.parametrize("level", ["telemetry", "forecast", "twin"])
 def test_telemetry_measures_what_executed(levels, start, level):
     belief = levels[level].step(start, EXECUTION)[1].belief
     for ran, mean, variance in (
@@ -81,7 +82,7 @@ def test_several_executions_on_a_server_count_once(levels, start):
     assert_allclose(belief.server_variance[0], aged(TELEMETRY), rtol=1e-5)
 
 
-@pytest.mark.parametrize("level", ["none", "telemetry", "truth"])
+@pytest.mark.parametrize("level", ["none", "telemetry", "forecast", "truth"])
 def test_sync_needs_a_twin(levels, level):
     small = levels[level]
     observation, state = small.reset(3)
@@ -100,7 +101,7 @@ def test_the_twin_may_sync(levels):
 
 
 def test_prediction_is_paid_at_twin_only(levels):
-    for level in LEVELS:
+    for level in KNOWLEDGE:
         _, state = levels[level].reset()
         terms = levels[level].step(state, EXECUTION)[5]["outcome"].terms
         assert_allclose(np.broadcast_to(terms.prediction, 4), 0.001 * (level == "twin"), rtol=1e-6)
@@ -182,7 +183,10 @@ def test_truth_is_x_without_doubt(levels):
 
 @settings(max_examples=20, deadline=None)
 @given(
-    st.integers(0, 10**6), st.sampled_from(LEVELS), st.sampled_from([0.0, 0.5, 0.95, 1.0]), st.sampled_from([0.0, 0.3])
+    st.integers(0, 10**6),
+    st.sampled_from(KNOWLEDGE),
+    st.sampled_from([0.0, 0.5, 0.95, 1.0]),
+    st.sampled_from([0.0, 0.3]),
 )
 def test_variance_stays_in_range(seed, level, correlation, error):
     small = world(knowledge=level, correlation=correlation, sync_error=error)

@@ -90,7 +90,7 @@ def test_all_servers_may_be_candidates():
     assert new.memory.server.tolist() == state.place.candidates[:, 5].tolist()
 
 
-@pytest.mark.parametrize("knowledge", ["none", "telemetry"])
+@pytest.mark.parametrize("knowledge", ["none", "telemetry", "forecast"])
 def test_access_server_is_the_nearest(knowledge):
     small = world(knowledge=knowledge)
     _, state = small.reset(1)

@@ -72,7 +72,7 @@ def test_layout_of_the_mask(base):
     assert choices.shape[1] == sum(hard.env.heads)
 
 
-@pytest.mark.parametrize("knowledge", ["telemetry", "twin"])
+@pytest.mark.parametrize("knowledge", ["telemetry", "forecast", "twin"])
 def test_masked_choices_are_never_sampled(knowledge):
     hard = world("hard-coverage", knowledge=knowledge)
     state = at_distances(hard.reset()[1], DISTANCES)

@@ -145,7 +145,9 @@ def test_a_replica_stays_until_replaced(hand, start):
         assert state.replica.tolist() == [8, 7, 6, -1]
 
 
-@pytest.mark.parametrize(("knowledge", "where"), [("none", "access"), ("telemetry", "next"), ("twin", "next")])
+@pytest.mark.parametrize(
+    ("knowledge", "where"), [("none", "access"), ("telemetry", "next"), ("forecast", "next"), ("twin", "next")]
+)
 def test_placed_where_the_user_is_expected(knowledge, where):
     # A user at 960 m drives east at 16 m/s between servers at 500 and 1500 m: at 1040 m in the next slot.
     small = world(knowledge=knowledge, speed_min=57.6, speed_max=57.6)

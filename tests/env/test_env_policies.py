@@ -10,7 +10,7 @@ from env_worlds import FAST, HAND, hand_state, world
 from scipy.integrate import simpson
 from scipy.stats import norm
 
-from eco_jax.env import policies
+from eco_jax.env import KNOWLEDGE, policies
 from eco_jax.env.outcome import Cpu, Decision, evaluate
 from eco_jax.train.evaluate import evaluate as play
 
@@ -177,6 +177,17 @@ def test_greedy_goes_where_nobody_is(base, calm):
     # Three others on candidate 1, two on 2, one on 3; all else equal but one hop.
     seen = calm._replace(others=jnp.full((4, 3), jnp.array([3.0, 2.0, 0.0])))
     assert greedy(base)(KEY, seen, base.params)[:, 0].tolist() == [3] * 4
+
+
+def test_foresight_without_a_forecast_is_greedy(base, calm):
+    foresees, looks_back = greedy(base, loads=policies.Foreseen()), greedy(base)
+    for level in KNOWLEDGE:
+        params = base.params.with_knowledge(level)
+        same = all(
+            (foresees(KEY, seen, params) == looks_back(KEY, seen, params)).all()
+            for seen in (crowd(calm, 400 + seed) for seed in range(6))
+        )
+        assert same == (level in ("none", "telemetry")), level
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -3,7 +3,7 @@
 import jax
 import pytest
 
-from eco_jax.env import make, policies
+from eco_jax.env import KNOWLEDGE, make, policies
 from eco_jax.train.evaluate import evaluate
 
 EPISODES = 64
@@ -15,7 +15,7 @@ ENERGY, REWARD = 4 * 0.003, 4 * 0.008
 def run():
     """Play a rule at a level of knowledge, which is data: one program for each rule."""
     env, _ = make()
-    params = {level: make(knowledge=level)[1] for level in ("none", "telemetry", "twin", "truth")}
+    params = {level: make(knowledge=level)[1] for level in KNOWLEDGE}
     rules = policies.named() | {
         "greedy-plain": policies.Greedy(cache=False),
         "greedy-sync": policies.Greedy(cache=False, sync=policies.Clock()),

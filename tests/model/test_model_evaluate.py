@@ -100,7 +100,9 @@ def test_a_local_task_pays_for_nothing_else(reading, link):
     assert float(out.reward) == approx(-(0.2 + local + 0.001) + sign * 0.3, abs=1e-5)
 
 
-@pytest.mark.parametrize(("knowledge", "joules"), [("none", 0.0), ("telemetry", 0.0), ("twin", 0.001), ("truth", 0.0)])
+@pytest.mark.parametrize(
+    ("knowledge", "joules"), [("none", 0.0), ("telemetry", 0.0), ("forecast", 0.0), ("twin", 0.001), ("truth", 0.0)]
+)
 def test_only_a_twin_pays_for_predictions(knowledge, joules):
     assert float(run(HOME, knowledge=knowledge).terms.prediction) == approx(joules)
 

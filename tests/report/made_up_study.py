@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-LEVELS = ("truth", "twin", "telemetry", "none")
-LADDER = ("twin", "telemetry", "none")
-REWARD = {"truth": 0.31, "twin": 0.28, "telemetry": 0.278, "none": 0.15}
-ENERGY = {"truth": 0.225, "twin": 0.239, "telemetry": 0.237, "none": 0.285}
-QOE = {"truth": 0.65, "twin": 0.638, "telemetry": 0.63, "none": 0.57}
-LATENCY = {"truth": 0.112, "twin": 0.118, "telemetry": 0.12, "none": 0.15}
+LEVELS = ("truth", "twin", "forecast", "telemetry", "none")
+LADDER = ("twin", "forecast", "telemetry", "none")
+REWARD = {"truth": 0.31, "twin": 0.28, "forecast": 0.279, "telemetry": 0.278, "none": 0.15}
+ENERGY = {"truth": 0.225, "twin": 0.239, "forecast": 0.238, "telemetry": 0.237, "none": 0.285}
+QOE = {"truth": 0.65, "twin": 0.638, "forecast": 0.634, "telemetry": 0.63, "none": 0.57}
+LATENCY = {"truth": 0.112, "twin": 0.118, "forecast": 0.119, "telemetry": 0.12, "none": 0.15}
 TERMS = {
     "edge": 0.5, "receive": 0.02, "local": 0.3, "uplink": 0.09, "downlink": 0.01, "migration": 0.02, "placement": 0.01,
     "prediction": 0.004, "synchronisation": 0.046,
@@ -116,7 +116,7 @@ def made_up(
         "misleading": make.played(
             {f"{algorithm}-twin-misled": ("twin", 0.1, seeds), "greedy-twin-misled": ("twin", -0.05, 1)}
         ),
-        "speed": make.sweep("speed_min", speeds) | {"point/speed_max": np.repeat(speeds, 3)},
+        "speed": make.sweep("speed_min", speeds) | {"point/speed_max": np.repeat(speeds, len(LADDER))},
         "slowdown": make.sweep("slowdown_mean", [0.1, 0.2, 0.3, 0.4, 0.5]),
         "fixes": make.sweep("fix_every", [1, 2, 6, 12]),
         "users": make.sweep("users", [5, 10, 30, 60, 100, 200], gain=-0.002),

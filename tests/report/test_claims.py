@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from made_up_study import made_up
 
-from eco_jax.env.config import KNOWLEDGE
+from eco_jax.env.config import KNOWLEDGE, STEPS, WITHOUT_TWIN
 from eco_jax.report.claims import all_claims, best_rule, rules_below, verdict
-from eco_jax.report.tables import sweep_tables
+from eco_jax.report.tables import comparisons, headline, sweep_tables
 from eco_jax.study.play import by_policy
 from eco_jax.study.statistics import Interval
 
@@ -23,9 +23,9 @@ def values(policy, means, seeds=1, seed=0):
     return {f"{policy}/{metric}": means[metric] + 0.1 * episodes + own for metric in METRICS}
 
 
-def study(twin, telemetry, none, rule=0.2):
-    """Finished parts in which the levels earn what is given."""
-    agents = {"twin": twin, "telemetry": telemetry, "none": none}
+def study(twin, telemetry, none, rule=0.2, forecast=None):
+    """Finished parts in which the levels earn what is given; `forecast` what `telemetry` does, if nothing else."""
+    agents = {"twin": twin, "forecast": forecast or telemetry, "telemetry": telemetry, "none": none}
     done = {}
     for i, (level, means) in enumerate(agents.items()):
         progress = np.linspace(1.0, 0.0, 120)[:, None]
@@ -41,8 +41,8 @@ def study(twin, telemetry, none, rule=0.2):
         for i, (level, means) in enumerate(agents.items())
         for name, value in values(f"a2c-{level}", means, SEEDS, i).items()
     }
-    rules = {"local": -0.2, "greedy-none": rule - 0.05, "greedy-telemetry": rule - 0.02, "greedy-twin": rule,
-             "greedy-truth": rule + 0.2}  # fmt: skip
+    rules = {"local": -0.2, "greedy-none": rule - 0.05, "greedy-telemetry": rule - 0.02,
+             "greedy-forecast": rule - 0.01, "greedy-twin": rule, "greedy-truth": rule + 0.2}  # fmt: skip
     done["rules"] = {
         name: value for rule, reward in rules.items() for name, value in values(rule, GOOD | {"reward": reward}).items()
     }
@@ -82,6 +82,33 @@ def test_swapped_agents_fail_the_same_claims():
         assert found[name] == "does not hold", name
 
 
+def test_the_parts_of_a_twins_worth_are_told_apart():
+    done = study(GOOD, BAD, GOOD, forecast={**GOOD, "reward": 0.2})  # memory harms, the rest helps
+    found = verdicts(done)
+    assert [found[f"{part}-a2c"] for part in STEPS] == ["does not hold", "holds", "holds"]
+    assert "memory-foresight" not in found  # no such rule was played
+    rewards = {"none": 0.1, "telemetry": 0.2, "forecast": 0.3, "twin": 0.25}
+    for level, reward in rewards.items():
+        done["rules"] |= values(f"foresight-{level}", GOOD | {"reward": reward})
+    claims = {claim.id: claim for claim in all_claims(done, per_episode=2)}
+    assert [claims[f"{part}-foresight"].measured for part in STEPS] == pytest.approx([0.1, 0.1, -0.05])
+    assert "`twin` than at `forecast`" in claims["synchronisation-a2c"].text
+    # The whole is the sum of its parts.
+    whole = np.subtract(*(done["evaluation"][f"a2c-{level}/reward"] for level in ("twin", "none"))).mean()
+    assert sum(claims[f"{part}-a2c"].measured for part in STEPS) == pytest.approx(whole, abs=2e-3)
+
+
+def test_the_headline_has_the_whole_and_its_parts():
+    found = comparisons(made_up(2, 3, 12))
+    assert {*(f"twin_over_{level}" for level in WITHOUT_TWIN), *STEPS} <= set(found)
+    whole, *parts = headline(found)
+    assert "`none`" in whole
+    for line, (part, (level, below)) in zip(parts, STEPS.items(), strict=True):
+        assert f"by {part} (`{level}` against `{below}`)" in line
+    reward = [found[name]["reward_difference"]["mean"] for name in ("twin_over_none", *STEPS)]
+    assert reward[0] == pytest.approx(sum(reward[1:]), abs=1e-3)
+
+
 def test_equal_agents_decide_nothing():
     done = study(GOOD, GOOD, BAD)
     done["evaluation"] |= {
@@ -111,6 +138,7 @@ def test_rules_that_see_more_are_not_asked():
     rules = by_policy(study(GOOD, GOOD, BAD)["rules"])
     assert set(rules_below(rules, "none")) == {"local", "greedy-none"}
     assert best_rule(rules, "telemetry") == "greedy-telemetry"
+    assert best_rule(rules, "forecast") == "greedy-forecast"
     assert best_rule(rules, "twin") == "greedy-twin"
     assert best_rule(rules, "truth") == "greedy-truth"
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import matplotlib
 import numpy as np
 import pytest
-from made_up_study import LEVELS, Made, made_up
+from made_up_study import LADDER, LEVELS, Made, made_up
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
@@ -124,6 +124,20 @@ def test_levels_differ_without_colour():
         assert len({style[look] for style in STYLES.values()}) == len(STYLES)
 
 
+def test_no_level_hides_another(few_resamples):
+    done = {name: part for name, part in made_up(2, 3, 12).items() if name in ("evaluation", "rules", "references")}
+    with drawing():
+        drawn, _ = next(each for each in figures.FIGURES if each.name == "ladder").draw(figures.Results(done, 60, 10))
+        FigureCanvasAgg(drawn).draw()
+    axes = drawn.axes[0]
+    row = [text.get_text() for text in axes.get_yticklabels()].index("A2C agents")
+    lines = [line for line in axes.lines if len(line.get_ydata()) > 1 and line.get_marker() in "oDsv^"]
+    assert len(lines) == len(LEVELS)
+    y = [float(min(line.get_ydata(), key=lambda y: abs(y - row))) for line in lines]
+    points = np.sort([axes.transData.transform((0.0, at))[1] for at in y]) * 72.0 / drawn.dpi
+    assert np.diff(points).min() >= lines[0].get_markersize() - 0.1
+
+
 def test_missing_parts_and_levels_are_left_out(unsaved, tmp_path):
     whole = made_up(2, 3, 12)
 
@@ -201,8 +215,8 @@ def test_figure_3_is_in_percent_of_the_benchmark_s_maximum(unsaved, tmp_path):
 def test_value_is_the_difference_and_takes_the_usual_correlation(unsaved, tmp_path):
     done = {
         "value-correlation": part_of("correlation", [
-            ("twin", 0.5, 0.3), ("telemetry", 0.5, 0.26), ("none", 0.5, 0.2),
-            ("twin", 0.95, 0.4), ("telemetry", 0.95, 0.38), ("none", 0.95, 0.1),
+            ("twin", 0.5, 0.3), ("forecast", 0.5, 0.26), ("telemetry", 0.5, 0.25), ("none", 0.5, 0.2),
+            ("twin", 0.95, 0.4), ("forecast", 0.95, 0.38), ("telemetry", 0.95, 0.3), ("none", 0.95, 0.1),
         ]),
         "value-error": part_of("sync_error", [("twin", 0.1, 0.5)]),
         "users": part_of("users", [("twin", 5, 0.3), ("none", 5, 0.32)]),
@@ -215,9 +229,9 @@ def test_value_is_the_difference_and_takes_the_usual_correlation(unsaved, tmp_pa
         for axis, value, over, policy, mean, low, high in zip(*found.values(), strict=True)
     }
     expected = {
-        ("sync_error", 0.1, "telemetry"): 0.12, ("sync_error", 0.1, "none"): 0.4,
-        ("correlation", 0.5, "telemetry"): 0.04, ("correlation", 0.5, "none"): 0.1,
-        ("correlation", 0.95, "telemetry"): 0.02, ("correlation", 0.95, "none"): 0.3, ("users", 5.0, "none"): -0.02,
+        ("sync_error", 0.1, "forecast"): 0.12, ("sync_error", 0.1, "none"): 0.4,
+        ("correlation", 0.5, "forecast"): 0.04, ("correlation", 0.5, "none"): 0.1,
+        ("correlation", 0.95, "forecast"): 0.02, ("correlation", 0.95, "none"): 0.3, ("users", 5.0, "none"): -0.02,
     }  # fmt: skip
     assert gain == {
         (*point, policy): pytest.approx((share * value,) * 3)
@@ -231,11 +245,12 @@ def test_checks_are_relative_to_the_other_level(unsaved, tmp_path):
         part = part_of("preset", [(level, "cmos", value) for level, value in energy.items()], "energy")
         return part | {"agents/qoe": 2.0 * part["agents/energy"] + 0.1}
 
-    done = {"check-cmos": world(twin=0.2, telemetry=0.16, none=0.25)}
+    done = {"check-cmos": world(twin=0.2, forecast=0.125, telemetry=0.16, none=0.25)}
     found = drawn_from(tmp_path, done)["checks"]
     change = dict(zip(zip(found["metric"], found["against"], strict=True), found["mean"], strict=True))
     assert change["energy", "none"] == pytest.approx(-20.0)
     assert change["energy", "telemetry"] == pytest.approx(25.0)
+    assert change["energy", "forecast"] == pytest.approx(60.0)
     assert change["qoe", "none"] == pytest.approx(100.0 * (0.5 - 0.6) / 0.6, rel=1e-5)
 
 
@@ -360,9 +375,11 @@ def test_the_rest_in_its_units(study):
         & (users["users"] == 5)
         & (users["policy"] == "rule")
     )
-    assert users["mean"][at] == pytest.approx([1e3 * done["users"]["rule/energy"][2].mean()], rel=1e-4)
+    assert users["mean"][at] == pytest.approx(
+        [1e3 * done["users"]["rule/energy"][LADDER.index("none")].mean()], rel=1e-4
+    )
     assert set(read(out / "weights.csv")["weights"]) == {"1:1:1", "4:1:1", "1:4:1", "1:1:4"}
-    assert read(out / "misleading.csv")["twin"].tolist() == ["twin", "twin-misled", "telemetry", "none"] * 2
+    assert read(out / "misleading.csv")["twin"].tolist() == ["twin", "twin-misled", "forecast", "telemetry", "none"] * 2
 
 
 def test_episodes_are_means_over_their_updates():

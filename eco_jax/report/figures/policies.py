@@ -7,12 +7,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eco_jax.agent.algorithms import Algorithm
-from eco_jax.env.config import NONE, TELEMETRY, TRUTH, TWIN
+from eco_jax.env.config import FORECAST, NONE, TELEMETRY, TRUTH, TWIN
 from eco_jax.env.policies.rules import FORESIGHT, GREEDY, LOCAL, NEAREST, RANDOM, own
 from eco_jax.metrics import ENERGY, LATENCY, LATENCY_QUANTILES, REWARD, Metric, energy_term
 from eco_jax.model import energy
 from eco_jax.report.figures.figure import Columns, Figure, MissingError, Results, interval, spread, table
-from eco_jax.report.figures.style import NAMES, ORDER, POLICIES, STYLES, canvas, legend, policy_name, reach, split
+from eco_jax.report.figures.style import (
+    NAMES,
+    ORDER,
+    POLICIES,
+    STYLES,
+    canvas,
+    legend,
+    policy_name,
+    reach,
+    side_by_side,
+    split,
+)
 from eco_jax.study import names
 from eco_jax.study.play import cost_terms
 from eco_jax.study.profile import LEVELS
@@ -54,7 +65,7 @@ def ladder(results: Results) -> tuple["Drawing", Columns]:
                 panels[metric].setdefault(kind, {})[level] = interval(values[metric])
     kinds, learns = panels[REWARD], results.algorithm.name
     rows = sorted(kinds, key=lambda kind: (group(kind, learns), -max(f.mean for f in kinds[kind].values())))
-    drawing, axes = canvas(1.3 + 0.24 * len(rows) * len(panels) + 0.5 * (len(panels) - 1), len(panels))
+    drawing, axes = canvas(1.3 + 0.3 * len(rows) * len(panels) + 0.5 * (len(panels) - 1), len(panels))
     for (ax,), (metric, found) in zip(axes, panels.items(), strict=True):
         _levels(ax, rows, found)
         ax.set_yticks(range(len(rows)), [kind_name(kind, results.algorithm) for kind in rows])
@@ -79,14 +90,15 @@ UNKNOWN = Interval(np.nan, np.nan, np.nan)
 
 def _levels(axes: "Axes", rows: list[str], kinds: Found) -> None:
     """A marker with its interval for every level of each row's kind."""
+    shifts = dict(zip(ORDER, side_by_side(len(ORDER), 0.18), strict=True))
     for level in (level for level in (*ORDER, "") if any(level in levels for levels in kinds.values())):
         style = BLIND if level == "" else {k: v for k, v in STYLES[level].items() if k != "linestyle"}
         mine = [(i, kinds[kind][level]) for i, kind in enumerate(rows) if level in kinds.get(kind, {})]
-        shift = 0.0 if level == "" else 0.11 * (ORDER.index(level) - 1.5)
+        shift = shifts.get(level, 0.0)
         y = [i + (shift if len(kinds[rows[i]]) > 1 else 0.0) for i, _ in mine]
         found = [f for _, f in mine]
         axes.errorbar(
-            [f.mean for f in found], y, xerr=reach(found), linestyle="", elinewidth=0.9, markersize=4,
+            [f.mean for f in found], y, xerr=reach(found), linestyle="", elinewidth=0.9, markersize=3.5,
             label=NAMES.get(level, "uses no knowledge"), **style,
         )  # fmt: skip
 
@@ -197,8 +209,8 @@ def energy_terms(results: Results) -> tuple["Drawing", Columns]:
 
 
 MISLED = {
-    TWIN: TWIN, f"{TWIN}{names.MISLED}": "misleading twin", TELEMETRY: f"{TELEMETRY},\nno twin",
-    NONE: f"{NONE}\n(benchmark)",
+    TWIN: TWIN, f"{TWIN}{names.MISLED}": "misleading\ntwin", FORECAST: f"{FORECAST},\nno twin",
+    TELEMETRY: f"{TELEMETRY},\nno twin", NONE: f"{NONE}\n(benchmark)",
 }  # fmt: skip
 """End of a policy's name -> what it has, in words."""
 
@@ -209,7 +221,7 @@ def misleading(results: Results) -> tuple["Drawing", Columns]:
     drawing, axes = canvas(3.0)
     ax, rows = axes[0, 0], []
     for shift, kind, label, color, hatch in (
-        (-0.19, results.algorithm.name, "agents", "#0072B2", ""), (0.19, GREEDY, f"rule {GREEDY}", "#E69F00", "///"),
+        (-0.22, results.algorithm.name, "agents", "#0072B2", ""), (0.22, GREEDY, f"rule {GREEDY}", "#E69F00", "///"),
     ):  # fmt: skip
         there = [(i, level) for i, level in enumerate(MISLED) if names.at(kind, level) in played]
         if not there:
@@ -217,7 +229,7 @@ def misleading(results: Results) -> tuple["Drawing", Columns]:
         found = [interval(played[names.at(kind, level)][REWARD]) for _, level in there]
         x = np.array([i for i, _ in there]) + shift
         look: dict[str, Any] = {"color": color, "hatch": hatch, "edgecolor": "white", "label": label}
-        ax.bar(x, [f.mean for f in found], width=0.36, linewidth=0.4, **look)
+        ax.bar(x, [f.mean for f in found], width=0.42, linewidth=0.4, **look)
         ax.errorbar(x, [f.mean for f in found], yerr=reach(found), linestyle="", color="black", capsize=2.0)
         for at, f, length in zip(x, found, reach(found).T, strict=True):
             down = f.mean < 0.0

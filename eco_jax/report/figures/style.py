@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eco_jax.env.config import NONE, TELEMETRY, TRUTH, TWIN
+from eco_jax.env.config import FORECAST, NONE, TELEMETRY, TRUTH, TWIN
 from eco_jax.env.policies.rules import LOCAL, NEAREST, NEAREST_HALF
 from eco_jax.files import whole, write_whole
 from eco_jax.study import names
@@ -36,6 +36,7 @@ RC: Any = {
 NAMES: dict[str, str] = {
     TRUTH: f"{TRUTH} (reference)",
     TWIN: f"{TWIN} (EcoEdgeTwin)",
+    FORECAST: f"{FORECAST}, no twin",
     TELEMETRY: f"{TELEMETRY}, no twin",
     NONE: f"{NONE} (benchmark)",
 }
@@ -43,6 +44,7 @@ NAMES: dict[str, str] = {
 STYLES: dict[str, dict[str, Any]] = {
     TRUTH: {"color": "#555555", "linestyle": ":", "marker": "D"},
     TWIN: {"color": "#0072B2", "linestyle": "-", "marker": "o"},
+    FORECAST: {"color": "#CC79A7", "linestyle": (0, (4, 1, 1, 1, 1, 1)), "marker": "v"},
     TELEMETRY: {"color": "#009E73", "linestyle": "--", "marker": "s"},
     NONE: {"color": "#D55E00", "linestyle": "-.", "marker": "^"},
 }
@@ -111,6 +113,11 @@ def points(
     """Points over x with their intervals, joined by a line."""
     bars = {"capsize": 2.0, "elinewidth": 0.9, "linewidth": 1.4} | style
     axes.errorbar(x, [scale * f.mean for f in found], yerr=reach(found, scale), **bars)
+
+
+def side_by_side(count: int, step: float) -> NDArray[np.floating]:
+    """Shifts `step` apart around 0, so that levels do not hide one another."""
+    return step * (np.arange(count) - (count - 1) / 2)
 
 
 def evenly(axes: "Axes", values: Sequence[float]) -> None:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from eco_jax.env.config import BENCHMARK, TELEMETRY, TWIN, WITHOUT_TWIN
+from eco_jax.env.config import BENCHMARK, FORECAST, TWIN
 from eco_jax.env.policies.rules import FORESIGHT
 from eco_jax.metrics import REWARD, SYNCS
 from eco_jax.report.figures.figure import (
@@ -66,7 +66,7 @@ def values_of_twin(results: Results, part: str, field: str, level: str) -> list[
 def value(results: Results) -> tuple["Drawing", Columns]:
     """Reward of the twin over the levels without one, along everything that it could depend on."""
     found = {
-        part: {level: values_of_twin(results, part, field, level) for level in reversed(WITHOUT_TWIN)}
+        part: {level: values_of_twin(results, part, field, level) for level in (FORECAST, BENCHMARK)}
         for part, field, _ in AXES
         if part in results.done
     }
@@ -93,7 +93,7 @@ def value(results: Results) -> tuple["Drawing", Columns]:
                     points(ax, x, [r["found"] for r in mine], label=f"agents, over {level}", markersize=3.5, **style)
             evenly(ax, ticks)
             ax.set_xlabel(words[part])
-    axes[0, 0].set_title(f"{TWIN} over {TELEMETRY}")
+    axes[0, 0].set_title(f"{TWIN} over {FORECAST}: synchronisation")
     axes[0, 1].set_title(f"{TWIN} over {NAMES[BENCHMARK]}")
     drawing.supylabel(f"{REWARD.label} gained by the twin", fontsize=8)
     handles = {label: handle for ax in axes[0] for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
@@ -133,9 +133,9 @@ def sync_rate(results: Results) -> tuple["Drawing", Columns]:
 VALUE = Figure(
     "value",
     "Where a twin is worth its price",
-    "Reward that a twin adds, its own energy paid: left over an agent that remembers what it measured "
-    f"(`{TELEMETRY}`), right over one that knows nothing (`{BENCHMARK}`, the paper's benchmark); mind the "
-    "different scales. "
+    "Reward that a twin adds, its own energy paid: left over an agent that remembers and foresees without one "
+    f"(`{FORECAST}`), so what synchronisation alone is worth, right over one that knows nothing (`{BENCHMARK}`, the "
+    "paper's benchmark); mind the different scales. "
     f"Points: agents with 95 % intervals; line: the rule `{FORESIGHT}`. Above the zero line the twin pays. "
     "Agents were trained anew at each value, but for users and servers, where the table's were taken as "
     "they are. Values are evenly spaced.",

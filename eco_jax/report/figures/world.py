@@ -9,7 +9,7 @@ from eco_jax import metrics as m
 from eco_jax.env.config import TWIN, WITHOUT_TWIN
 from eco_jax.env.policies.rules import FORESIGHT
 from eco_jax.report.figures.figure import Columns, Figure, MissingError, Results, interval, relative, spread, table
-from eco_jax.report.figures.style import NAMES, ORDER, STYLES, THIN, canvas, evenly, legend, points, reach
+from eco_jax.report.figures.style import NAMES, ORDER, STYLES, THIN, canvas, evenly, legend, points, reach, side_by_side
 from eco_jax.study import names
 from eco_jax.study.names import AGENTS, LEVEL, POINT, RULE, at, of
 from eco_jax.study.play import by_policy
@@ -57,17 +57,16 @@ def _along(
     every = sorted({value for level in levels for value in sweep.values(field, level)})
     wide = len(shown) <= 2
     drawing, axes = canvas(2.9 if wide else 1.0 + 1.5 * len(shown), *((1, len(shown)) if wide else (len(shown), 1)))
+    shifts = side_by_side(len(levels), 0.15 * (1.0 if even else np.diff([*every, every[-1] + 1.0]).min()))
     rows = []
     for ax, what in zip(axes.flat, shown, strict=True):
-        for i, level in enumerate(levels):
+        for level, shift in zip(levels, shifts, strict=True):
             values = sweep.values(field, level)
-            # A little side by side, so that intervals do not hide one another
-            shift = 0.09 * (i - (len(levels) - 1) / 2) * (1.0 if even else np.diff([*every, every[-1] + 1.0]).min())
             x = np.array([every.index(value) if even else value for value in values]) + shift
             for who in (RULE, AGENTS):
                 found = [interval(sweep.at(of(who, what.metric), level, field, value)) for value in values]
                 if who == AGENTS:
-                    points(ax, x, found, what.scale, label=NAMES[level], **STYLES[level])
+                    points(ax, x, found, what.scale, label=NAMES[level], markersize=3.5, **STYLES[level])
                 else:
                     ax.plot(x - shift, [what.scale * f.mean for f in found], alpha=0.8, **(STYLES[level] | THIN))
                 rows += [
@@ -168,11 +167,12 @@ def compared(results: Results) -> dict[str, dict[str, dict[str, Any]]]:
 def checks(results: Results) -> tuple["Drawing", Columns]:
     """Energy and QoE of the twin against the other levels, in every world."""
     worlds = compared(results)
-    drawing, axes = canvas(1.5 + 0.38 * len(worlds), 1, 2, sharey=True)
+    against = [level for level in ORDER if level in WITHOUT_TWIN]
+    drawing, axes = canvas(1.5 + 0.42 * len(worlds), 1, 2, sharey=True)
     rows = []
     for ax, metric in zip(axes[0], CLAIMED, strict=True):
         ax.axvline(0.0, color="black", linewidth=1.0, zorder=1)
-        for level, shift in zip(WITHOUT_TWIN, (-0.13, 0.13), strict=True):
+        for level, shift in zip(against, side_by_side(len(against), 0.22), strict=True):
             found = {
                 world: relative(there[TWIN][metric], there[level][metric])
                 for world, there in worlds.items()
@@ -184,7 +184,7 @@ def checks(results: Results) -> tuple["Drawing", Columns]:
             style = {name: value for name, value in STYLES[level].items() if name != "linestyle"}
             ax.errorbar(
                 [100.0 * f.mean for f in found.values()], y, xerr=reach(list(found.values()), 100.0), linestyle="",
-                elinewidth=0.9, capsize=2.0, label=f"against {NAMES[level]}", **style,
+                elinewidth=0.9, capsize=2.0, markersize=3.5, label=f"against {NAMES[level]}", **style,
             )  # fmt: skip
             rows += [
                 {"world": world, "metric": metric, "against": level, **spread(f, 100.0)} for world, f in found.items()
