@@ -40,7 +40,7 @@ PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --dur
 UNIT := tests/model tests/env tests/agent
 APART := not bench and not cluster and not mangle and not wheel
 
-test: $(READY)  ## all tests, shapes and types checked in the unit tests: about 7 minutes on 2 cores
+test: $(READY)  ## all tests, shapes and types checked in the unit tests: about 8 minutes on 2 cores
 	$(PYTEST) $(UNIT) -m "$(APART)" $(CHECKED)
 	$(PYTEST) tests $(UNIT:%=--ignore=%) -m "$(APART)"
 
