@@ -48,7 +48,7 @@ test-fast: $(READY)  ## the tests that take no more than seconds
 	$(PYTEST) $(TESTS) -m "not slow and $(APART)"
 
 coverage: $(READY)  ## how much of the core the unit tests run: at least 95 %
-	$(PYTEST) $(UNIT) tests/train -m "$(APART)" --cov --cov-report=term:skip-covered --cov-fail-under=95
+	$(PYTEST) $(UNIT) tests/train -m "$(APART)" --cov --cov-report=term:skip-covered --cov-fail-under=95 $(FLAGS)
 
 test-cluster: $(READY)  ## sweeps as jobs of a real SLURM on this machine (root; Debian's slurm-wlm and munge)
 	$(BIN)/python -m pytest -rs --durations=3 tests/cluster $(FLAGS)
