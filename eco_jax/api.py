@@ -17,14 +17,11 @@ from eco_jax.env import Environment
 from eco_jax.env.policies import Rule, as_policy
 from eco_jax.errors import UserError
 from eco_jax.parts import variant
-from eco_jax.train.config import TrainConfig, rollout_of
+from eco_jax.train.config import PLAYED, ROLLOUT, TrainConfig, rollout_of
 from eco_jax.train.evaluate import Policy, Remembering
 from eco_jax.train.evaluate import evaluate as play
 from eco_jax.train.fit import fit
 from eco_jax.train.loop import Learner
-
-EPISODES = 1_000_003
-"""Seed of the episodes that `eco-jax evaluate` plays by default."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ def train(
         seeds: how many agents, with seeds from 0 on, or the seeds.
         updates: of each agent.
         envs: parallel environments of each agent.
-        rollout: slots between two updates; None for the divisor of the episode that is nearest to 10.
+        rollout: slots between two updates; None for the divisor of the episode that is nearest to `ROLLOUT`.
         on_chunk: told of each chunk of updates (`train.fit.Chunk`); may raise to stop.
 
     Raises:
@@ -92,7 +89,7 @@ def train(
     own = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     if not own:
         raise UserError(f"seeds = {seeds}: must be at least 1")
-    length = rollout or rollout_of(env.fixed_horizon or 10)
+    length = rollout or rollout_of(env.fixed_horizon or ROLLOUT)
     learner = Learner(env, TrainConfig(updates=updates, envs=envs, rollout=length))
     keys = [jax.random.key(seed) for seed in own]
     fitted = fit(learner, params, [algorithm] * len(own), keys, on_chunk=on_chunk)
@@ -135,7 +132,7 @@ def evaluate(
     params: Any = None,
     *,
     episodes: int = 64,
-    seed: int = EPISODES,
+    seed: int = PLAYED,
     greedy: bool = True,
 ) -> dict[str, np.ndarray]:
     """Means over whole episodes, the same ones for everything that is evaluated with one seed: compare in pairs.

@@ -23,6 +23,7 @@ from eco_jax.run import settings, setup
 from eco_jax.run.config import INPUTS, RunConfig
 from eco_jax.run.progress import Display
 from eco_jax.settings import similar
+from eco_jax.train.config import PLAYED
 
 SHARES = (MISS, MIGRATIONS, OFFLOADED, SYNCS)
 """Metrics shown beside the main ones: shares of the tasks, or of the slots for the last."""
@@ -40,7 +41,7 @@ class Arguments:
     """Folder of a run (what `eco-jax train` wrote)."""
     episodes: int = 64
     """Parallel episodes, - (2 to 1000000)."""
-    seed: int = 1_000_003
+    seed: int = PLAYED
     """Seed of the episodes, - (0 to 4294967295)."""
     rules: str = "all"
     """Rules to play too, at the run's level of knowledge: all, none, or names with commas between them."""

@@ -17,7 +17,7 @@ from eco_jax.study import names
 from eco_jax.study.play import flat, nested
 from eco_jax.study.profile import Profile
 from eco_jax.study.store import Arrays
-from eco_jax.train.config import TrainConfig
+from eco_jax.train.config import PLAYED, TrainConfig
 from eco_jax.train.fit import Chunk, NotFiniteError, fit, stack_params
 from eco_jax.train.loop import Learner
 
@@ -98,7 +98,7 @@ class Study:
     @property
     def evaluation(self) -> Any:
         """Key of the episodes of evaluation."""
-        return jax.random.key(1_000_003 + self.seed)
+        return jax.random.key(PLAYED + self.seed)
 
     @property
     def tuning(self) -> Any:

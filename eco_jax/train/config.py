@@ -6,6 +6,8 @@ from typing import ClassVar
 
 from eco_jax.settings import check, whole
 
+PLAYED = 1_000_003
+"""Seed of the episodes that evaluations play where nothing else is said: far from those of training."""
 ROLLOUT = 10
 """Slots between two updates where nothing else is said, if they divide the episode."""
 
