@@ -35,5 +35,10 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
-    """Programs are compiled quickly, not well, but where a test asks for it. Before any fixture, so that all agree."""
-    jax.config.update("jax_disable_most_optimizations", item.get_closest_marker("optimised") is None)
+    """Programs are compiled quickly, not well, but where a test asks for it: here and in the processes of the test.
+
+    Before any fixture, so that all agree.
+    """
+    quick = item.get_closest_marker("optimised") is None
+    jax.config.update("jax_disable_most_optimizations", quick)
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = str(int(quick))

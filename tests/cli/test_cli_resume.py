@@ -36,10 +36,9 @@ def train(out, *more):
 
 
 def start(out, *more):
-    """`train` in a process of its own, compiled as here."""
+    """`train` in a process of its own."""
     command = [sys.executable, "-m", "eco_jax", "train", "--out", str(out), *FLAGS, *more]
-    environment = os.environ | {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 @pytest.fixture(scope="module")

@@ -290,7 +290,6 @@ class Executor:
         return type("Submitted", (), {"job_id": "1_0"})
 
 
-@pytest.mark.optimised  # as the process of a job is
 def test_a_job_loads_what_the_sweep_was_given_and_a_folder_alone_executes_nothing(tmp_path, monkeypatch):
     own, notes = tmp_path / "own.py", tmp_path / "notes"
     own.write_text((PLUGINS / "levy.py").read_text() + LOUD)

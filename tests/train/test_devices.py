@@ -18,7 +18,6 @@ def test_eight_devices_train_as_one(tmp_path):
     flags = {
         **os.environ,
         "XLA_FLAGS": os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8",
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
     }
     script = Path(__file__).with_name("eight_devices.py")
     done = subprocess.run([sys.executable, script, tmp_path / "kept"], env=flags, capture_output=True, text=True)
