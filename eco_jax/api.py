@@ -18,8 +18,7 @@ from eco_jax.env.policies import Rule, as_policy
 from eco_jax.errors import UserError
 from eco_jax.parts import variant
 from eco_jax.train.config import PLAYED, ROLLOUT, TrainConfig, rollout_of
-from eco_jax.train.evaluate import Policy, Remembering
-from eco_jax.train.evaluate import evaluate as play
+from eco_jax.train.evaluate import Policy, Remembering, play_episodes
 from eco_jax.train.fit import fit
 from eco_jax.train.loop import Learner
 
@@ -106,8 +105,9 @@ def load(folder: str | os.PathLike[str], plugin: Iterable[str | os.PathLike[str]
     Raises:
         UserError: it is no run, is damaged, or needs a plug-in that is not loaded.
     """
-    from eco_jax.run import settings, setup
+    from eco_jax.run import settings
     from eco_jax.run.config import resolve
+    from eco_jax.run.messages import warn
     from eco_jax.train.checkpoint import restore_params
     from eco_jax.train.sinks import curves
 
@@ -120,7 +120,7 @@ def load(folder: str | os.PathLike[str], plugin: Iterable[str | os.PathLike[str]
     noted = settings.recorded(path / "config.toml")
     settings.check_inputs(config, noted, path / "config.toml")
     env, params = config.make()
-    _, agents = restore_params(path / "checkpoint", setup.warn, noted.get("id", ""))
+    _, agents = restore_params(path / "checkpoint", warn, noted.get("id", ""))
     first, count = noted.get("seed", 0), noted.get("seeds", 1)
     metrics = curves(path / "metrics.jsonl", count)
     return Run(env, params, config.algorithm(), agents, tuple(range(first, first + count)), metrics, path)
@@ -158,11 +158,11 @@ def evaluate(
     key = jax.random.key(seed)
     if not isinstance(what, Run):
         policy = as_policy(env, what) if isinstance(what, Rule) else what
-        return _on_host(jax.jit(lambda key, params: play(env, params, policy, key, episodes))(key, params))
+        return _on_host(jax.jit(lambda key, params: play_episodes(env, params, policy, key, episodes))(key, params))
     learner, algorithm = dataclasses.replace(what._learner, env=env), what.algorithm
 
     def one(agent: Any) -> dict[str, Any]:
-        return play(env, params, learner.policy(algorithm, agent, greedy), key, episodes)
+        return play_episodes(env, params, learner.policy(algorithm, agent, greedy), key, episodes)
 
     return _on_host(jax.jit(lambda agents: jax.lax.map(one, agents))(jax.tree.map(jnp.asarray, what.agents)))
 

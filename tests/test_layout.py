@@ -219,6 +219,22 @@ def test_a_circle_is_found(modules, found):
     assert set(circle(modules)) == found
 
 
+def prints(modules: Mapping[str, str]) -> list[str]:
+    """Modules that print or end the process, though neither of the command line nor a program of the audit."""
+    ends = {"print", "exit", "sys.exit", "quit"}
+    return [
+        module
+        for module, source in modules.items()
+        if module.split(".")[1] not in ("cli", "__main__") and ".audit.programs" not in module
+        and any(isinstance(node, ast.Call) and ast.unparse(node.func) in ends for node in ast.walk(ast.parse(source)))
+    ]  # fmt: skip
+
+
+def test_only_the_command_line_prints_and_ends():
+    assert prints(sources(PACKAGE)) == ["eco_jax.run.progress"]  # shows how far it is, where it was asked to
+    assert prints({"p.cli.a": "print(1)", "p.a": "import sys\nsys.exit(2)", "p.b": "x = 1"}) == ["p.a"]
+
+
 def test_a_long_file_is_found():
     modules = {"p.a": "x = 1\n" * LONGEST, "p.b": "x = 1\n" * (LONGEST + 1)}
     assert too_long(modules) == ["p.b: 301 lines"]

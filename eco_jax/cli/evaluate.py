@@ -21,6 +21,7 @@ from eco_jax.files import check_output, write_whole
 from eco_jax.metrics import MIGRATIONS, MISS, OFFLOADED, REWARD, SYNCS
 from eco_jax.run import settings, setup
 from eco_jax.run.config import INPUTS, RunConfig
+from eco_jax.run.messages import warn
 from eco_jax.run.progress import Display
 from eco_jax.settings import similar
 from eco_jax.train.config import PLAYED
@@ -139,7 +140,7 @@ def evaluate_run(
     env, params = config.make()
     learner = Learner(env, dataclasses.replace(config.train, rollout=1))  # the rollout plays no part here
     run = settings.recorded(folder / "config.toml").get("id", "")
-    _, agents = restore_params(folder / "checkpoint", setup.warn, run)
+    _, agents = restore_params(folder / "checkpoint", warn, run)
     expected = jax.eval_shape(env.reset, jax.random.key(0), params)[0].features.shape[-1]
     algorithm = config.algorithm()
     trained = algorithm.network.inputs(agents)

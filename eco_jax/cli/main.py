@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from eco_jax.errors import FailedSeedsError, UserError, printable, shown
+from eco_jax.run import messages
 
 COMMANDS = {
     "train": "train agents and keep the run in a folder",
@@ -39,6 +40,7 @@ def usage() -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; bad input is one line on stderr and exit code 2."""
+    messages.to_stderr()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a letter shows another, and nothing is lost
     try:

@@ -16,6 +16,7 @@ from eco_jax.files import write_whole
 from eco_jax.metrics import REWARD
 from eco_jax.run import settings, setup
 from eco_jax.run.folder import Saving, locked
+from eco_jax.run.messages import warn
 from eco_jax.run.progress import Display, Pace, updates_in_words
 from eco_jax.train.interrupt import Interrupted, Stop, interruptible
 
@@ -85,7 +86,7 @@ def main(argv: Sequence[str]) -> int:
 def sweep(a: Arguments, stop: Stop) -> None:
     """Run a sweep to its end."""
     from eco_jax.report.sweep import draw, leaderboard, write_tables
-    from eco_jax.sweep import batch, cluster, plan, search, space, state, study
+    from eco_jax.sweep import cluster, plan, search, space, state, study, training
     from eco_jax.sweep.results import best_config
 
     what = space.from_toml(a.space)
@@ -107,9 +108,9 @@ def sweep(a: Arguments, stop: Stop) -> None:
     with ExitStack() as opened:
         opened.enter_context(locked(a.out))
         state.check_folder(a.out, a.resume)
-        running = search.Sweep(a.out, what, wanted, a.storage, a.study, setup.warn)
+        running = search.Sweep(a.out, what, wanted, a.storage, a.study, warn)
         for remark in remarks:
-            setup.warn(remark)
+            warn(remark)
         saving = Saving(a.save_s)
         display = opened.enter_context(Display())
         programs: dict[Any, Any] = {}
@@ -117,7 +118,7 @@ def sweep(a: Arguments, stop: Stop) -> None:
         def here(folders: Sequence[Path]) -> None:
             for folder in folders:
                 said, look = watched(display, f"batch {folder.name}")
-                batch.run(folder, saving, stop, batch.Told(setup.warn, said, look), programs)
+                training.train_batch(folder, saving, stop, training.Told(warn, said, look), programs)
 
         launch = here if a.launcher == "local" else cluster.Launcher(a.out, jobs, saving, display.say, stop)
         running.run(launch, write_tables)
@@ -126,7 +127,7 @@ def sweep(a: Arguments, stop: Stop) -> None:
             config, row = found
             about = {"sweep": str(a.out), "trial": row["trial"], "seed": a.seed, **settings.input_hashes(config)}
             write_whole(a.out / "best.toml", settings.to_toml(config, about))
-        drawn = draw(running, setup.warn)
+        drawn = draw(running, warn)
     show_table(*leaderboard(running), plan.easiest(what, a.objective))
     written = [name for name in ("results.parquet", "leaderboard.csv") if (a.out / name).exists()] + drawn
     if found is None:
@@ -139,7 +140,7 @@ def sweep(a: Arguments, stop: Stop) -> None:
 def watched(
     display: Display, name: str
 ) -> tuple[Callable[[str], None], Callable[[int, int, Mapping[str, float]], None]]:
-    """Begins to show a batch; the two functions are told its remarks, and how far it is (see `batch.Told`)."""
+    """Begins to show a batch; the two functions are told its remarks, and how far it is (see `training.Told`)."""
     display.begin(name)
     pace = Pace()
 

@@ -11,7 +11,7 @@ import tyro
 
 from eco_jax.cli.main import parse, peek, settings_of
 from eco_jax.errors import UserError
-from eco_jax.run import processes, settings, setup
+from eco_jax.run import processes, settings, setup, summary
 from eco_jax.run.folder import Saving, run
 from eco_jax.train.interrupt import Interrupted, interruptible
 
@@ -68,11 +68,15 @@ def main(argv: Sequence[str]) -> int:
     devices = 0 if a.distributed else a.devices
     saving = Saving(a.save_s, a.save_updates, a.keep)
     try:
-        interruptible(
+        made = interruptible(
             lambda stop: run(config, a.out, range(a.seed, a.seed + a.seeds), a.force, a.resume, saving, stop, devices),
             lambda name: print(f"eco-jax train: {name}: saving, then ending", file=sys.stderr, flush=True),
         )
     except Interrupted as signal:
         print(f"eco-jax train: {signal}: saved; --resume goes on from there", file=sys.stderr)
         return signal.code
+    if made:  # by the first of several processes
+        shown = ", ".join(f"{name} {made[name]:.3f}" for name in summary.means_of(config))
+        print(f"{a.out}: {made['env_steps']:,} environment steps in {made['train_s']:.1f} s; last tenth: {shown}")
+        summary.check_failed(made)
     return 0

@@ -14,7 +14,7 @@ from eco_jax.env.check import check_action, check_params, check_state, varying_l
 from eco_jax.env.config import EnvConfig
 from eco_jax.env.metrics import slot_metrics
 from eco_jax.env.observe import observe, view
-from eco_jax.env.outcome import believed, evaluate
+from eco_jax.env.outcome import believed, outcome_of
 from eco_jax.env.params import EnvParams
 from eco_jax.env.parts.credit import Earned
 from eco_jax.env.parts.mobility.fixes import dead_reckoning
@@ -145,7 +145,7 @@ def _predicted_by_twin(
     def own(leaf: Array) -> Array:
         return pick(leaf, act.choice)
 
-    expected = evaluate(
+    expected = outcome_of(
         params, data=seen.data, cycles=seen.cycles, deadline=seen.deadline, power=seen.power,
         rate_up=own(seen.rate_up), rate_down=own(seen.rate_down),
         device=believed(params, seen.device, seen.device_mean, seen.device_variance),

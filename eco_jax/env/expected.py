@@ -7,7 +7,7 @@ from jax import Array
 from jaxtyping import Bool, Float, Int
 
 from eco_jax.env.config import EnvConfig
-from eco_jax.env.outcome import believed, cpu, evaluate
+from eco_jax.env.outcome import believed, cpu, outcome_of
 from eco_jax.env.params import EnvParams
 from eco_jax.env.state import Cpu, Decision, Outcome, View
 from eco_jax.model import tasks, twin
@@ -43,7 +43,7 @@ def outcomes_at(
             synced=nothing,
             load=wide(seen.others + 1.0),
         )
-        return evaluate(
+        return outcome_of(
             params, data=wide(seen.data), cycles=wide(seen.cycles), deadline=wide(seen.deadline),
             power=wide(seen.power), rate_up=wide(seen.rate_up), rate_down=wide(seen.rate_down),
             device=Cpu(wide(device.frequency), wide(device.deviation)),

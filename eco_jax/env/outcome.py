@@ -35,7 +35,7 @@ def rates(params: EnvParams, distance: Real, power: Real, fading: Real, contende
 
 
 @jax.named_scope("outcome")
-def evaluate(
+def outcome_of(
     params: EnvParams,
     *,
     data: Real,

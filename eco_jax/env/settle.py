@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 
 from eco_jax.env.action import Act, pick
 from eco_jax.env.config import EnvConfig
-from eco_jax.env.outcome import cpu, evaluate, rates
+from eco_jax.env.outcome import cpu, outcome_of, rates
 from eco_jax.env.params import EnvParams
 from eco_jax.env.parts.spectrum import count
 from eco_jax.env.placement import admit
@@ -111,7 +111,7 @@ def paid(
     `sender`: with one sender less on its link.
     """
     up, down = settled.lighter() if sender else (settled.rate_up, settled.rate_down)
-    return evaluate(
+    return outcome_of(
         params, data=task.data, cycles=task.cycles, deadline=task.deadline, power=task.power, rate_up=up,
         rate_down=down, device=settled.device, server=settled.server,
         decision=settled.decision._replace(load=load), migration_time=params.migration_time,

@@ -15,7 +15,7 @@ from eco_jax.run.settings import RunConfig
 from eco_jax.study import statistics
 from eco_jax.study.core import Study, differences
 from eco_jax.study.play import everyone
-from eco_jax.study.run import left_out, run
+from eco_jax.study.run import finish, left_out
 from eco_jax.study.store import Store, noted
 
 PARTS = "parts"
@@ -32,7 +32,7 @@ def reproduce(
     Args:
         out: folder, made where it is missing; finished parts lie in `out/parts`.
         study: what to run.
-        settings: what the numbers depend on beside the profile and the study's settings (see `study.run`).
+        settings: what the numbers depend on beside the profile and the study's settings (see `study.run.finish`).
         about: noted in the results: versions, device, ...
         command: that repeats it.
 
@@ -40,7 +40,7 @@ def reproduce(
         What `results.json` holds, and the claims.
     """
     started = time.perf_counter()
-    parts = run(study, Store(out / PARTS), settings)
+    parts = finish(study, Store(out / PARTS), settings)
     env, params = study.world
     done = study.done
     per_episode = max(1, env.config.slots // study.train.rollout)

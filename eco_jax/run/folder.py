@@ -16,6 +16,7 @@ from eco_jax.files import PART, leftover, write_whole
 from eco_jax.run import processes, settings, setup, summary
 from eco_jax.run.config import RunConfig, resolve
 from eco_jax.run.keeper import Keeper, Saving
+from eco_jax.run.messages import say, warn
 from eco_jax.run.progress import Progress
 from eco_jax.train.interrupt import Stop
 
@@ -217,8 +218,7 @@ def run(
             note = check_same(config, seeds, path)
             if (out / "summary.json").exists():
                 done = summary.read(out / "summary.json", config, seeds)
-                print(f"{out}: finished already")
-                summary.check_failed(done)
+                say(f"{out}: finished already")
                 return done
         else:
             note = about(config, seeds)
@@ -241,7 +241,7 @@ def run(
             fitted = fit(
                 learner, params, [algorithm] * len(seeds), [jax.random.key(seed) for seed in seeds],
                 mesh=mesh, resume=keeper.begin, on_compiled=progress.compiled if progress else None, on_chunk=on_chunk,
-                on_failed=lambda which, cause: setup.warn(f"seed {seeds[which]}, {cause}; the others train on"),
+                on_failed=lambda which, cause: warn(f"seed {seeds[which]}, {cause}; the others train on"),
             )  # fmt: skip
         except NotFiniteError as error:
             state = processes.gathered(error.state)
@@ -255,7 +255,4 @@ def run(
     made = summary.summarise(out, config, seeds, fitted) | {"wall_s": round(time.perf_counter() - started, 3)}
     write_whole(out / "summary.json", json.dumps(made, indent=2) + "\n")
     processes.wait("written")
-    shown = ", ".join(f"{name} {made[name]:.3f}" for name in summary.means_of(config))
-    print(f"{out}: {made['env_steps']:,} environment steps in {fitted.wall_s:.1f} s; last tenth: {shown}")
-    summary.check_failed(made)
     return made

@@ -1,7 +1,6 @@
 """What becomes of each chunk of a run: its metrics written, the state kept when it is time."""
 
 import contextlib
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,8 @@ import numpy as np
 
 from eco_jax.errors import UserError
 from eco_jax.metrics import MAIN, REWARD
-from eco_jax.run import processes, setup
+from eco_jax.run import processes
+from eco_jax.run.messages import say, warn
 from eco_jax.train.interrupt import Stop
 
 
@@ -67,7 +67,7 @@ class Keeper:
         from eco_jax.train.sinks import MetricsFile, updates_told
 
         folder, metrics = self.out / "checkpoint", self.out / "metrics.jsonl"
-        found = restore(folder, like, setup.warn, self.run)
+        found = restore(folder, like, warn, self.run)
         processes.wait("restored")  # before the first one writes anew
         self.saved_update = found[0] if found else 0
         if not self.writes:
@@ -83,7 +83,7 @@ class Keeper:
         self.opened.callback(self.sink.close)
         self.checkpoints = self.opened.enter_context(Checkpoints(folder, self.saving.keep, self.run))
         if found:
-            print(f"{self.out}: going on after update {self.saved_update}", file=sys.stderr)
+            say(f"{self.out}: going on after update {self.saved_update}")
         return found
 
     def chunk(self, chunk: Any) -> None:

@@ -2,12 +2,12 @@
 
 import os
 import platform
-import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from eco_jax.errors import UserError, shown
+from eco_jax.run.messages import warn
 
 PACKAGES = ("eco-jax", "jax", "jaxlib", "flax", "optax", "chex", "orbax-checkpoint", "jaxtyping", "numpy")
 
@@ -98,8 +98,3 @@ def device() -> str:
     """The device that the program runs on, in words."""
     found = devices()
     return f"{len(found)} x {found[0].platform} ({found[0].device_kind})"
-
-
-def warn(text: str) -> None:
-    """One line on stderr: something is not as it should be, and what is done about it."""
-    print(f"warning: {text}", file=sys.stderr, flush=True)

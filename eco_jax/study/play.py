@@ -15,7 +15,7 @@ from eco_jax.env.parts.cost import objectives
 from eco_jax.env.policies import Rule
 from eco_jax.metrics import MAIN, Metric
 from eco_jax.study.store import Arrays
-from eco_jax.train.evaluate import Policy, Remembering, evaluate
+from eco_jax.train.evaluate import Policy, Remembering, play_episodes
 from eco_jax.train.fit import of_member, stack_params
 from eco_jax.train.loop import Learner
 
@@ -84,7 +84,7 @@ def _one_rule(env: Any, config: EnvConfig, kinds: tuple[Any, ...], episodes: int
         def policy(key: Any, observation: Any, state: Any, params: EnvParams) -> Any:
             return lax.switch(index, [decides(kind) for kind in kinds], key, state, params)
 
-        return evaluate(env, params, policy, key, episodes)
+        return play_episodes(env, params, policy, key, episodes)
 
     return one
 
@@ -92,7 +92,7 @@ def _one_rule(env: Any, config: EnvConfig, kinds: tuple[Any, ...], episodes: int
 @lru_cache(maxsize=KEPT)
 def _one_agent(learner: Learner, wrap: Wrap, episodes: int) -> Any:
     def one(params: EnvParams, key: Any, algorithm: Algorithm, agent: Any, greedy: Any) -> dict[str, Any]:
-        return evaluate(learner.env, params, wrap(learner.policy(algorithm, agent, greedy)), key, episodes)
+        return play_episodes(learner.env, params, wrap(learner.policy(algorithm, agent, greedy)), key, episodes)
 
     return one
 

@@ -1,7 +1,6 @@
 """Run the parts of a study that are not there yet, and say what runs and how long is left."""
 
 import dataclasses
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from eco_jax.env.parts import Waypoint
 from eco_jax.env.policies import named
 from eco_jax.errors import UserError
+from eco_jax.run.messages import say
 from eco_jax.run.progress import Display
 from eco_jax.study import names
 from eco_jax.study.core import Part, Study
@@ -86,7 +86,7 @@ def so_far(parts: Sequence[Part], number: int, share: float, spent_s: float) -> 
     return done, f"about {max(1, round(left / 60))} min left" if left > 45 else f"about {left:.0f} s left"
 
 
-def run(study: Study, store: Store, settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def finish(study: Study, store: Store, settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Finish the study: parts that the store has of the same settings are kept, the others are run and stored.
 
     Args:
@@ -110,7 +110,7 @@ def run(study: Study, store: Store, settings: Mapping[str, Any]) -> dict[str, di
         else:
             study.done[part.name], about[part.name] = kept
     if missing and len(missing) < len(parts):
-        print(f"{len(parts) - len(missing)} of {len(parts)} parts are there already", file=sys.stderr)
+        say(f"{len(parts) - len(missing)} of {len(parts)} parts are there already")
     total, began = sum(part.seconds for part in missing), time.monotonic()
     with Display() as display:
         for number, part in enumerate(missing):

@@ -1,4 +1,4 @@
-"""Batches as SLURM jobs, through submitit: the same `batch.run` as here, one batch a job.
+"""Batches as SLURM jobs, through submitit: the same `train_batch` as here, one batch a job.
 
 Jobs are requeued by submitit when they are preempted or out of time, and go on from their checkpoints. What dies
 otherwise is submitted again. Which job trains a batch stands in its folder, so that a sweep that is started again
@@ -23,7 +23,7 @@ from eco_jax.run.folder import Saving
 from eco_jax.run.toml import read_toml
 from eco_jax.settings import check as check_settings
 from eco_jax.settings import number, similar, specs, text, whole
-from eco_jax.sweep import batch
+from eco_jax.sweep import batch, training
 from eco_jax.train.interrupt import Interrupted, Stop
 
 SAVED_WITHIN_S = 60.0
@@ -109,8 +109,9 @@ class Job:
 
     def __call__(self) -> None:
         """Train the batch, in a thread: the main one hears SLURM's signal."""
-        from eco_jax.run import setup
+        from eco_jax.run import messages, setup
 
+        messages.to_stderr()
         plugins.load_installed()
         plugins.load(self.plugins)
         setup.configure()
@@ -118,14 +119,14 @@ class Job:
         outcome: list[BaseException] = []
 
         def say(text: str) -> None:
-            print(f"{self.folder.name}: {text}", flush=True)
+            messages.say(f"{self.folder.name}: {text}")
 
         def look(done: int, total: int, means: Any) -> None:
             say(f"update {done}/{total}  " + "  ".join(f"{name} {value:+.3f}" for name, value in means.items()))
 
         def work() -> None:
             try:
-                batch.run(self.folder, self.saving, self.stop, batch.Told(setup.warn, say, look))
+                training.train_batch(self.folder, self.saving, self.stop, training.Told(messages.warn, say, look))
             except BaseException as error:
                 outcome.append(error)
 

@@ -35,7 +35,7 @@ def jain(values: Float[Array, " users"]) -> Float[Array, ""]:
     return jnp.sum(values) ** 2 / (len(values) * jnp.maximum(jnp.sum(values**2), 1e-12))
 
 
-def evaluate(
+def play_episodes(
     env: Environment, params: Any, policy: Policy | Remembering, key: PRNGKeyArray, episodes: int = 64
 ) -> dict[str, Float[Array, "episodes *more"]]:
     """Every metric as its mean over the slots and users of an episode, for `episodes` parallel episodes.

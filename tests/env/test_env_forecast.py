@@ -14,7 +14,7 @@ from eco_jax.env import KNOWLEDGE
 from eco_jax.env.expected import expected_outcomes
 from eco_jax.env.forecast import LOWEST, forecast
 from eco_jax.env.observe import observe
-from eco_jax.env.outcome import Cpu, Decision, evaluate
+from eco_jax.env.outcome import Cpu, Decision, outcome_of
 
 BETAS = (0.25, 0.5, 0.75, 1.0)
 PARTIES = {
@@ -73,7 +73,7 @@ def programs(env):
 
     def reward(beta, elsewhere, h, load, device, server, numbers, params):
         decision = Decision(beta > 0, beta, elsewhere, h, False, False, load)
-        return evaluate(
+        return outcome_of(
             params, device=device, server=server, decision=decision,
             migration_time=params.migration_time, **numbers,
         ).reward  # fmt: skip

@@ -11,8 +11,8 @@ from scipy.integrate import simpson
 from scipy.stats import norm
 
 from eco_jax.env import KNOWLEDGE, policies
-from eco_jax.env.outcome import Cpu, Decision, evaluate
-from eco_jax.train.evaluate import evaluate as play
+from eco_jax.env.outcome import Cpu, Decision, outcome_of
+from eco_jax.train.evaluate import play_episodes as play
 
 KEY = jax.random.key(0)
 BETAS = (0.25, 0.5, 0.75, 1.0)
@@ -90,7 +90,7 @@ def reward(base, seen, j, target, beta, device, server, blind=False):
     i = max(target - 1, 0)
     h = moves(seen, j, target) and not blind
     decision = Decision(target > 0, beta, i > 0, h, False, False, float(seen.others[j, i]) + 1)
-    return evaluate(
+    return outcome_of(
         base.params, data=float(seen.data[j]), cycles=float(seen.cycles[j]),
         deadline=float(seen.deadline[j]), power=float(seen.power[j]), rate_up=float(seen.rate_up[j, i]),
         rate_down=float(seen.rate_down[j, i]), device=device, server=server, decision=decision,

@@ -11,7 +11,7 @@ from env_worlds import FAST, world
 
 from eco_jax.env import policies
 from eco_jax.errors import UserError
-from eco_jax.train.evaluate import evaluate
+from eco_jax.train.evaluate import play_episodes
 
 CASES = 200
 KEY = jax.random.key(0)
@@ -186,7 +186,7 @@ def test_bound_is_above_every_policy_over_whole_episodes():
     rules = [policies.Local(), policies.Nearest(), policies.Greedy()]
 
     def play(world, policy):
-        run = jax.jit(lambda key: evaluate(world, params, policy, key, 6), compiler_options=FAST)
+        run = jax.jit(lambda key: play_episodes(world, params, policy, key, 6), compiler_options=FAST)
         return jax.tree.map(np.asarray, run(jax.random.key(9)))
 
     reference = policies.as_policy(env, policies.SlotReference(cache=True))

@@ -4,7 +4,7 @@ import jax
 import pytest
 
 from eco_jax.env import KNOWLEDGE, make, policies
-from eco_jax.train.evaluate import evaluate
+from eco_jax.train.evaluate import play_episodes
 
 EPISODES = 64
 # Four standard errors of 64 episodes of 60 slots and 30 users.
@@ -23,7 +23,7 @@ def run():
 
     def one(rule):
         policy = policies.as_policy(env, rules[rule])
-        return jax.jit(lambda key, params: evaluate(env, params, policy, key, EPISODES))
+        return jax.jit(lambda key, params: play_episodes(env, params, policy, key, EPISODES))
 
     programs = {rule: one(rule) for rule in ("local", "nearest-full", "greedy-plain", "greedy-sync")}
     return lambda rule, level: programs[rule](jax.random.key(2024), params[level])

@@ -7,7 +7,7 @@ from env_worlds import HAND, HAND_ACTION, hand_state, world
 from numpy.testing import assert_allclose, assert_array_equal
 
 from eco_jax.env.observe import expected_rates
-from eco_jax.env.outcome import Cpu, Decision, evaluate
+from eco_jax.env.outcome import Cpu, Decision, outcome_of
 
 RATE = 80e6
 
@@ -29,7 +29,7 @@ def evaluated(setting, **changes):
         offloaded=jnp.array(True), beta=jnp.float32(0.5), elsewhere=jnp.array(True), migrates=jnp.array(False),
         placed=jnp.array(False), synced=jnp.array(False), load=jnp.float32(2.0),
     )._replace(**changes)  # fmt: skip
-    return evaluate(
+    return outcome_of(
         small.params, data=jnp.float32(6.4e6), cycles=jnp.float32(3e8), deadline=jnp.float32(0.25),
         power=jnp.float32(0.5), rate_up=jnp.float32(RATE), rate_down=jnp.float32(RATE),
         device=Cpu(jnp.float32(2e9), jnp.float32(1e9)), server=Cpu(jnp.float32(10e9), jnp.float32(5e9)),

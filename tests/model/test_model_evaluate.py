@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 from eco_jax.env import make
-from eco_jax.env.outcome import Cpu, Decision, evaluate
+from eco_jax.env.outcome import Cpu, Decision, outcome_of
 
 approx = partial(pytest.approx, rel=1e-5, abs=0.0)  # fp32; relative only, for some numbers are tiny
 
@@ -41,7 +41,7 @@ PRINTED_TERMS = TERMS | {
 def run(decision, reading="repaired", knowledge="twin", link=LINK, **overrides):
     _, params = make(reading, knowledge=knowledge, **overrides)
     decision = jax.tree.map(jnp.asarray, decision)
-    return evaluate(params, **TASK, **link, device=DEVICE, server=SERVER, decision=decision)
+    return outcome_of(params, **TASK, **link, device=DEVICE, server=SERVER, decision=decision)
 
 
 def test_an_offloaded_task_repaired():

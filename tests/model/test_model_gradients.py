@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from eco_jax.env import make
-from eco_jax.env.outcome import Cpu, Decision, evaluate
+from eco_jax.env.outcome import Cpu, Decision, outcome_of
 from eco_jax.model import energy, latency, objective, qoe, radio, tasks, twin
 
 # name: (function of floats, points). The points are at the magnitudes of the default parameters, and at edges.
@@ -151,7 +151,7 @@ def test_a_whole_task_has_finite_gradients(reading):
 
     def outcome(x, offloaded):
         decision = Decision(offloaded, x["beta"], offloaded, offloaded, offloaded, True, x["load"])
-        out = evaluate(
+        out = outcome_of(
             params, data=x["data"], cycles=x["cycles"], deadline=x["deadline"], power=x["power"],
             rate_up=x["up"], rate_down=x["down"], device=Cpu(x["device"], 0.5 * x["device"]),
             server=Cpu(x["server"], 0.5 * x["server"]), decision=decision, migration_time=x["time"],

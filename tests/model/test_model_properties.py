@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.special import ndtr
 
 from eco_jax.env import make
-from eco_jax.env.outcome import Cpu, Decision, evaluate
+from eco_jax.env.outcome import Cpu, Decision, outcome_of
 from eco_jax.model import latency, qoe, radio, tasks, twin
 
 checked = settings(max_examples=60, deadline=None)
@@ -63,7 +63,7 @@ computing_latency, computing_gap, edge_latency, slowdown, expected_slowdown, mea
 
 @jax.jit
 def _evaluate(params, task, cpus, decision):
-    return evaluate(
+    return outcome_of(
         params, **task,
         device=Cpu(cpus["device"], cpus["device_slowdown"] * cpus["device"]),
         server=Cpu(cpus["server"], cpus["server_slowdown"] * cpus["server"]),

@@ -11,10 +11,10 @@ import pytest
 
 from eco_jax.errors import UserError
 from eco_jax.run.folder import Saving, locked
-from eco_jax.sweep import batch as module
-from eco_jax.sweep.batch import DONE, Batch, Told, damage, finished, run
+from eco_jax.sweep.batch import DONE, Batch, damage, finished
 from eco_jax.sweep.search import packed
 from eco_jax.sweep.space import Choice, Space
+from eco_jax.sweep.training import Told, train_batch
 from eco_jax.train.checkpoint import params_sha256, steps
 from eco_jax.train.fit import fit, member, stack_params
 from eco_jax.train.interrupt import Interrupted, Stop
@@ -40,7 +40,7 @@ def whole(request, tmp_path_factory):
     """A batch, and its folder after a run without interruption."""
     folder = tmp_path_factory.mktemp("whole")
     request.param.write(folder)
-    run(folder, Saving(), programs=PROGRAMS)
+    train_batch(folder, Saving(), programs=PROGRAMS)
     return request.param, folder
 
 
@@ -68,10 +68,10 @@ def test_ended_again_and_again_it_comes_to_the_same(whole, tmp_path):
     for looks in (1, 2, 3):
         told, stop = stopped_after(looks)
         with pytest.raises(Interrupted):
-            run(tmp_path, OFTEN, stop, told, PROGRAMS)
+            train_batch(tmp_path, OFTEN, stop, told, PROGRAMS)
         assert not finished(tmp_path)
     said = []
-    run(tmp_path, OFTEN, told=Told(said=said.append), programs=PROGRAMS)
+    train_batch(tmp_path, OFTEN, told=Told(said=said.append), programs=PROGRAMS)
     assert said == ["going on after update 18"]
     same(folder, tmp_path)
 
@@ -81,14 +81,14 @@ def test_a_damaged_checkpoint_is_passed_over(whole, tmp_path):
     batch.write(tmp_path)
     told, stop = stopped_after(3)
     with pytest.raises(Interrupted):
-        run(tmp_path, OFTEN, stop, told, PROGRAMS)
+        train_batch(tmp_path, OFTEN, stop, told, PROGRAMS)
     newest = tmp_path / "checkpoint" / str(steps(tmp_path / "checkpoint")[-1])
     victim = max((path for path in (newest / "state").rglob("*") if path.is_file()), key=lambda p: p.stat().st_size)
     data = bytearray(victim.read_bytes())
     data[len(data) // 2] ^= 1
     victim.write_bytes(data)
     warned = []
-    run(tmp_path, OFTEN, told=Told(warn=warned.append), programs=PROGRAMS)
+    train_batch(tmp_path, OFTEN, told=Told(warn=warned.append), programs=PROGRAMS)
     assert len(warned) == 1
     assert str(victim) in warned[0]
     same(folder, tmp_path)
@@ -96,7 +96,7 @@ def test_a_damaged_checkpoint_is_passed_over(whole, tmp_path):
 
 def test_what_is_done_is_not_done_again(whole):
     _, folder = whole
-    run(folder, Saving(), told=Told(look=lambda *_: pytest.fail("trained again")))
+    train_batch(folder, Saving(), told=Told(look=lambda *_: pytest.fail("trained again")))
 
 
 def test_tables_that_are_damaged_are_written_again_and_nothing_is_trained(whole, tmp_path):
@@ -108,7 +108,7 @@ def test_tables_that_are_damaged_are_written_again_and_nothing_is_trained(whole,
         (copy / name).write_bytes((copy / name).read_bytes()[:-15])
         assert damage(copy) == f"{copy / name}: not as it was written"
         (copy / DONE).unlink()
-        run(copy, Saving(), told=Told(look=lambda *_: pytest.fail("trained again")), programs=PROGRAMS)
+        train_batch(copy, Saving(), told=Told(look=lambda *_: pytest.fail("trained again")), programs=PROGRAMS)
         assert damage(copy) is None
         same(folder, copy)
 
@@ -116,7 +116,7 @@ def test_tables_that_are_damaged_are_written_again_and_nothing_is_trained(whole,
 def test_a_folder_is_for_one_process(tmp_path):
     PLAIN.write(tmp_path)
     with locked(tmp_path), pytest.raises(UserError, match="another process trains there"):
-        run(tmp_path, Saving())
+        train_batch(tmp_path, Saving())
 
 
 def test_results_and_curves(whole):
@@ -165,7 +165,7 @@ def test_worlds_of_other_files_are_other_programs_and_each_its_own(tmp_path):
 
 def test_halving_ends_early_what_is_worse(tmp_path):
     HALVING.write(tmp_path)
-    run(tmp_path, Saving(), programs=PROGRAMS)
+    train_batch(tmp_path, Saving(), programs=PROGRAMS)
     rows = pl.read_parquet(tmp_path / "results.parquet")
     curves = pl.read_parquet(tmp_path / "curves.parquet")
     # 8 looks, rungs after 2 and 4: 4 trials, 2, 1.
@@ -178,7 +178,7 @@ def test_halving_ends_early_what_is_worse(tmp_path):
 
 def test_population_based_training_moves_settings(tmp_path):
     PBT.write(tmp_path)
-    run(tmp_path, Saving(), programs=PROGRAMS)
+    train_batch(tmp_path, Saving(), programs=PROGRAMS)
     rows = pl.read_parquet(tmp_path / "results.parquet")
     given = [t["values"]["algorithm.actor_lr"] for t in TRIALS for _ in range(2)]
     changed = [not np.isclose(a, b, rtol=1e-6) for a, b in zip(given, rows["algorithm.actor_lr"], strict=True)]
@@ -197,12 +197,12 @@ def test_a_member_that_fails_is_marked_and_the_others_train_on(tmp_path, monkeyp
         worlds[2] = dataclasses.replace(worlds[2], sync_error=worlds[2].sync_error * np.nan)
         return dataclasses.replace(group, worlds=worlds)
 
-    monkeypatch.setattr(module.Batch, "group", broken)
+    monkeypatch.setattr(Batch, "group", broken)
     PLAIN.write(tmp_path)
     told, stop = stopped_after(2)
     with pytest.raises(Interrupted):
-        run(tmp_path, OFTEN, stop, told, PROGRAMS)
-    run(tmp_path, OFTEN, programs=PROGRAMS)
+        train_batch(tmp_path, OFTEN, stop, told, PROGRAMS)
+    train_batch(tmp_path, OFTEN, programs=PROGRAMS)
     rows = pl.read_parquet(tmp_path / "results.parquet")
     assert rows["status"].to_list() == ["done", "done", "failed", *["done"] * 5]
     assert rows["cause"][2].startswith("update 0: ")  # known after going on, too
@@ -214,16 +214,16 @@ def test_a_full_disk_stops_with_a_clear_message(tmp_path, monkeypatch):
     PLAIN.write(tmp_path)
     told, stop = stopped_after(2)
     with pytest.raises(Interrupted):
-        run(tmp_path, OFTEN, stop, told, PROGRAMS)
+        train_batch(tmp_path, OFTEN, stop, told, PROGRAMS)
 
     def full(self, *given):
         raise OSError(28, "No space left on device", "somewhere")
 
     monkeypatch.setattr("eco_jax.train.checkpoint.Checkpoints._write", full)
     with pytest.raises(OSError, match="No space left"):
-        run(tmp_path, OFTEN, programs=PROGRAMS)
+        train_batch(tmp_path, OFTEN, programs=PROGRAMS)
     monkeypatch.undo()
     assert json.loads((tmp_path / "batch.json").read_text())["seeds"] == [0, 1]
     said = []
-    run(tmp_path, Saving(), told=Told(said=said.append), programs=PROGRAMS)
+    train_batch(tmp_path, Saving(), told=Told(said=said.append), programs=PROGRAMS)
     assert said == ["going on after update 6"]

@@ -22,7 +22,7 @@ from eco_jax.parts import KINDS, forget, register, registered
 from eco_jax.report.sweep import leaderboard, parallel
 from eco_jax.run.folder import Saving
 from eco_jax.settings import UNITS, from_si, number, specs
-from eco_jax.sweep import batch, cluster
+from eco_jax.sweep import cluster, training
 from eco_jax.sweep.batch import Batch
 from eco_jax.sweep.plan import Plan, check
 from eco_jax.sweep.results import best_config, ranked, summary
@@ -68,7 +68,7 @@ def sweep(out, what, plan):
 
 def trained(folders):
     for folder in folders:
-        batch.run(folder, Saving(), programs=PROGRAMS)
+        training.train_batch(folder, Saving(), programs=PROGRAMS)
 
 
 def alone(config, seed):
@@ -315,9 +315,9 @@ def test_a_job_loads_what_the_sweep_was_given_and_a_folder_alone_executes_nothin
 from pathlib import Path
 from eco_jax.errors import UserError
 from eco_jax.run.folder import Saving
-from eco_jax.sweep import batch
+from eco_jax.sweep import training
 try:
-    batch.run(Path({str(folder)!r}), Saving())
+    training.train_batch(Path({str(folder)!r}), Saving())
 except UserError as error:
     print(error)
 """
@@ -346,7 +346,7 @@ def test_a_plugin_that_has_changed_is_refused(tmp_path):
     forget("mobility", "levy")
     plugins.load([own])
     with pytest.raises(UserError, match=r"own\.py: is not the file that .*batch\.json was made with"):
-        batch.run(running.batches[0], Saving())
+        training.train_batch(running.batches[0], Saving())
     with pytest.raises(UserError, match=r"own\.py is not the file that the sweep began with"):
         Sweep(running.out, what, Plan(2))
 

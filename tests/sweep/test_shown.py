@@ -18,7 +18,7 @@ def space(tmp_path):
 @pytest.fixture
 def untrained(monkeypatch):
     """Batches are made up."""
-    monkeypatch.setattr("eco_jax.sweep.batch.run", lambda folder, *given: made_up(folder))
+    monkeypatch.setattr("eco_jax.sweep.training.train_batch", lambda folder, *given: made_up(folder))
 
 
 @pytest.fixture

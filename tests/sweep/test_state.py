@@ -9,7 +9,7 @@ from made_up_sweep import AXES, BASE, SPACE, launch, sweep
 
 from eco_jax import files
 from eco_jax.errors import UserError
-from eco_jax.sweep import batch
+from eco_jax.sweep import training
 from eco_jax.sweep.batch import Batch
 from eco_jax.sweep.plan import Plan
 from eco_jax.sweep.space import Choice, Space
@@ -219,7 +219,7 @@ def test_what_a_run_reads_is_what_it_was(tmp_path):
     with pytest.raises(UserError, match=r"sites\.csv is not the file that the sweep began with"):
         sweep(out, Plan(2), space)
     with pytest.raises(UserError, match=r"sites\.csv: is not the file that .*batch\.json was made with"):
-        batch.run(running.batches[0], None)
+        training.train_batch(running.batches[0], None)
 
 
 @pytest.mark.parametrize(

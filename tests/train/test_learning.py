@@ -9,7 +9,7 @@ from eco_jax.agent.algorithms import A2C, PPO
 from eco_jax.agent.network import MLP
 from eco_jax.env import make
 from eco_jax.train.config import TrainConfig
-from eco_jax.train.evaluate import evaluate
+from eco_jax.train.evaluate import play_episodes
 from eco_jax.train.fit import fit, member
 from eco_jax.train.loop import Learner
 
@@ -51,5 +51,5 @@ def test_learns_the_default_world_beyond_local_and_nearest():
     rewards = fitted.metrics["reward"][:, 0]
     assert rewards[-20:].mean() > rewards[:10].mean() + 0.15
     policy = Learner(env, config).policy(algorithm, member(fitted.state.agent.params, 0))
-    reward = jax.jit(lambda key: evaluate(env, params, policy, key, 16))(jax.random.key(9))["reward"].mean()
+    reward = jax.jit(lambda key: play_episodes(env, params, policy, key, 16))(jax.random.key(9))["reward"].mean()
     assert reward > rewards[:10].mean() + 0.15

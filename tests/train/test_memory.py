@@ -10,7 +10,7 @@ from eco_jax.agent.algorithms import A2C
 from eco_jax.agent.network import Network
 from eco_jax.train.checkpoint import Checkpoints, restore
 from eco_jax.train.config import TrainConfig
-from eco_jax.train.evaluate import Remembering, evaluate
+from eco_jax.train.evaluate import Remembering, play_episodes
 from eco_jax.train.fit import fit, member
 from eco_jax.train.loop import Learner
 
@@ -67,6 +67,6 @@ def test_it_is_played_with_its_memory():
         jax.debug.callback(lambda t, a: seen.append((int(t), a[:, 0].tolist())), state["t"], action)
         return action, after
 
-    evaluate(env, WORLD, policy._replace(act=watched), jax.random.key(3), 2)
+    play_episodes(env, WORLD, policy._replace(act=watched), jax.random.key(3), 2)
     jax.effects_barrier()
     assert sorted(seen)[:: len(seen) // 4] == [(t, [min(t, 2)] * 2) for t in range(4)]

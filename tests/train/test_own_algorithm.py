@@ -20,7 +20,7 @@ from eco_jax.settings import form, number, switch
 from eco_jax.sweep.population import Group, Population, changed
 from eco_jax.train.checkpoint import Checkpoints, params_sha256, restore, restore_params
 from eco_jax.train.config import TrainConfig
-from eco_jax.train.evaluate import evaluate
+from eco_jax.train.evaluate import play_episodes
 from eco_jax.train.fit import NotFiniteError, fit, member, stack_params
 from eco_jax.train.loop import Learner
 
@@ -96,7 +96,7 @@ def test_it_learns(trained):
     assert set(trained.metrics) == {"reward", "right", "slot", "loss", "finite"}
     params = member(trained.state.agent.params, 0)
     policy = Learner(ENV, LOOP).policy(MEMBERS[0], params)
-    assert float(evaluate(ENV, WORLD, policy, jax.random.key(5), 16)["right"].mean()) == 1.0
+    assert float(play_episodes(ENV, WORLD, policy, jax.random.key(5), 16)["right"].mean()) == 1.0
 
 
 def test_its_settings_are_settings():
