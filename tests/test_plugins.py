@@ -1,6 +1,7 @@
 """Files of a user's own: what they bring, what is said when they fail, and that no folder brings any by itself."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -52,11 +53,24 @@ def trained(monkeypatch):
     return configs
 
 
+@pytest.fixture(scope="module")
+def once():
+    """Where the run of `recorded` was trained, once it was."""
+    return []
+
+
 @pytest.fixture
-def recorded(toll, fresh):
+def recorded(toll, fresh, once, tmp_path):
     """A run with a plug-in, in `run`, as another process finds it."""
-    flags = ["--plugin", str(toll), "--cost", "toll", "--cost.toll.price", "3"]
-    assert main(["train", "--out", "run", *TINY, *flags]) == 0
+    if once:  # the same with the plug-in here
+        shutil.copytree(once[0] / "kept", "run")
+        config = tmp_path / "run" / "config.toml"
+        config.write_text(config.read_text().replace(str(once[0]), str(tmp_path)))
+    else:
+        flags = ["--plugin", str(toll), "--cost", "toll", "--cost.toll.price", "3"]
+        assert main(["train", "--out", "run", *TINY, *flags]) == 0
+        shutil.copytree("run", "kept")
+        once.append(tmp_path)
     fresh()
     made_up_toll.forget_executions()
     return Path("run")
@@ -212,7 +226,7 @@ def test_a_run_asks_for_its_plug_in_and_never_executes_it(capsys, recorded, toll
 def test_named_it_goes_on_wherever_it_lies_now(capsys, recorded, toll, fresh, tmp_path):
     moved = toll.rename(tmp_path / "moved.py")
     assert main(["train", "--out", "run", "--resume", "--plugin", "moved.py"]) == 0
-    assert "finished already" in capsys.readouterr().out
+    assert "finished already" in capsys.readouterr().err
     fresh()
     assert main(["train", "--out", "other", "--config", "run/config.toml", "--plugin", str(moved)]) == 0
     assert tomllib.loads(Path("other/config.toml").read_text())["plugins"] == [str(moved)]

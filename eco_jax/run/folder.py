@@ -170,7 +170,7 @@ def run(
     stop: Stop | None = None,
     devices: int = 1,
 ) -> dict[str, Any]:
-    """Train one agent a seed, side by side, and write the run's folder. Returns the summary.
+    """Train one agent a seed, side by side, and write the run's folder. Returns the summary (see `summary`).
 
     Args:
         config: settings.
@@ -184,7 +184,7 @@ def run(
 
     Raises:
         Interrupted: `stop` said so; what was learnt is kept.
-        FailedSeedsError: numbers of some agents were not finite; the results of the others are written.
+        FailedSeedsError: numbers of all agents were not finite. Of some, the summary says so.
         UserError: what is there cannot be gone on with, or not be replaced. Nothing is changed then.
         OSError: something could not be written.
     """

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -89,19 +89,31 @@ def together(members: int, mesh: Mesh | None = None) -> int:
 
 
 def compile_program(learner: Learner, axes: Any, part: Members, length: int, mesh: Mesh | None = None) -> Program:
-    """Compile `length` updates for members like these, a part of `split` (only shapes matter)."""
+    """Compile `length` updates for members like these, a part of `split` (only shapes matter).
+
+    A program that was compiled before in this process is there at once.
+    """
     started = time.perf_counter()
     if len(part.state.key) == 1:
         axes = jax.tree.map(lambda _: None, part.env_params)
+    structure: Any = jax.tree.structure(part.env_params)
+    total = learner.config.updates
+    # How long the run is matters to no program: it is the same for a longer one.
+    shaped = replace(learner, config=replace(learner.config, updates=1, chunk=1))
+    run = _chunk(shaped, length, structure, tuple(structure.flatten_up_to(axes)), mesh)
+    compiled = run.lower(*part, jnp.int32(0), jnp.int32(total)).compile()
+    return Program(compiled, len(part.state.key), length, total, time.perf_counter() - started)
+
+
+@lru_cache(16)
+def _chunk(learner: Learner, length: int, structure: Any, axes: tuple[Any, ...], mesh: Mesh | None) -> Any:
+    """`Learner.chunk` to be compiled. `axes`: one for each leaf of the `structure`."""
     options: dict[str, Any] = {}
     if mesh is not None:
         everywhere = NamedSharding(mesh, PartitionSpec())
         options["in_shardings"] = (shardings(mesh), *[everywhere] * 4)
         options["out_shardings"] = (shardings(mesh), everywhere)
-    run = jax.jit(partial(learner.chunk, length, axes), **options)
-    total = learner.config.updates
-    compiled = run.lower(*part, jnp.int32(0), jnp.int32(total)).compile()
-    return Program(compiled, len(part.state.key), length, total, time.perf_counter() - started)
+    return jax.jit(partial(learner.chunk, length, structure.unflatten(axes)), **options)
 
 
 def begin(

@@ -10,7 +10,6 @@ import sys
 import time
 
 import pytest
-from share_programs import shared_programs
 
 from eco_jax.cli.main import main
 from eco_jax.run import keeper
@@ -23,12 +22,6 @@ FLAGS = [
     "--save-updates", "60",
 ]  # fmt: skip
 KILLS = int(os.environ.get("ECO_JAX_KILLS", "1"))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _compiled_once():
-    with shared_programs():
-        yield
 
 
 def train(out, *more):
@@ -220,7 +213,7 @@ def test_a_full_disk_costs_nothing_that_was_kept(whole, tmp_path, capfd, size):
 
 def test_what_resume_refuses(whole, capsys):
     assert train(whole, "--resume") == 0
-    assert "finished already" in capsys.readouterr().out
+    assert "finished already" in capsys.readouterr().err
     assert train(whole, "--resume", "--physics.sync-energy", "3") == 2
     assert "physics.sync_energy = 20.0 there, 3.0 here: a run goes on as it began" in capsys.readouterr().err
     assert train(whole, "--resume", "--seeds", "3") == 2

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from share_programs import shared_programs
 
 from eco_jax.cli.main import main
 from eco_jax.run import settings
@@ -15,12 +14,6 @@ SMALL = [  # the same program as in `test_cli_resume`, so that it is compiled on
     "--preset", "tiny", "--knowledge", "telemetry", "--train.updates", str(UPDATES), "--train.rollout", "6",
     "--train.envs", "4", "--network.hidden", "8", "--network.layers", "1", "--train.chunk", "20",
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _compiled_once():
-    with shared_programs():
-        yield
 
 
 @pytest.fixture(scope="module")

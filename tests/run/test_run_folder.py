@@ -12,6 +12,7 @@ from eco_jax.cli.main import main
 from eco_jax.errors import FailedSeedsError, UserError
 from eco_jax.run import settings
 from eco_jax.run.folder import check_inputs_outside, locked, prepare_folder, run
+from eco_jax.run.summary import check_failed
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def test_failed_seeds_are_an_error_of_their_own(there):
     summary["members"][1] = {"seed": 4, "params_sha256": "ab", "failed": "update 1: reward not finite"}
     path.write_text(json.dumps(summary))
     with pytest.raises(FailedSeedsError, match="1 of 2 failed: seed 4, update 1: reward not finite"):
-        run(CONFIG, there, SEEDS, resume=True)
+        check_failed(run(CONFIG, there, SEEDS, resume=True))
     assert main(["train", "--out", str(there), "--resume"]) == 3
 
 
