@@ -132,7 +132,7 @@ def test_a_world_over_the_values_of_a_part_s_number():
     env, params = make("tiny", coverage="hard")
     many = make("tiny", coverage=params.coverage.set(radius=np.array([1.0, 1e4])))[1]
     axes = jax.tree.map(lambda one, two: None if jnp.ndim(one) == jnp.ndim(two) else 0, params, many)
-    mask = jax.vmap(lambda p: env.reset(jax.random.key(0), p)[0].mask, in_axes=(axes,))(many)
+    mask = jax.jit(jax.vmap(lambda p: env.reset(jax.random.key(0), p)[0].mask, in_axes=(axes,)))(many)
     heads = env.heads[0]
     assert not mask[0, :, 1:heads].any()  # nobody within a metre
     assert mask[1, :, 1:heads].all()

@@ -98,11 +98,14 @@ def compile_program(learner: Learner, axes: Any, part: Members, length: int, mes
         axes = jax.tree.map(lambda _: None, part.env_params)
     structure: Any = jax.tree.structure(part.env_params)
     total = learner.config.updates
-    # How long the run is matters to no program: it is the same for a longer one.
-    shaped = replace(learner, config=replace(learner.config, updates=1, chunk=1))
-    run = _chunk(shaped, length, structure, tuple(structure.flatten_up_to(axes)), mesh)
+    run = _chunk(_of_any_length(learner), length, structure, tuple(structure.flatten_up_to(axes)), mesh)
     compiled = run.lower(*part, jnp.int32(0), jnp.int32(total)).compile()
     return Program(compiled, len(part.state.key), length, total, time.perf_counter() - started)
+
+
+def _of_any_length(learner: Learner) -> Learner:
+    """How long the run is matters to no program: it is that of a longer one, too."""
+    return replace(learner, config=replace(learner.config, updates=1, chunk=1))
 
 
 @lru_cache(16)
@@ -126,7 +129,7 @@ def begin(
 ) -> TrainState:
     """The state of all members before the first update. `algorithm`: of all members, as `keys`."""
     structure: Any = jax.tree.structure(env_params)
-    return _init(learner, structure, tuple(structure.flatten_up_to(axes)), mesh)(algorithm, keys, env_params)
+    return _init(_of_any_length(learner), structure, tuple(structure.flatten_up_to(axes)), mesh)(algorithm, keys, env_params)
 
 
 @lru_cache(16)

@@ -51,7 +51,7 @@ def test_levy_legs_have_the_tail_that_is_asked_for():
 
 def test_levy_walkers_keep_their_speed_and_stay_inside():
     env, params = eco_jax.make("tiny", mobility=variant("mobility", "levy")(speed=36))
-    _, state = env.reset(jax.random.key(1), params)
+    _, state = jax.jit(env.reset)(jax.random.key(1), params)
     step = jax.jit(env.step)
     for t in range(12):
         before = state.mobility.position

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import monitoring
 
 from eco_jax.agent.algorithms import A2C, PPO
 from eco_jax.agent.network import MLP
@@ -54,6 +55,22 @@ def test_same_seed_same_program_same_bits(world, two_seeds):
     assert params_sha256(again.state.agent.params) == params_sha256(two_seeds.state.agent.params)
     assert all(np.array_equal(a, b) for a, b in zip(leaves(again.state), leaves(two_seeds.state), strict=True))
     assert all(np.array_equal(again.metrics[k], two_seeds.metrics[k]) for k in again.metrics)
+
+
+def test_what_was_compiled_is_not_compiled_again(world, two_seeds):
+    env, params = world
+    compiled = []
+
+    def listen(event, seconds, **more):
+        compiled.append(event) if "backend_compile" in event else None
+
+    monitoring.register_event_duration_secs_listener(listen)
+    longer, other = dataclasses.replace(SMALL, updates=9), [A2C(network=TINY, clip=0.7)] * 2
+    found = fit(Learner(env, longer), params.set(overlap=0.5), other, [jax.random.key(5), jax.random.key(6)])
+    assert compiled == []
+    assert len(found.metrics["reward"]) == 9
+    jax.jit(lambda x: x + 0.123)(1.0)
+    assert compiled
 
 
 def test_going_on_from_a_checkpoint_gives_the_same_bits(world, two_seeds, kept):
