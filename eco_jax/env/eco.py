@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -36,6 +37,11 @@ PRESETS: dict[str, dict[str, Any]] = {
 """Worlds by name: what differs from the default."""
 
 
+# Traced once for each configuration, whatever programs they are in; called outside of one, compiled.
+_reset = jax.jit(core.reset, static_argnums=0, inline=True)
+_step = jax.jit(core.step, static_argnums=0, inline=True)
+
+
 @dataclass(frozen=True)
 class EcoEnv:
     """45 edge servers and moving users with a digital twin: one environment, to be vmapped."""
@@ -64,13 +70,13 @@ class EcoEnv:
 
     def reset(self, key: PRNGKeyArray, params: EnvParams) -> tuple[Observation, State]:
         """See `core.reset`."""
-        return core.reset(self.config, key, params)
+        return _reset(self.config, key, params)
 
     def step(
         self, key: PRNGKeyArray, state: State, action: Int[Array, "users 4"], params: EnvParams
     ) -> tuple[Observation, State, Float[Array, " users"], Array, Array, dict[str, Any]]:
         """See `core.step`."""
-        return core.step(self.config, key, state, action, params)
+        return _step(self.config, key, state, action, params)
 
     def view(self, state: State, params: EnvParams) -> View:
         """What a controller may see, in SI units: see `observe.view`."""

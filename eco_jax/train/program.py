@@ -129,7 +129,8 @@ def begin(
 ) -> TrainState:
     """The state of all members before the first update. `algorithm`: of all members, as `keys`."""
     structure: Any = jax.tree.structure(env_params)
-    return _init(_of_any_length(learner), structure, tuple(structure.flatten_up_to(axes)), mesh)(algorithm, keys, env_params)
+    start = _init(_of_any_length(learner), structure, tuple(structure.flatten_up_to(axes)), mesh)
+    return start(algorithm, keys, env_params)
 
 
 @lru_cache(16)

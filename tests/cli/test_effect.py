@@ -6,6 +6,7 @@ import made_up_trace
 import pytest
 
 from eco_jax import make
+from eco_jax.env import core
 from eco_jax.env.parts import DEFAULTS
 
 WORLDS = [
@@ -29,8 +30,8 @@ def leaves_of(**chosen):
 
     def episode(*leaves):
         params = jax.tree.unflatten(tree, leaves)
-        _, state = env.reset(jax.random.key(0), params)
-        return env.step(jax.random.key(0), state, jnp.zeros((2, 4), int), params)
+        _, state = core.reset(env.config, jax.random.key(0), params)
+        return core.step(env.config, jax.random.key(0), state, jnp.zeros((2, 4), int), params)
 
     program = jax.make_jaxpr(episode)(*leaves).jaxpr
     used = {id(var) for equation in program.eqns for var in equation.invars}

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from eco_jax.env import KNOWLEDGE, PRESETS
+from eco_jax.env import KNOWLEDGE, PRESETS, core
 from eco_jax.env.observe import mask, observe, view
 
 SLOTS = 5
@@ -100,11 +100,11 @@ def test_vmapped_equals_looped(base):
 def test_jitted_equals_eager(base):
     choices = actions(base)
     jitted = play(base, 7, choices)
-    result = base.env.reset(jax.random.key(7), base.params)
+    result = core.reset(base.env.config, jax.random.key(7), base.params)
     assert_same_numbers(result, jitted[0])
     for slot in range(SLOTS):
         action = jnp.asarray(choices[slot], jnp.int32)
-        result = base.env.step(jax.random.key(700 + slot), result[1], action, base.params)
+        result = core.step(base.env.config, jax.random.key(700 + slot), result[1], action, base.params)
         assert_same_numbers(result, jitted[slot + 1])
 
 
