@@ -29,7 +29,7 @@ def finished(monkeypatch, tmp_path, done, config=TINY):
         study.done |= done
         return {name: {"title": name, "seconds": 2.0} for name in done}
 
-    monkeypatch.setattr(reproduce, "run", run)
+    monkeypatch.setattr(reproduce, "finish", run)
     monkeypatch.setattr(figures, "FIGURES", figures.FIGURES[:1])
     monkeypatch.setattr(figure, "RESAMPLES", 20)
     monkeypatch.setattr(statistics.bootstrap, "__kwdefaults__", statistics.bootstrap.__kwdefaults__ | {"resamples": 50})

@@ -40,10 +40,10 @@ def test_parts_are_kept_and_only_missing_ones_run(monkeypatch, tmp_path, capsys)
 
     monkeypatch.setattr(running, "all_parts", lambda study: [part("a"), part("b")])
     store = Store(tmp_path)
-    running.run(study(), store, SETTINGS)
+    running.finish(study(), store, SETTINGS)
     assert ran == ["a", "b"]
     first = study()
-    about = running.run(first, store, SETTINGS)
+    about = running.finish(first, store, SETTINGS)
     assert ran == ["a", "b"]
     assert list(about) == ["a", "b"]
     assert first.done["b"]["level"].tolist() == ["twin", "none"]
@@ -53,7 +53,7 @@ def test_parts_are_kept_and_only_missing_ones_run(monkeypatch, tmp_path, capsys)
     ):  # fmt: skip
         ran.clear()
         (tmp_path / name).write_bytes(damaged)
-        running.run(study(), store, SETTINGS)
+        running.finish(study(), store, SETTINGS)
         assert ran == ["b"], damaged
     assert "[1/2 doing a]" in capsys.readouterr().err
 
@@ -65,7 +65,7 @@ def test_a_part_that_fails_leaves_those_before_it(monkeypatch, tmp_path):
     good = Part("good", "good", 1.0, lambda study: {"x": np.zeros(1)})
     monkeypatch.setattr(running, "all_parts", lambda study: [good, Part("bad", "bad", 1.0, fails)])
     with pytest.raises(RuntimeError):
-        running.run(study(), Store(tmp_path), SETTINGS)
+        running.finish(study(), Store(tmp_path), SETTINGS)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["good.json", "good.npz"]
 
 
@@ -84,7 +84,7 @@ def test_parts_of_other_settings_are_run_anew(monkeypatch, tmp_path, changed):
     monkeypatch.setattr(running, "all_parts", lambda study: [part])
     given = {"config": TINY, "profile": SMOKE, "seed": 0, "settings": SETTINGS}
     for now in (given, given, given | changed):
-        running.run(study(*(now[name] for name in ("config", "profile", "seed"))), Store(tmp_path), now["settings"])
+        running.finish(study(*(now[name] for name in ("config", "profile", "seed"))), Store(tmp_path), now["settings"])
     assert len(ran) == 2
 
 
