@@ -163,14 +163,14 @@ TUNING = (
 
 def _printed(study: Study) -> str:
     """On the printed reading: its optima, what its agents learn by, and where the rest of the report stands."""
-    name, why = study.kind.__name__, not_as_printed(study)
     words = [TO_THE_LETTER[setting].format(value) for setting, value in as_printed(study).items()]
-    if why:
-        learnt = f"No agent is trained in it: Algorithms 1 and 2 print w3 in the discount's place, but {why}."
+    learnt = f"The agents of this reading are trained by {study.kind.__name__}"
+    if why := not_as_printed(study):
+        learnt = f"No agent is trained in this reading: Algorithms 1 and 2 print w3 in the discount's place, but {why}."
     elif words:
-        learnt = f"Its agents are trained by {name} with what Algorithms 1 and 2 print: {', '.join(words)}."
+        learnt += f" with what Algorithms 1 and 2 print: {', '.join(words)}."
     else:
-        learnt = f"Its agents are trained by {name}, which has no setting for what Algorithms 1 and 2 print."
+        learnt += ", which has no setting for what Algorithms 1 and 2 print."
     reading = study.config.values["equations"]
     return f"{PRINTED} {learnt} Everything else in this report uses the {reading} equations."
 
