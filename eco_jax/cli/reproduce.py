@@ -39,7 +39,8 @@ class Arguments:
     out: Path = Path("runs/reproduce")
     """Folder for the report and the parts behind it: a new one, or an earlier report's."""
     preset: str | None = None
-    """World to study instead of the default one: see `eco-jax info`; `printed` for the equations as printed."""
+    """World to study instead of the default one: see `eco-jax info`; `printed` for the equations as printed,
+    `paper-printed` where all agents learn as printed, too."""
     config: Path | None = None
     """A TOML file of settings instead of a preset (a run's `config.toml` is one)."""
     seed: int = 0

@@ -23,7 +23,8 @@ class Arguments:
     out: Path
     """Folder for the run (made here)."""
     preset: str | None = None
-    """A world or a whole run by name; `eco-jax info` lists them."""
+    """A world or a whole run by name; `eco-jax info` lists them. `printed` has the paper's equations as printed, and
+    learns as usual; `paper-printed` learns as printed, too."""
     config: Path | None = None
     """A TOML file of settings instead of a preset (a run's `config.toml` repeats it)."""
     seed: int = 0

@@ -8,7 +8,12 @@ from eco_jax.model.types import Flag, Real
 
 
 class EnergyTerms(NamedTuple):
-    """The terms of Eq. (8), each in J for one user and slot (`printed` counts the local one in s, as it stands)."""
+    """The terms of Eq. (8), each in J for one user and slot (`printed` counts the local one in s, as it stands).
+
+    Departure: the equation has no term for migrations and placements, which are 0 in `printed`. Its D_E_DT, the energy
+    of "operations and predictions made by the DT", is the sum of the last two: to synchronise is what a twin does
+    beside predicting. For it, for E_comm, E_up and E_down the paper has no formula, so both readings take ours.
+    """
 
     edge: Real
     """computing on the server: lambda e_unit / f"""
@@ -21,13 +26,13 @@ class EnergyTerms(NamedTuple):
     downlink: Real
     """E_down: the server transmits the result"""
     migration: Real
-    """moving the service"""
+    """moving the service; not in print"""
     placement: Real
-    """placing a replica"""
+    """placing a replica; not in print"""
     prediction: Real
-    """E_DT: the twin predicts"""
+    """of D_E_DT: the twin predicts"""
     synchronisation: Real
-    """the twin is refreshed"""
+    """of D_E_DT: the twin is refreshed"""
 
     def total(self) -> Real:
         """E of Eq. (8), J: the sum of the terms."""

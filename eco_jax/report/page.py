@@ -17,7 +17,7 @@ from eco_jax.env.config import KNOWLEDGE
 from eco_jax.env.params import EnvParams
 from eco_jax.env.policies.rules import FORESIGHT, GREEDY
 from eco_jax.files import write_whole
-from eco_jax.report.audit import FINDINGS, Finding
+from eco_jax.report.audit.section import section as audit
 from eco_jax.report.blocks import Block, Code, Contents, Heading, Items, Judged, Judgements, Pictures, Text, slug
 from eco_jax.report.blocks import Picture as Picture
 from eco_jax.report.blocks import Table as Table
@@ -115,12 +115,6 @@ WORDS = (
     "In brackets: the 95 % bootstrap interval.",
 )
 
-AUDIT = (
-    f"{len(FINDINGS)} equations and numbers do not hold up as printed. Each is shown with a program that contradicts "
-    "it, to paste into an interpreter that has eco_jax, and with what was simulated instead (the `repaired` reading, "
-    "unless a part of this report says `printed`)."
-)
-
 DEPARTURES = (
     "A task runs on its device and at most one server; Eq. (1) sums over servers.",
     "The radio link goes to the nearest server, which passes a task on if another one executes it.",
@@ -161,7 +155,7 @@ def _document(report: Report) -> list[Block]:
         *_policies(report),
         *_figures(report.pictures),
         *_sections(report.sections),
-        *_audit(),
+        *audit(),
         *_parameters(),
         *_departures(),
         *_about(report.about),
@@ -247,25 +241,6 @@ def _sections(sections: Sequence[tuple[str, Sequence[Table], str]]) -> list[Bloc
     for number, (heading, tables, text) in enumerate(sections, 1):
         blocks += [Heading(heading, f"section-{number}"), Text(text), *tables]
     return blocks
-
-
-def _audit() -> list[Block]:
-    links = tuple((finding.equation, f"finding-{number}") for number, finding in enumerate(FINDINGS, 1))
-    blocks: list[Block] = [Heading("The paper audited", "audit"), Text(AUDIT), Contents(links)]
-    for number, finding in enumerate(FINDINGS, 1):
-        blocks += _finding(finding, f"finding-{number}")
-    return blocks
-
-
-def _finding(finding: Finding, anchor: str) -> list[Block]:
-    return [
-        Heading(finding.equation, anchor, level=3),
-        Code("Printed", finding.printed),
-        Text(finding.problem),
-        Code("Program", finding.snippet, folded=True),
-        Code("It prints", finding.shows),
-        Text(finding.repaired, label="Repaired:"),
-    ]
 
 
 def _parameters() -> list[Block]:

@@ -17,6 +17,7 @@ from eco_jax.study.core import Study, differences
 from eco_jax.study.play import everyone
 from eco_jax.study.run import finish, left_out
 from eco_jax.study.store import Store, noted
+from eco_jax.study.sweeps import as_printed, not_as_printed
 
 PARTS = "parts"
 """Folder of the finished parts in a report's."""
@@ -70,7 +71,7 @@ def reproduce(
     write_whole(out / "table.md", "\n".join(lines) + "\n")
     sections = [
         *_world(study),
-        ("Printed against repaired", [tables.printed_table(done["printed"])], PRINTED),
+        ("Printed against repaired", [tables.printed_table(done["printed"])], _printed(study)),
         ("Every sweep in numbers", tables.sweep_tables(done, study.kind), SWEPT),
         ("How the rules were tuned", [tables.tuning_table(study.tuned)], TUNING),
     ]
@@ -143,14 +144,35 @@ def in_words(config: RunConfig) -> str:
 PRINTED = (
     "With the equations exactly as printed the problem has trivial optima: offloading costs next to nothing, the "
     "reward pays for low QoE, and so a policy is best that serves its users worst. Compare the QoE of the policies "
-    "with their rank. Everything else in this report uses the repaired equations."
+    "with their rank."
 )
+TO_THE_LETTER = {
+    "discount": "the weight w3 = {:g} in the discount's place",
+    "decay": "the advantage of one step",
+    "normalise": "not scaled",
+    "residual": "the critic's gradient through V(S′) as well",
+}
+"""Settings of `study.sweeps.as_printed` in words."""
 SWEPT = f"Intervals as above; the rule is `{FORESIGHT}`."
 TUNING = (
     "On episodes of their own, by mean reward. Hysteresis: reward by which another server must be better for a user to "
     "leave the one that served it last (below 0: leaves it sooner). sync_above: mean variance of the beliefs about the "
     "own device and the candidates above which a user synchronises. sync_every: slots between two synchronisations."
 )
+
+
+def _printed(study: Study) -> str:
+    """On the printed reading: its optima, what its agents learn by, and where the rest of the report stands."""
+    words = [TO_THE_LETTER[setting].format(value) for setting, value in as_printed(study).items()]
+    learnt = f"The agents of this reading are trained by {study.kind.__name__}"
+    if why := not_as_printed(study):
+        learnt = f"No agent is trained in this reading: Algorithms 1 and 2 print w3 in the discount's place, but {why}."
+    elif words:
+        learnt += f" with what Algorithms 1 and 2 print: {', '.join(words)}."
+    else:
+        learnt += ", which has no setting for what Algorithms 1 and 2 print."
+    reading = study.config.values["equations"]
+    return f"{PRINTED} {learnt} Everything else in this report uses the {reading} equations."
 
 
 def _count(claims: list[Claim]) -> str:

@@ -13,7 +13,9 @@ from eco_jax.env.config import BENCHMARK, TWIN
 from eco_jax.env.policies import Greedy, with_values
 from eco_jax.env.policies import named as named_rules
 from eco_jax.env.policies.rules import FORESIGHT, GREEDY
+from eco_jax.errors import UserError
 from eco_jax.metrics import REWARD
+from eco_jax.settings import specs
 from eco_jax.study import names
 from eco_jax.study.core import Part, Study, train
 from eco_jax.study.names import AGENTS, CURVE, LEVEL, POINT, RULE, at, of
@@ -131,8 +133,10 @@ AS_WRITTEN: type[Algorithm] = A2C
 
 
 def online(study: Study) -> Arrays:
-    """Algorithm 1 as the paper writes it: one environment, one gradient step a slot, plain gradients."""
+    """The loop of Algorithm 1 as the paper writes it: one environment, one gradient step a slot, plain gradients."""
     env, params = study.world
+    # It stands beside the vectorised run of the same world, so it learns in the same reading: what Algorithm 1 prints
+    # in the discount's place (w3), and its gradient through V(S'), belong to the printed reading: see `as_printed`.
     p = study.profile
     horizon = env.config.slots
     learner = study.learner(env, p.online_episodes * horizon, envs=1, rollout=1, chunk=horizon)
@@ -151,18 +155,39 @@ def online(study: Study) -> Arrays:
     return named({AGENTS: at_points(played, len(COMPARED))}) | curves
 
 
+def as_printed(study: Study) -> dict[str, Any]:
+    """The settings with which an algorithm learns as Algorithms 1 and 2 are printed: those of them that it has.
+
+    Their advantage is R + w3 V(S') - V(S): of one step, not scaled, with the weight w3 of the study's world in the
+    discount's place; their critic's gradient runs through V(S') too. All other settings stay the study's.
+    """
+    letter = {"discount": study.config.values["physics.w3"], "decay": 0.0, "normalise": False, "residual": True}
+    return {name: value for name, value in letter.items() if name in specs(study.kind)}
+
+
+def not_as_printed(study: Study) -> str:
+    """Why the algorithm cannot learn as printed (a w3 above 1 is no discount); nothing where it can."""
+    try:
+        study.algorithm(**as_printed(study))
+    except UserError as error:
+        return str(error)
+    return ""
+
+
 def printed(study: Study) -> Arrays:
-    """The equations as printed: rules, and agents that learn them."""
+    """The equations as printed: rules, and agents that learn them as Algorithms 1 and 2 are printed, if they can."""
     env, params = study.make(equations="printed")
     p = study.profile
     entries = uninformed(params)
     for level in COMPARED:
         entries[at(GREEDY, level)] = Entry(Greedy(cache=False), params.with_knowledge(level))
     found = play(env, entries, study.evaluation, p.side_episodes)
+    if not_as_printed(study):
+        return named(found)
     members = [params.with_knowledge(level) for level in COMPARED for _ in range(p.side_seeds)]
     seeds = [seed for _ in COMPARED for seed in range(p.side_seeds)]
     learner = study.learner(env, p.side_updates)
-    trained = train(study, learner, members, seeds)
+    trained = train(study, learner, members, seeds, study.algorithm(**as_printed(study)))
     (played,) = play_agents(learner, study.algorithm(), nested(trained), members, study.evaluation, p.side_episodes)
     for i, level in enumerate(COMPARED):
         rows = slice(i * p.side_seeds, (i + 1) * p.side_seeds)

@@ -272,7 +272,7 @@ def test_every_preset_trains_as_it_is():
     from eco_jax.train.loop import Learner
 
     names = settings.preset_names()
-    assert {"repaired", "printed", "paper-online", "smoke", "tiny"} <= set(names)
+    assert {"repaired", "printed", "paper-online", "paper-printed", "smoke", "tiny"} <= set(names)
     for name in names:
         config = settings.from_preset(name)
         assert config == settings.resolve(*settings.base(name)[:2])

@@ -162,6 +162,18 @@ def test_the_printed_equations_are_recorded_as_they_run(trained):
     assert (params.equations.name, params.credit.name, params.energy.name) == ("printed", "team", "power_time")
 
 
+def test_training_as_printed_is_asked_for(trained):
+    """The equations alone leave the learning as it is set; the preset changes both, and flags go over it."""
+    for flags in (["--equations", "printed"], ["--preset", "printed"]):
+        assert train(trained, *flags).own("algorithm") == default().own("algorithm")
+    mine = train(trained, "--preset", "printed", "--algorithm.discount", "0.5").own("algorithm")
+    assert (mine["discount"], mine["residual"]) == (0.5, False)
+    letter = train(trained, "--preset", "paper-printed", "--physics.w3", "0.5", "--algorithm.discount", "0.5")
+    assert [letter.values[n] for n in ("equations", "credit", "physics.w3")] == ["printed", "team", 0.5]
+    learning = letter.own("algorithm")
+    assert (learning["discount"], learning["decay"], learning["residual"]) == (0.5, 0.0, True)
+
+
 @pytest.mark.parametrize(
     ("flags", "rollout"),
     [

@@ -199,3 +199,26 @@ def test_printed_migration_costs_money_only(start):
     assert_array_equal(stays.energy, moves.energy)
     # lambda^s * price 0.2
     assert_allclose(np.asarray(stays.qoe - moves.qoe), [0, 0, 0.06, 0], atol=1e-6)
+
+
+def test_printed_energy_is_that_of_equation_8(start):
+    """Each term worked by hand, and none beside: user 0 places a replica and synchronises, user 2 migrates."""
+    settled = world("printed", **HAND).step(start, HAND_ACTION)[5]
+    terms = settled["outcome"].terms
+    assert_allclose(settled["metrics"]["migrations"], 0.25)
+    assert settled["metrics"]["placements"] > 0
+    # 5 W * beta C / (f + f~): servers of 10 + 5, the third of 10 + 7 Gcycles/s.
+    assert_allclose(terms.edge, [2e8 * 5 / 15e9, 1.5e8 * 5 / 15e9, 1.5e8 * 5 / 17e9, 0], rtol=1e-5)
+    # alpha C / (f + f~), in s: devices of 2 + 1, the last of 2 + 1.4 Gcycles/s.
+    assert_allclose(terms.local, [0, 1.5e8 / 3e9, 0.5e8 / 3e9, 2e8 / 3.4e9], rtol=1e-5)
+    # T / R: at 150 m 80 Mbit/s; at 300 m SNR 50 * 0.5 * 4.8 / 2 = 60. The result is 5 % of it.
+    sent = np.array([6.4e6 / 80e6, 3.2e6 / 80e6, 4.8e6 / (20e6 * np.log2(61)), 0])
+    assert_allclose(terms.receive, 0.2 * sent, rtol=1e-5)  # E_comm
+    assert_allclose(terms.uplink, 0.5 * sent, rtol=1e-5)  # E_up
+    assert_allclose(terms.downlink, 0.5 * 0.05 * sent, rtol=1e-5)  # E_down
+    # D_E_DT: what the twin predicts, and what it does.
+    assert_allclose(np.broadcast_to(terms.prediction, 4), 0.001, rtol=1e-5)
+    assert_allclose(terms.synchronisation, [0.02, 0, 0, 0], rtol=1e-5)
+    named = terms.edge, terms.receive, terms.local, terms.uplink, terms.downlink
+    total = sum(np.asarray(term) for term in named) + np.array([0.021, 0.001, 0.001, 0.001])
+    assert_allclose(settled["outcome"].energy, total, rtol=1e-5)

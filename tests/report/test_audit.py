@@ -4,18 +4,35 @@ import code
 import contextlib
 import dataclasses
 import io
+import re
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 
 from eco_jax.report import audit
-from eco_jax.report.audit import FINDINGS, Finding, run
+from eco_jax.report.audit import FINDINGS, ODDITIES, Finding, run
 
-every = pytest.mark.parametrize("finding", FINDINGS, ids=lambda finding: finding.equation)
-NAMED = {finding.equation: finding for finding in FINDINGS}
+ALL = (*FINDINGS, *ODDITIES)
+every = pytest.mark.parametrize("finding", ALL, ids=lambda finding: finding.equation)
+NAMED = {finding.equation: finding for finding in ALL}
+PLACE = re.compile(r"Eqs?\. \(|(?<=, )\(|Alg\. [12]|Section (?:II\.1|IV)|Fig\. 3a")
+"""How a place in the paper begins."""
 
 # Equation -> (printed, mended) parts of its snippet.
 MENDED = {
+    "Section II.1, data of the twin": [("alpha * D + offloaded_bits(beta, twin)", "1.1 * D")],  # of the last slot
+    "Eq. (3), fixed cost": [("offloaded_bits(beta, D)", "D")],
+    "Eqs. (8), (12a), (13), (14), free indices": [("cost(L[j],", "cost(L.mean(),")],
+    "Eqs. (12a), (13), names of the weights": [('("text", (w2, w1))', '("text", (w1, w2))')],
+    "Eq. (14), critic": [
+        ("expected_cost_printed(L, E, QoE, 1.0, 1.0, 1.0))", "temporal_difference(R, V, 0.0, 1.0) ** 2)"),
+    ],
+    "Alg. 2 lines 2 to 10, state": [("S_next = S_t + 1", "S_next = S_t = S_t + 1")],
+    "Alg. 2, trained inputs": [("np.random.default_rng(0).normal(size=3)", "trained")],
+    "Section IV, distance between fixes": [("way, radius = 177.0, 623.0, 150.0", "way, radius = 177.0, 623.0, 330.0")],
+    "Section IV, estimation error": [("0.5e9)", "0.5 * f)")],
+    "Fig. 3a, unit": [("unit = 1.0", "unit = 100.0")],
     "Eq. (3), sum over users": [("migration_cost_printed(h, T, C_f)", "migration_cost(h, T, C_f)[2]")],
     "Eqs. (5), (12b), units": [
         ("placement_holds_printed\n", "placement_pays\n"),
@@ -135,14 +152,58 @@ def test_the_snippet_is_short_and_asserts(finding):
     assert finding.snippet.endswith("\n")
 
 
-def test_no_equation_is_named_twice():
-    assert len(NAMED) == len(FINDINGS)
+@every
+def test_each_has_a_place_a_print_and_a_consequence(finding):
+    place, matter = named(finding)
+    assert PLACE.match(place)
+    assert matter
+    # A formula, or a quotation.
+    assert re.search(r"[=≤−+]|“[^“”]+”", finding.printed)
+    assert finding.printed.count("“") == finding.printed.count("”")
+    # What comes of it: in words beside what is wrong, and in numbers.
+    assert re.search(r"[.:;,] ", finding.problem)
+    assert re.search(r"\d|nan|inf|True|False", finding.shows)
+
+
+def named(finding):
+    """(places in the paper, matter)."""
+    place, _, matter = finding.equation.rpartition(", ")
+    return place, matter
+
+
+def places(finding):
+    """Equations one by one, lines of algorithms, sections."""
+    return set(re.findall(r"\(\d+[a-d]?\)|Alg\. \d|Section [IV.1]+|Fig\. \d\w", named(finding)[0]))
+
+
+def test_no_two_speak_of_the_same_equation_and_matter():
+    assert len(NAMED) == len(ALL)
+    for one, other in combinations(ALL, 2):
+        assert not (places(one) & places(other) and named(one)[1] == named(other)[1]), one.equation
+        assert one.problem != other.problem
+        assert one.shows != other.shows
+        sentences = [set(re.split(r"(?<=[.:;]) ", finding.problem)) for finding in (one, other)]
+        assert not sentences[0] & sentences[1], one.equation
+        assert not (one.printed == other.printed and places(one) == places(other)), one.equation
+
+
+def test_every_place_is_found():
+    assert all(map(places, ALL))
+    assert places(NAMED["Eqs. (5), (12b), units"]) == {"(5)", "(12b)"}
+    assert places(NAMED["Alg. 1 line 7, Alg. 2 line 7, discount"]) == {"Alg. 1", "Alg. 2"}
+
+
+def test_what_can_be_run_is_apart():
+    odd = {"sum of branches", "latencies without a symbol", "estimation error", "coverage"}
+    assert {named(finding)[1] for finding in ODDITIES} == odd
 
 
 @pytest.mark.parametrize(
     "part",
     ["(3)", "(5)", "(6)", "(7a)", "(7b)", "(7)", "(8)", "(9)", "(10)", "(12a)", "(12b)", "(12c)", "(12d)", "(13)",
-     "(14)", "Alg. 1", "Alg. 2", "task density", "coverage", "latencies without a symbol"],
+     "(14)", "Alg. 1", "Alg. 2", "task density", "coverage", "latencies without a symbol", "data of the twin",
+     "fixed cost", "free indices", "names of the weights", "critic", "state", "trained inputs", "Fig. 3a",
+     "distance between fixes"],
 )  # fmt: skip
 def test_everything_that_the_model_repairs_is_audited(part):
     assert any(part in equation for equation in NAMED)
@@ -150,5 +211,5 @@ def test_everything_that_the_model_repairs_is_audited(part):
 
 def test_every_program_is_of_one_finding():
     programs = {path.read_text("utf-8") for path in Path(audit.__file__).parent.glob("programs/[a-z]*.py")}
-    assert {finding.snippet for finding in FINDINGS} == programs
-    assert len(programs) == len(FINDINGS)
+    assert {finding.snippet for finding in ALL} == programs
+    assert len(programs) == len(ALL)

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from eco_jax.env.params import EnvParams
-from eco_jax.report.audit import FINDINGS
+from eco_jax.report.audit import FINDINGS, ODDITIES
 from eco_jax.report.blocks import Items, Text, slug
 from eco_jax.report.html import to_html
 from eco_jax.report.markdown import to_markdown
@@ -122,12 +122,12 @@ def test_html_has_everything(pages, report):
 
 def test_html_has_every_finding(pages):
     reader = Reader(pages[0])
-    for finding in FINDINGS:
+    for finding in (*FINDINGS, *ODDITIES):
         for part in dataclasses.astuple(finding):
             assert unmarked(part) in unmarked(reader.text)
     shown = ["".join(data for data, _ in group) for path, group in groupby(reader.texts, key=lambda text: text[1])
              if path[-2:] == ("pre", "code")]  # fmt: skip
-    for finding in FINDINGS:  # a program loses nothing, not its line ends either
+    for finding in (*FINDINGS, *ODDITIES):  # a program loses nothing, not its line ends either
         assert finding.snippet in shown
 
 
@@ -154,9 +154,14 @@ def test_html_can_be_found_one_s_way_in(pages):
     assert len(set(anchors)) == len(anchors)
     links = [target.removeprefix("#") for target in reader.of("href")]
     assert set(links) <= set(anchors)
-    assert {"claims", "policies", "figures", "section-1", "audit", "parameters", "departures", "about"} <= set(links)
-    order = [a for a in anchors if a in links and not a.startswith("finding")]
-    assert order == [link for link in links if not link.startswith("finding")]
+    chapters = ["claims", "policies", "figures", "section-1", "audit", "oddities", "parameters", "departures", "about"]
+    assert set(chapters) <= set(links)
+    order = [a for a in anchors if a in links and not a.startswith(("finding", "oddity"))]
+    assert order == [link for link in links if not link.startswith(("finding", "oddity"))]
+    assert [a for a in anchors if re.match("finding-|oddity-|oddities", a)] == [
+        *(f"finding-{i}" for i in range(1, len(FINDINGS) + 1)), "oddities",
+        *(f"oddity-{i}" for i in range(1, len(ODDITIES) + 1)),
+    ]  # fmt: skip
     assert dict(reader.tags)["html"] == {"lang": "en"}
     assert all("scope" in attrs for tag, attrs in reader.tags if tag == "th")
 
@@ -186,7 +191,7 @@ def test_markdown_tables_are_even_and_say_the_same(pages, report):
 def test_markdown_has_every_finding_and_links_pictures_that_exist(pages, tmp_path):
     places = re.findall(r"!\[[^]]*\]\(([^)]*)\)", pages[1])
     assert places == ["fig3a.png", "fig%203b.png"]
-    for finding in FINDINGS:
+    for finding in (*FINDINGS, *ODDITIES):
         for part in (finding.printed, finding.snippet, finding.shows):
             assert f"```text\n{part.removesuffix(chr(10))}\n```" in pages[1]
     links = re.findall(r"\]\(#([^)]*)\)", pages[1])

@@ -91,6 +91,33 @@ def test_the_report_says_what_its_world_is(monkeypatch, tmp_path, done):
     assert reproduce.in_words(default()) == "nothing"
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {},
+            "The agents of this reading are trained by A2C with what Algorithms 1 and 2 print: the weight w3 = 1 in "
+            "the discount's place, the advantage of one step, not scaled, the critic's gradient through V(S′) as "
+            "well. Everything else in this report uses the repaired equations.",
+        ),
+        ({"physics": {"w3": 0.5}}, "the weight w3 = 0.5 in"),
+        (
+            {"physics": {"w3": 2.0}},
+            "No agent is trained in this reading: Algorithms 1 and 2 print w3 in the discount's place, but "
+            "algorithm.discount = 2: must lie in [0, 1].",
+        ),
+        (
+            {"algorithm": "ppo"},
+            "by PPO with what Algorithms 1 and 2 print: the weight w3 = 1 in the discount's place, the advantage of "
+            "one step, not scaled.",
+        ),
+        ({"equations": "printed"}, "Everything else in this report uses the printed equations."),
+    ],
+)
+def test_the_report_says_how_the_printed_reading_is_learnt(changes, said):
+    assert said in reproduce._printed(Study(TINY.but(**changes), SMOKE))
+
+
 def test_a_folder_is_a_report_s_or_empty(tmp_path):
     out = tmp_path / "out"
     reproduce.check_folder(out)

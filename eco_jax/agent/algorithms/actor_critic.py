@@ -20,7 +20,7 @@ class ActorCritic(Algorithm):
     final_lr: Any = number(
         0.1, "-", 0, 1, "", "assumed", "learning rates at the end, as a share of the first; linear in between"
     )
-    discount: Any = number(0.9, "-", 0, 1, "γ", "assumed", "discount")
+    discount: Any = number(0.9, "-", 0, 1, "γ", "assumed", "discount (the paper prints w3 in its place)")
     decay: Any = number(
         0.9, "-", 0, 1, "λ", "assumed",
         "lambda of the generalised advantage estimate: 0 one-step, 1 to the end of the rollout",

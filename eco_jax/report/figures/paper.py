@@ -42,7 +42,7 @@ def fig2a(results: Results) -> tuple["Drawing", Columns]:
         total[PRINTED] = results.horizon * members[:, : members.shape[1] // 2]  # the rest knows nothing
     low, high = total[learns].min(), total[learns].max()
     drawing, axes = canvas(2.9, 1, len(total), sharey=True)
-    titles = {learns: f"{learns}, many environments in parallel", PRINTED: f"{PRINTED} as printed"}
+    titles = {learns: f"{learns}, many environments in parallel", PRINTED: f"{PRINTED}, one environment"}
     rows = []
     for ax, (name, curve) in zip(axes[0], total.items(), strict=True):
         scaled = (curve - low) / max(high - low, 1e-12)
@@ -163,8 +163,9 @@ FIG2A = Figure(
     "Fig. 2a: reward while training (agent with a twin)",
     "Total reward of an episode while the agent with a twin learns, scaled so that 0 is the lowest and 1 the highest "
     "episode of any seed in the left panel. "
-    "Right, where it was run: Algorithm 1 exactly as printed, one environment and one step at a time, on the same "
-    f"scale. {BAND} The paper claims that the reward rises and settles.",
+    "Right, where it was run: the loop of Algorithm 1 as printed, one environment and one plain gradient step a slot, "
+    "in the same world, with the same discount and the same target of the critic, on the same scale. "
+    f"{BAND} The paper claims that the reward rises and settles.",
     (names.trained(TWIN),),
     fig2a,
 )

@@ -3,12 +3,14 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from eco_jax.agent.algorithms.a2c import loss
 from eco_jax.agent.distribution import Heads
 from eco_jax.agent.network import MLP
 from eco_jax.agent.rollout import Rollout
 from eco_jax.env import Observation
+from eco_jax.model.objective import temporal_difference
 
 HEADS = Heads((2,), (False,))
 NETWORK = MLP(hidden=4, layers=3)
@@ -61,6 +63,19 @@ def test_semi_gradient_ignores_the_next_value_and_residual_does_not():
 
     assert same(critic, jax.grad(squared)(params)["critic"])
     assert not same(critic, gradient(r, residual=True)["critic"])
+
+
+@pytest.mark.parametrize("w3", [1.0, 0.25])
+def test_as_printed_the_critic_descends_the_squared_temporal_difference(w3):
+    """Algorithm 1, line 9: the gradient of (R + w3 V(S') - V(S))^2, of both values; a half of it, as is usual."""
+    r = rollout(fixed=False)
+    params = new()
+
+    def squared(p):
+        now, then = value(p, r.observation.features), value(p, r.next_observation.features)
+        return 0.5 * jnp.mean(temporal_difference(r.reward, now, then, w3) ** 2)
+
+    assert same(gradient(r, discount=w3, residual=True)["critic"], jax.grad(squared)(params)["critic"])
 
 
 def test_actor_gradient_is_that_of_log_probability_times_advantage():
