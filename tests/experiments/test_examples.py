@@ -51,11 +51,10 @@ def test_levy_legs_have_the_tail_that_is_asked_for():
 
 def test_levy_walkers_keep_their_speed_and_stay_inside():
     env, params = eco_jax.make("tiny", mobility=variant("mobility", "levy")(speed=36))
-    _, state = jax.jit(env.reset)(jax.random.key(1), params)
-    step = jax.jit(env.step)
+    _, state = env.reset(jax.random.key(1), params)
     for t in range(12):
         before = state.mobility.position
-        _, state, *_ = step(jax.random.key(t), state, jnp.zeros((3, 4), int), params)
+        _, state, *_ = env.step(jax.random.key(t), state, jnp.zeros((3, 4), int), params)
         way = np.linalg.norm(np.asarray(state.mobility.position - before), axis=1)
         assert (way <= 50 * (1 + 1e-4)).all()  # 10 m/s, 5 s
         assert (np.asarray(state.mobility.position) >= 0).all()

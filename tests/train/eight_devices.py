@@ -1,4 +1,4 @@
-"""One run on one device, on eight, and begun on eight and ended on two. Needs eight; prints what differs as JSON."""
+"""One run on one device, on eight, and begun on eight and ended on one. Needs eight; prints what differs as JSON."""
 
 import json
 import sys
@@ -53,7 +53,7 @@ def half(like):
     return restore(folder, like, print)
 
 
-two = train(jax.devices()[:2], resume=half)
+moved = train(jax.devices()[:1], resume=half)
 print(
     json.dumps(
         {
@@ -63,8 +63,8 @@ print(
                 {k: v[:1] for k, v in one.metrics.items()}, {k: v[:1] for k, v in eight.metrics.items()}
             ),
             "state": difference(one.state, eight.state),
-            "resumed": difference(one.state, two.state),
-            "updates": len(two.metrics["reward"]),
+            "resumed": difference(one.state, moved.state),
+            "updates": len(moved.metrics["reward"]),
         }
     )
 )
