@@ -2,7 +2,7 @@
 
 Vectorised over environments and users. Both readings of the equations, all levels of knowledge, all energy laws, any
 overlap, any number of candidates; a channel for each link or a shared one, access by the nearest server or direct, soft
-and hard coverage, random waypoint or Gauss-Markov. Power-law path loss and a fix every slot: nothing else.
+and hard coverage, random waypoint or Gauss-Markov, power-law or UMi path loss. A fix every slot, and no traces.
 """
 
 import numpy as np

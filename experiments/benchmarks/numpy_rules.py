@@ -28,6 +28,7 @@ class World:
     data_least: float = 0.0  # Eq. (12c): a smaller task is not offloaded
     combine: str = "max"  # the two branches of a task side by side; or their sum
     mobility: str = "waypoint"  # or gauss-markov
+    pathloss: str = "power"  # of the distance; or umi, 3GPP's street canyon
 
     side: float = 3000.0
     slot: float = 5.0
@@ -249,9 +250,27 @@ def link_rate(
 
 
 def path_gain(distance: np.ndarray, world: World) -> np.ndarray:
-    """Power-law path gain γ(d) at a distance in m; as printed a constant γ, and the distance once more: γ / d."""
-    ratio = np.maximum(distance, world.distance_min) / world.gain_distance
-    return world.gain / ratio if world.printed else world.gain * ratio**-world.exponent
+    """Path gain γ(d) at a distance in m; as printed a constant γ, and the distance once more: γ / d."""
+    floored = np.maximum(distance, world.distance_min)
+    if world.printed:
+        gain = float(street_canyon(world.gain_distance)) if world.pathloss == "umi" else world.gain
+        return gain * world.gain_distance / floored
+    if world.pathloss == "umi":
+        return street_canyon(floored)
+    return world.gain * (floored / world.gain_distance) ** -world.exponent
+
+
+def street_canyon(distance: np.ndarray | float) -> np.ndarray:
+    """Mean path gain of TR 38.901, UMi, at 3.5 GHz between antennas at 10 m and 1.5 m; distance along the ground, m."""
+    carrier, above = 3.5e9, 10.0 - 1.5
+    slant = np.hypot(distance, above)
+    turn = 4 * (10.0 - 1) * (1.5 - 1) * carrier / 3e8  # breakpoint, m
+    seen = 32.4 + 21 * np.log10(slant)
+    beyond = 32.4 + 40 * np.log10(slant) - 9.5 * math.log10(turn**2 + above**2)
+    seen = np.where(distance > turn, beyond, seen) + 20 * math.log10(3.5)
+    hidden = np.maximum(seen, 22.4 + 35.3 * np.log10(slant) + 21.3 * math.log10(3.5))
+    chance = np.where(distance <= 18, 1, 18 / distance + np.exp(-distance / 36) * (1 - 18 / distance))
+    return chance * 10 ** (-seen / 10) + (1 - chance) * 10 ** (-hidden / 10)
 
 
 def rest_of_way(

@@ -13,8 +13,8 @@ another nearest server now and then. As printed a load costs nothing, and the ca
 the reward. Whom the forecast assumes where is then a matter of rounding, and is compared in float64 only.
 
 Not compared, because the NumPy environment has none of it: replayed traces, fixes that are not made every slot, several
-arrivals a slot and a stationary start of the random waypoint, the UMi path loss, other units of the task density, other
-offloading factors, own cost terms, own server sites. The features of the first observation are compared in
+arrivals a slot and a stationary start of the random waypoint, other units of the task density, other offloading
+factors, own cost terms, own server sites. The features of the first observation are compared in
 `test_numpy_cross_check.py`, in float32.
 """
 
@@ -77,24 +77,25 @@ CASES = {
         OTHER_WORLD | {"access": "direct", "spectrum": "shared", "reach": 220.0, "candidates": 9},
         happens=("missed", "forbidden", "shared a link"),
     ),
-    "shared, hard, sum, least task, gauss-markov": Case(
+    "shared, hard, sum, least task, gauss-markov, umi": Case(
         OTHER_OURS | {
             "spectrum": "shared", "coverage": "hard", "radius": 110.0, "combine": "sum", "task_min": 620.0,
-            "mobility": "gauss-markov",
+            "mobility": "gauss-markov", "pathloss": "umi",
         },
         OTHER_WORLD | {
             "spectrum": "shared", "reach": 110.0, "combine": "sum", "data_least": 620 * 8000.0,
-            "mobility": "gauss-markov",
+            "mobility": "gauss-markov", "pathloss": "umi",
         },
         happens=("refused", "missed", "forbidden", "shared a link"),
     ),
-    "printed, direct, shared, hard, all servers, slow migration": PRINTED._replace(
+    "printed, direct, shared, hard, all servers, umi, slow migration": PRINTED._replace(
         ours=PRINTED.ours | OTHER_OURS | {
             "access": "direct", "spectrum": "shared", "coverage": "hard", "radius": 250.0, "candidates": 9,
-            "migration_time": 1e9,
+            "migration_time": 1e9, "pathloss": "umi",
         },
         world=PRINTED.world | OTHER_WORLD | {
             "access": "direct", "spectrum": "shared", "reach": 250.0, "candidates": 9, "migration_time": 1.0,
+            "pathloss": "umi",
         },
         happens=("forbidden", "shared a link", "Eq. (5) holds as printed"),
     ),
