@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce bench peers test test-fast test-cluster test-bench test-mangle test-wheel lint format coverage clean
+.PHONY: help setup reproduce bench peers test test-fast test-cluster test-numpy test-bench test-mangle test-wheel lint format coverage clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,9 @@ test-fast: $(READY)  ## the tests that take no more than seconds
 
 coverage: $(READY)  ## how much of the core the unit tests run: at least 95 %
 	$(PYTEST) $(UNIT) tests/train -m "$(APART)" --cov --cov-report=term:skip-covered --cov-fail-under=95 $(FLAGS)
+
+test-numpy: $(READY)  ## every slot against an independent environment in NumPy, float64 to 1e-12 (part of `make test`)
+	$(PYTEST) tests/benchmarks
 
 test-cluster: $(READY)  ## sweeps as jobs of a real SLURM on this machine (root; Debian's slurm-wlm and munge)
 	$(BIN)/python -m pytest -rs --durations=3 tests/cluster $(FLAGS)

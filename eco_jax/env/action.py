@@ -40,7 +40,7 @@ def interpret(config: EnvConfig, state: State, action: Int[Array, "users 4"], pa
     legal = pick(legal_candidates(state, params), choice)
     offloaded = (target >= 1) & (target <= config.candidates) & legal
     level = action[:, 1]
-    levels = jnp.asarray(config.beta_levels, jnp.float32)[None]
+    levels = jnp.asarray(config.beta_levels, params.dtype)[None]
     offloaded &= (level >= 0) & (level < levels.shape[1])
     server = pick(state.place.candidates, choice)
     return Act(

@@ -45,7 +45,7 @@ def _draw(config: EnvConfig, key: PRNGKeyArray, params: EnvParams) -> Draws:
     both = config.users + config.servers
     # One draw, split by slicing: many small ones cost more than the numbers themselves.
     columns = 4 + fadings + moves
-    flat = uniform(key, config.users * columns + 3 * both)
+    flat = uniform(key, config.users * columns + 3 * both).astype(params.dtype)
     user = flat[: config.users * columns].reshape(config.users, columns)
     # The uniforms are multiples of 2^-23 in [0, 1): half a step up keeps normals finite and fading above 0.
     normal = 2.0**0.5 * lax.erf_inv(2.0 * flat[config.users * columns :] - (1.0 - 2.0**-23)).reshape(3, both)
@@ -110,7 +110,7 @@ def reset(config: EnvConfig, key: PRNGKeyArray, params: EnvParams) -> tuple[Obse
     x_device, x_server = draws.fluctuation[:users], draws.fluctuation[users:]
     task = _task(config, draws, params)
 
-    zero, none = jnp.zeros(users, jnp.float32), jnp.full(users, -1, jnp.int32)
+    zero, none = jnp.zeros(users, params.dtype), jnp.full(users, -1, jnp.int32)
     data = jnp.full(users, 0.5 * (params.data_min + params.data_max))
     cycles = tasks.required_cycles(data, 0.5 * (params.density_min + params.density_max), params.equations.density_unit)
     idle = jnp.zeros(servers, jnp.int32)

@@ -51,8 +51,8 @@ def outcomes_at(
             decision=decision, migration_time=params.migration_time,
         )  # fmt: skip
 
-    levels = jnp.asarray(config.beta_levels, jnp.float32)
-    home = expect(False, jnp.zeros(1, jnp.float32))
+    levels = jnp.asarray(config.beta_levels, params.dtype)
+    home = expect(False, jnp.zeros(1, params.dtype))
     at_home = jax.tree.map(lambda leaf: leaf[:, :1] if leaf.ndim == 3 else leaf, home)
     return at_home, expect(True, levels), h
 
@@ -70,7 +70,7 @@ def posterior_outcomes(config: EnvConfig, seen: View, params: EnvParams, blind: 
     Gauss-Hermite quadrature over the two independent fluctuations. Unlike the certainty-equivalent reading it knows
     that E[1/(1 - delta)] is above 1/(1 - E[delta]), and so that a CPU unheard of is worse than one of its mean.
     """
-    nodes, weights = (jnp.asarray(a, jnp.float32) for a in np.polynomial.hermite_e.hermegauss(NODES))
+    nodes, weights = (jnp.asarray(a, params.dtype) for a in np.polynomial.hermite_e.hermegauss(NODES))
 
     def running(frequency: Array, mean: Array, variance: Array, node: Array) -> Cpu:
         x = mean + jnp.sqrt(variance) * node

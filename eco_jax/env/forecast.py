@@ -70,11 +70,11 @@ def forecast(config: EnvConfig, seen: View, params: EnvParams) -> Forecast:
         count, harm = jnp.sum(there, axis=0), jnp.sum(jnp.where(there, hurt[:, None], 0.0), axis=0)
         candidates = seen.candidates[party]
         own = assumed[party, None] == candidates
-        return (count[candidates] - own).astype(jnp.float32), harm[candidates] - jnp.where(own, hurt[party, None], 0.0)
+        return (count[candidates] - own).astype(params.dtype), harm[candidates] - jnp.where(own, hurt[party, None], 0.0)
 
     stays = ((seen.last_server[:, None] == seen.candidates) & seen.legal).any(axis=1)
     assumed = jnp.where(stays, seen.last_server, -1)
-    hurt = jnp.zeros(users, jnp.float32)
+    hurt = jnp.zeros(users, params.dtype)
     for party in (slice(a, b) for a, b in pairwise(cuts) if b > a):
         some = _some(seen, party)
         others, harm = looks(party, assumed, hurt)

@@ -51,7 +51,7 @@ def slot_metrics(
         **{term.metric(): cost for term, cost in zip(params.costs, outcome.costs, strict=True)},
     }
     # One mean over them all: two dozen small ones cost more than the numbers.
-    rows = [jnp.broadcast_to(value, act.beta.shape).astype(jnp.float32) for value in per_user.values()]
+    rows = [jnp.broadcast_to(value, act.beta.shape).astype(params.dtype) for value in per_user.values()]
     means = dict(zip(per_user, jnp.mean(jnp.stack(rows), axis=1), strict=True))
     load_max = jnp.max(jnp.where(act.offloaded, decision.load, 0.0))
     return {m.REWARD: team, **means, m.LOAD_MAX: load_max}

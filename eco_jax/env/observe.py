@@ -58,7 +58,7 @@ def view(state: State, params: EnvParams) -> View:
         server=state.hardware.server[candidates],
         server_mean=belief.server_mean[candidates],
         server_variance=belief.server_variance[candidates],
-        others=others.astype(jnp.float32),
+        others=others.astype(params.dtype),
         served=state.last_server[:, None] == candidates,
         holds=state.replica[:, None] == candidates,
         legal=legal_candidates(state, params),

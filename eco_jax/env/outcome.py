@@ -96,7 +96,7 @@ def outcome_of(
         known = Spent(
             d, alpha, beta, cycles, bits, deadline, device, server, up, down, total, spent, migration
         )  # fmt: skip
-        costs = tuple(jnp.asarray(term.cost(known), jnp.float32) for term in params.costs)
+        costs = tuple(jnp.asarray(term.cost(known), params.dtype) for term in params.costs)
         for term, cost in zip(params.costs, costs, strict=True):
             reward = reward - term.weight * cost
     return Outcome(total, spent, terms, experience, reward, migration, costs)

@@ -127,6 +127,15 @@ class EnvParams:
 
     section: ClassVar[str] = "physics"
 
+    @property
+    def dtype(self) -> Any:
+        """Of all real numbers of the environment: fp32, as `of` makes the parameters.
+
+        A slot computes in the precision of its parameters: cast to double (where jax has it switched on) they make the
+        same functions compute in double, which tests the equations to more digits than fp32 has.
+        """
+        return jnp.result_type(jnp.float32, self.side)
+
     @classmethod
     def specs(cls) -> dict[str, Spec]:
         """Name -> unit, range, symbol, source and meaning of every number that belongs to no part."""

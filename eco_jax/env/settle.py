@@ -88,7 +88,7 @@ def settle(config: EnvConfig, params: EnvParams, state: State, act: Act, seen: V
             migrates=tasks.migrates(act.offloaded, act.server, state.last_server, state.replica),
             placed=admit(asked, place.predicted_server, bits, held, capacity),
             synced=act.sync,
-            load=load[act.server].astype(jnp.float32),
+            load=load[act.server].astype(params.dtype),
         ),
         bits=bits,
         asked=asked,

@@ -24,7 +24,7 @@ def even_sites(servers: int, side: Any) -> Float[Array, "servers 2"]:
     for r in range(rows):
         count = math.ceil((r + 1) * servers / rows) - math.ceil(r * servers / rows)
         shares += [((k + 0.5) / count, (r + 0.5) / rows) for k in range(count)]
-    return jnp.asarray(shares, jnp.float32) * side
+    return jnp.asarray(shares, jnp.result_type(jnp.float32, side)) * side
 
 
 def sites(config: EnvConfig, params: EnvParams) -> Float[Array, "servers 2"]:

@@ -1,16 +1,18 @@
 """What users may expect of the slot ahead in plain NumPy, for `numpy_env.py`: who will run where, and what of it.
 
-Written from what the forecast says of itself, for the default world, where every candidate is allowed.
+Written from what the forecast says of itself.
 """
 
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numpy_rules import World, computing, satisfaction
+from numpy_rules import World, computing, rest_of_way, satisfaction, savings, total_latency
 
 PARTIES = 3
 """Users choose in so many parties, one after the other."""
+LOWEST = -1.0
+"""Gain of what is not allowed."""
 
 
 class Outlook(NamedTuple):
@@ -26,6 +28,10 @@ class Outlook(NamedTuple):
     edge: np.ndarray
     """Time of computing alone on the server."""
     migration: np.ndarray
+    rate: np.ndarray
+    """Of the link up, bit/s."""
+    legal: np.ndarray
+    """Whether a task may go there at all, [envs, users, candidates, 1]."""
     deadline: np.ndarray
     rest: np.ndarray
     """Reward of energy and savings, less all the reward of running locally."""
@@ -36,15 +42,14 @@ class Outlook(NamedTuple):
 
     def gain(self, others: np.ndarray, world: World) -> np.ndarray:
         """Reward over that of running locally, beside `others` [envs, users, candidates] tasks of other users."""
-        latency = (
-            np.maximum(self.local, self.travel + (1 + world.overlap * others[..., None]) * self.edge) + self.migration
-        )
-        return self.rest + value(latency, self.deadline, world)
+        latency = total_latency(self.local, self.travel, self.edge, others[..., None], self.rate, self.migration, world)
+        gain = self.rest + value(latency, self.deadline, world)
+        return gain if self.legal.all() else np.where(self.legal, gain, LOWEST)
 
 
 def value(latency: np.ndarray, deadline: np.ndarray, world: World) -> np.ndarray:
     """Reward of a latency by itself and by the satisfaction with it, Eq. (10), (11), (13); both in s."""
-    return world.w3 * world.qoe_latency * satisfaction(latency, deadline, world) - world.w1 * latency
+    return world.w_qoe * world.qoe_latency * satisfaction(latency, deadline, world) - world.w1 * latency
 
 
 def look_out(
@@ -57,21 +62,23 @@ def look_out(
     device: tuple[np.ndarray, np.ndarray],
     server: tuple[np.ndarray, np.ndarray],
     moves: np.ndarray,
+    legal: np.ndarray,
     factors: np.ndarray,
     world: World,
 ) -> Outlook:
-    """Weigh every alternative, certainty-equivalent: Eq. (1) to (13) with the rates that the belief expects.
+    """Weigh every alternative, certainty-equivalent: Eq. (1) to (13) with the CPUs that the belief expects.
 
     Args:
         data: Of the tasks, [envs, users], bit.
         cycles: They need, the same shape.
         deadline: Of the tasks, s.
         power: Of the users' transmitters, W.
-        rate_up: Of the links, bit/s.
-        rate_down: Of the links, bit/s.
+        rate_up: Of the links, bit/s, [envs, users, candidates] or, where they are all the same, [envs, users, 1].
+        rate_down: The same of the way back.
         device: Nominal and expected rates of the devices, [envs, users] each.
         server: Nominal and expected rates of the candidates, [envs, users, candidates] each.
         moves: Whether the service would have to move there, the same shape.
+        legal: Whether a task may go there, the same shape.
         factors: Offloading factors.
         world: Constants.
 
@@ -81,29 +88,28 @@ def look_out(
     nominal_device, device = device
     nominal_server, server = server
     at_home = cycles / device
-    for_savings = world.w3 * (1 - world.qoe_latency)  # at home all of the budget is saved
+    for_savings = world.w_qoe * (1 - world.qoe_latency)  # at home all of the budget is saved
     home = value(at_home, deadline, world) - world.w2 * computing(cycles, nominal_device, device, "device", world)
     home = home + for_savings
 
-    data, cycles, deadline, power, rate_up, rate_down, device, nominal_device, home = (
-        array[..., None, None]
-        for array in (data, cycles, deadline, power, rate_up, rate_down, device, nominal_device, home)
+    data, cycles, deadline, power, device, nominal_device, home = (
+        array[..., None, None] for array in (data, cycles, deadline, power, device, nominal_device, home)
     )
-    moves = moves[..., None]
+    moves, legal, rate_up, rate_down = (array[..., None] for array in (moves, legal, rate_up, rate_down))
     bits, work = factors * data, factors * cycles
     upload, download = bits / rate_up, world.result_ratio * bits / rate_down
     away = (np.arange(server.shape[-1]) > 0)[:, None]  # the first candidate is the access server
-    travel = upload + download + world.queuing + away * (bits / world.backhaul + world.queuing)
+    travel = rest_of_way(bits, rate_up, rate_down, away, world)
     edge, local = work / server[..., None], (cycles - work) / device
     migration = moves * (world.migration_time * bits)
     energy = computing(work, nominal_server[..., None], server[..., None], "edge", world)
     energy = energy + computing(cycles - work, nominal_device, device, "device", world)
-    energy = energy + world.migration_power * migration
+    if not world.printed:
+        energy = energy + world.migration_power * migration
     energy = energy + (world.receive_power + power) * upload + world.power_down * download
     cost = world.edge_price * factors + np.where(moves, world.migration_price, 0).astype(data.dtype)
-    saved = np.clip((world.budget - cost) / world.budget, 0, 1)
-    rest = for_savings * saved - world.w2 * energy - home
-    return Outlook(local, travel, edge, migration, deadline, rest)
+    rest = for_savings * savings(cost, world) - world.w2 * energy - home
+    return Outlook(local, travel, edge, migration, rate_up, legal, deadline, rest)
 
 
 def forecast(
@@ -111,7 +117,7 @@ def forecast(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Loads of the slot ahead if everybody chose by the beliefs at hand, and what they make of the alternatives.
 
-    Everybody is assumed where its last offloaded task ran if that is among its candidates, at home if not. Then
+    Everybody is assumed where its last offloaded task ran if that is an allowed candidate, at home if not. Then
     party after party, users by index, moves to what is best for the team as its users expect it: the own gain less
     what it costs those assumed there, as far as they have chosen, that one task more runs beside them.
 
@@ -127,7 +133,8 @@ def forecast(
         task more, the same shape; the own reward over that of running locally, [envs, users, candidates, factors].
     """
     dtype = outlook.rest.dtype
-    assumed = np.where((last[..., None] == at).any(axis=-1), last, -1)
+    legal = outlook.legal[..., 0]
+    assumed = np.where(((last[..., None] == at) & legal).any(axis=-1), last, -1)
     hurt = np.zeros(assumed.shape, dtype)
 
     def beside(users: slice) -> tuple[np.ndarray, np.ndarray]:
@@ -146,7 +153,8 @@ def forecast(
         others, harm = beside(users)
         gain = party.gain(others, world)
         loss = gain - party.gain(others + 1, world)
-        for_team = (gain - harm[..., None]).reshape(*others.shape[:2], others.shape[2] * factors)
+        for_team = np.where(legal[:, users, :, None], gain - harm[..., None], -np.inf)
+        for_team = for_team.reshape(*others.shape[:2], others.shape[2] * factors)
         best = for_team.argmax(axis=-1)[..., None]
         goes = np.take_along_axis(for_team, best, axis=-1)[..., 0] > 0
         server = np.take_along_axis(at[:, users], best // factors, axis=-1)[..., 0]

@@ -1,11 +1,12 @@
-"""The equations of the default world in plain NumPy, for `numpy_env.py`.
+"""The equations of the model in plain NumPy, for `numpy_env.py`.
 
-Written from the text of the model (equation numbers are the paper's, in their repaired reading), not from `eco_jax`:
-the two can check each other. SI units throughout: bit, s, Hz, W, J, m, cycles, cycles/s. Every function works on
-arrays of any shape and keeps their float type, so constants here are Python floats, never NumPy scalars.
+Written from the text of the model (equation numbers are the paper's, in their repaired and their printed reading), not
+from `eco_jax`: the two can check each other. SI units throughout: bit, s, Hz, W, J, m, cycles, cycles/s. Every function
+works on arrays of any shape and keeps their float type, so constants here are Python floats, never NumPy scalars.
 """
 
 import math
+import statistics
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,13 +19,26 @@ FACTORS = (0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True)
 class World:
-    """Constants of the default world, SI units."""
+    """Constants of the default world, and what it may have instead, SI units."""
+
+    reading: str = "repaired"  # of the equations; or as they are printed
+    spectrum: str = "link"  # a channel for every link; or shared by all that send to a server
+    access: str = "nearest"  # radio to the nearest server; or direct to the executing one
+    reach: float = math.inf  # hard coverage: no offloading over a longer radio link
+    data_least: float = 0.0  # Eq. (12c): a smaller task is not offloaded
+    combine: str = "max"  # the two branches of a task side by side; or their sum
+    mobility: str = "waypoint"  # or gauss-markov
+    pathloss: str = "power"  # of the distance; or umi, 3GPP's street canyon
 
     side: float = 3000.0
     slot: float = 5.0
     slots: int = 60
     candidates: int = 4
     speed: tuple[float, float] = (5 / 3.6, 60 / 3.6)
+    speed_mean: float = 30 / 3.6  # this and the next three: Gauss-Markov
+    speed_deviation: float = 5 / 3.6
+    speed_memory: float = 0.9
+    turn_deviation: float = 0.3
 
     bandwidth: float = 20e6
     power: tuple[float, float] = (0.2, 0.6)
@@ -44,7 +58,7 @@ class World:
     result_ratio: float = 0.05
 
     data: tuple[float, float] = (600 * 8000.0, 800 * 8000.0)
-    density: tuple[float, float] = (200 / 8, 400 / 8)  # cycles/bit
+    density_quoted: tuple[float, float] = (200.0, 400.0)  # cycles per byte; as printed per kilobyte
     deadline: tuple[float, float] = (0.150, 0.250)
     service: tuple[float, float] = (1e6, 8e6)
     device: tuple[float, float] = (1.5e9, 2.5e9)
@@ -77,6 +91,22 @@ class World:
     w1: float = 1.0
     w2: float = 1.0
     w3: float = 1.0
+
+    @property
+    def printed(self) -> bool:
+        """Whether the equations are those printed."""
+        return self.reading == "printed"
+
+    @property
+    def density(self) -> tuple[float, float]:
+        """Least and most cycles per bit."""
+        bits = 8000.0 if self.printed else 8.0
+        return self.density_quoted[0] / bits, self.density_quoted[1] / bits
+
+    @property
+    def w_qoe(self) -> float:
+        """Weight of QoE in the reward with its sign, which Eq. (13) prints wrong."""
+        return -self.w3 if self.printed else self.w3
 
     @property
     def cycles(self) -> tuple[float, float]:
@@ -183,14 +213,116 @@ def move(
     return position, target, speed
 
 
-def link_rate(power: np.ndarray | float, attenuation: np.ndarray, world: World) -> np.ndarray:
-    """Rate in bit/s of a link with transmit power in W and attenuation γ(d) s, Eq. (6) repaired."""
-    return (world.bandwidth / math.log(2)) * np.log1p(power / world.noise * attenuation)
+def wander(
+    position: np.ndarray, speed: np.ndarray, heading: np.ndarray, draws: np.ndarray, world: World
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One slot of Gauss-Markov motion: a speed that reverts to its mean, a heading that drifts, walls that reflect.
+
+    Args:
+        position: [..., 2], m.
+        speed: m/s.
+        heading: rad, anticlockwise from the first axis.
+        draws: [..., 4], uniforms; the third is the speed's, the fourth the heading's.
+        world: Constants.
+
+    Returns:
+        Position, speed and heading after the slot.
+    """
+    keeps = world.speed_memory
+    gust = math.sqrt(1 - keeps**2) * world.speed_deviation * normal_quantile(draws[..., 2])
+    speed = np.maximum(keeps * speed + (1 - keeps) * world.speed_mean + gust, 0)
+    heading = heading + world.turn_deviation * normal_quantile(draws[..., 3])
+    velocity = np.stack([speed * np.cos(heading), speed * np.sin(heading)], axis=-1)
+    position = position + world.slot * velocity
+    for axis in range(2):  # a slot is too short to reach a second wall
+        for wall in (0.0, world.side):
+            through = (position[..., axis] < 0) if wall == 0 else (position[..., axis] > world.side)
+            position[..., axis] = np.where(through, 2 * wall - position[..., axis], position[..., axis])
+            velocity[..., axis] = np.where(through, -velocity[..., axis], velocity[..., axis])
+    return position, speed, np.where(speed > 0, np.arctan2(velocity[..., 1], velocity[..., 0]), heading)
+
+
+def link_rate(
+    power: np.ndarray | float, attenuation: np.ndarray, world: World, contenders: np.ndarray | float = 1.0
+) -> np.ndarray:
+    """Rate in bit/s of a link with transmit power in W and attenuation γ(d) s, its band shared, Eq. (6)."""
+    return (world.bandwidth / math.log(2)) / contenders * np.log1p(power / world.noise * attenuation)
 
 
 def path_gain(distance: np.ndarray, world: World) -> np.ndarray:
-    """Power-law path gain γ(d) at a distance in m."""
-    return world.gain * (np.maximum(distance, world.distance_min) / world.gain_distance) ** -world.exponent
+    """Path gain γ(d) at a distance in m; as printed a constant γ, and the distance once more: γ / d."""
+    floored = np.maximum(distance, world.distance_min)
+    if world.printed:
+        gain = float(street_canyon(world.gain_distance)) if world.pathloss == "umi" else world.gain
+        return gain * world.gain_distance / floored
+    if world.pathloss == "umi":
+        return street_canyon(floored)
+    return world.gain * (floored / world.gain_distance) ** -world.exponent
+
+
+def street_canyon(distance: np.ndarray | float) -> np.ndarray:
+    """Mean path gain of TR 38.901, UMi, at 3.5 GHz between antennas at 10 m and 1.5 m; distance along the ground, m."""
+    carrier, above = 3.5e9, 10.0 - 1.5
+    slant = np.hypot(distance, above)
+    turn = 4 * (10.0 - 1) * (1.5 - 1) * carrier / 3e8  # breakpoint, m
+    seen = 32.4 + 21 * np.log10(slant)
+    beyond = 32.4 + 40 * np.log10(slant) - 9.5 * math.log10(turn**2 + above**2)
+    seen = np.where(distance > turn, beyond, seen) + 20 * math.log10(3.5)
+    hidden = np.maximum(seen, 22.4 + 35.3 * np.log10(slant) + 21.3 * math.log10(3.5))
+    chance = np.where(distance <= 18, 1, 18 / distance + np.exp(-distance / 36) * (1 - 18 / distance))
+    return chance * 10 ** (-seen / 10) + (1 - chance) * 10 ** (-hidden / 10)
+
+
+def rest_of_way(
+    bits: np.ndarray, rate_up: np.ndarray, rate_down: np.ndarray, away: np.ndarray, world: World
+) -> np.ndarray:
+    """Time of the edge branch without computing, Eq. (7b) repaired, s; `away`: not on the nearest server."""
+    relay = bits / world.backhaul + world.queuing if world.access == "nearest" else 0.0
+    return bits / rate_up + away * relay + world.queuing + world.result_ratio * bits / rate_down
+
+
+def total_latency(
+    local: np.ndarray,
+    travel: np.ndarray,
+    edge: np.ndarray,
+    others: np.ndarray,
+    rate_up: np.ndarray,
+    migration: np.ndarray,
+    world: World,
+) -> np.ndarray:
+    """L of Eq. (7), s.
+
+    Args:
+        local: Time of the local branch.
+        travel: That of the edge branch without computing, 0 of a local task.
+        edge: That of computing alone on the server.
+        others: Tasks beside it there.
+        rate_up: Of the link, bit/s.
+        migration: M_mig, s.
+        world: Constants.
+    """
+    if world.printed:  # Eq. (7b): s divided by bit/s, and neither load nor migration
+        return local + edge / rate_up
+    away = travel + (1 + world.overlap * others) * edge
+    return (np.maximum(local, away) if world.combine == "max" else local + away) + migration
+
+
+def savings(cost: np.ndarray, world: World) -> np.ndarray:
+    """S of Eq. (10): what the budget keeps; as printed also below 0."""
+    saved = (world.budget - cost) / world.budget
+    return saved if world.printed else np.clip(saved, 0, 1)
+
+
+def discrepancy(work: np.ndarray, rate: np.ndarray, believed: np.ndarray) -> np.ndarray:
+    """G of Eq. (9), s: the time of the work (cycles) at the rate believed, less that at the actual rate."""
+    return work / believed - work / rate
+
+
+def holds_as_printed(data: np.ndarray, data_twin: np.ndarray, migration: np.ndarray, world: World) -> np.ndarray:
+    """Eq. (5) as printed, bit against s, with M_mig of Eq. (3): a user's own, or as printed all users' sum."""
+    if world.printed:
+        migration = migration.sum(axis=-1, keepdims=True)
+    return (data <= migration) & (data_twin <= migration)
 
 
 HART_TOP = (
@@ -216,6 +348,11 @@ def normal_cdf(x: np.ndarray) -> np.ndarray:
     return np.where(x > 0, 1 - tail, tail)
 
 
+def normal_quantile(share: np.ndarray) -> np.ndarray:
+    """Φ⁻¹ of shares in (0, 1), one after the other."""
+    return np.vectorize(statistics.NormalDist().inv_cdf)(share)
+
+
 def slowdown(x: np.ndarray, world: World) -> np.ndarray:
     """Relative slowdown δ of a CPU whose hidden Gaussian state is x."""
     return world.slowdown * (1 + world.spread * (2 * normal_cdf(x) - 1))
@@ -235,7 +372,7 @@ def measure(
 
 
 def computing(cycles: np.ndarray, nominal: np.ndarray, rate: np.ndarray, where: str, world: World) -> np.ndarray:
-    """Energy of computing in J, Eq. (8), by the world's law.
+    """Energy of computing in J, Eq. (8), by the world's law; as printed at f + f~, and a device's own in s.
 
     Args:
         cycles: Done there.
@@ -244,6 +381,8 @@ def computing(cycles: np.ndarray, nominal: np.ndarray, rate: np.ndarray, where: 
         where: "edge" or "device".
         world: Constants.
     """
+    if world.printed:
+        return (world.edge_power if where == "edge" else 1.0) * cycles / (2 * nominal - rate)
     power = world.edge_power if where == "edge" else world.device_power
     if world.law == "cmos":
         return (world.kappa_edge if where == "edge" else world.kappa_device) * rate**2 * cycles

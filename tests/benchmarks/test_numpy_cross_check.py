@@ -5,6 +5,8 @@ rounding of fp32, amplified along short remainders of legs, would otherwise choo
 Decisions (candidates, loads, migrations, placements) must agree exactly, so that no difference can hide behind a branch
 taken differently. So must the choices assumed by the forecast, for they show in the features: of 18,000 observations of
 30 users none was seen to hang on the rounding.
+
+Other readings, energy laws and variants, and all of it in float64: `test_numpy_double.py`.
 """
 
 import importlib
@@ -91,20 +93,20 @@ def follow(other, state, draws):
 
 
 CASES = [
-    *((level, "difference", "power_time", 1.0) for level in KNOWLEDGE),
-    ("twin", "user", "power_time", 1.0), ("twin", "difference", "per_cycle", 0.03), ("none", "difference", "cmos", 0.4),
+    *((level, "difference", 1.0) for level in KNOWLEDGE),
+    ("twin", "user", 1.0), ("twin", "difference", 0.03), ("none", "difference", 0.4),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("level", "credit", "law", "overlap"), CASES)
-def test_whole_episodes_agree(numpy_env, level, credit, law, overlap):
+@pytest.mark.parametrize(("level", "credit", "overlap"), CASES)
+def test_whole_episodes_agree(numpy_env, level, credit, overlap):
     actions = np.random.default_rng(0).integers(0, ENV.heads, (SLOTS, EPISODES, ENV.agents, len(ENV.heads)))
     keys = jax.random.split(jax.random.key(0), EPISODES)
-    played = play(keys, jnp.asarray(actions, jnp.int32), make(knowledge=level, energy=law, overlap=overlap)[1])
+    played = play(keys, jnp.asarray(actions, jnp.int32), make(knowledge=level, overlap=overlap)[1])
     first, seen, slots = jax.tree.map(np.asarray, played)
 
     other = numpy_env.NumpyEco(
-        EPISODES, knowledge=level, credit=credit, dtype=np.float64, world=numpy_env.World(law=law, overlap=overlap)
+        EPISODES, knowledge=level, credit=credit, dtype=np.float64, world=numpy_env.World(overlap=overlap)
     )
     features, mask = other.reset(first)
     np.testing.assert_allclose(features, seen.features, **CLOSE)

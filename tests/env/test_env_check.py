@@ -13,6 +13,7 @@ from jax.sharding import PartitionSpec
 import eco_jax
 from eco_jax.env import EnvParams, make
 from eco_jax.env.parts import Replay
+from eco_jax.env.policies import posterior_outcomes
 from eco_jax.errors import UserError
 
 HERE = world()
@@ -140,3 +141,17 @@ def test_numbers_are_fp32_whatever_jax_is_set_to(settings):
         assert before.dtype == later.dtype
     numbers = [leaf for leaf in jax.tree.leaves((new, after, rest)) if jnp.issubdtype(leaf.dtype, jnp.number)]
     assert {leaf.dtype.itemsize for leaf in numbers} == {4}
+
+
+@pytest.mark.parametrize("settings", [{}, {"preset": "printed", "mobility": "gauss-markov", "access": "direct"}])
+def test_a_slot_computes_in_the_precision_of_its_parameters(settings):
+    def reals(tree):
+        return {leaf.dtype for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)}
+
+    with jax.enable_x64(True):
+        env, params = make(**{**SMALL, **settings})
+        params = jax.tree.map(lambda leaf: leaf if leaf.dtype == bool else leaf.astype(jnp.float64), params)
+        first = jax.eval_shape(env.reset, KEY, params)
+        slot = jax.eval_shape(env.step, KEY, first[1], jnp.zeros((4, 4), jnp.int32), params)
+        mean = jax.eval_shape(lambda state: posterior_outcomes(env.config, env.view(state, params), params), first[1])
+    assert reals((first, slot, mean)) == {jnp.dtype(jnp.float64)}

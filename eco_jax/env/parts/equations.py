@@ -196,7 +196,7 @@ class Printed(Equations):
 
     def service_energy(self, params: Any, migration: Real, placed: Flag) -> tuple[Real, Real]:
         """None: Eq. (8) has no term for moving or placing a service."""
-        nothing = jnp.zeros((), jnp.float32)
+        nothing = jnp.zeros((), params.dtype)
         return nothing, nothing
 
     def savings(self, budget: Real, cost: Real) -> Real:

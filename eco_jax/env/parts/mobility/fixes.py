@@ -12,7 +12,7 @@ from eco_jax.env.state import Fixes
 def first(position: Float[Array, "users 2"]) -> Fixes:
     """One fix, at the present position."""
     users = position.shape[0]
-    zero = jnp.zeros(users, jnp.float32)
+    zero = jnp.zeros(users, position.dtype)
     return Fixes(position, position, zero, zero, jnp.ones(users, jnp.int32))
 
 
