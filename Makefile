@@ -38,7 +38,7 @@ peers: $(PEERS:%=.peers/%/.ready)  ## the peers' own virtual environments (for `
 CHECKED := --jaxtyping-packages=eco_jax.model,eco_jax.env,eco_jax.agent,eco_jax.train,beartype.beartype
 PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations=5
 UNIT := tests/model tests/env tests/agent
-APART := not bench and not cluster and not mangle and not wheel
+APART := not bench and not cluster and not mangle and not numpy and not wheel
 
 test: $(READY)  ## all tests, shapes and types checked in the unit tests: about 8 minutes on 2 cores
 	$(PYTEST) $(UNIT) -m "$(APART)" $(CHECKED)
@@ -50,7 +50,7 @@ test-fast: $(READY)  ## the tests that take no more than seconds
 coverage: $(READY)  ## how much of the core the unit tests run: at least 95 %
 	$(PYTEST) $(UNIT) tests/train -m "$(APART)" --cov --cov-report=term:skip-covered --cov-fail-under=95 $(FLAGS)
 
-test-numpy: $(READY)  ## every slot against an independent environment in NumPy, float64 to 1e-12 (part of `make test`)
+test-numpy: $(READY)  ## every slot against an independent environment in NumPy, float64 to 1e-12
 	$(PYTEST) tests/benchmarks
 
 test-cluster: $(READY)  ## sweeps as jobs of a real SLURM on this machine (root; Debian's slurm-wlm and munge)

@@ -101,6 +101,8 @@ CASES = {
     ),
 }  # fmt: skip
 RUNS = [(name, "float64") for name in CASES] + [(name, "float32") for name in ("repaired", "printed")]
+ALWAYS = [("repaired", "float64"), ("printed", "float64")]
+"""Part of `make test`; the others are of `make test-numpy`."""
 
 DIFFERENCES = {"harm": "reward", "gain": "reward", f"metric {m.DISCREPANCY}": "latency"}
 """What is a small difference of two others -> of what size these are."""
@@ -317,7 +319,10 @@ def far(mine, others, least, axes):
     return np.max(np.abs(mine - others).max(axis=axes) / np.where(size > 0, size, 1e-300))
 
 
-@pytest.mark.parametrize(("name", "precision"), RUNS)
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [pytest.param(*run, marks=() if run in ALWAYS else pytest.mark.numpy, id="-".join(run)) for run in RUNS],
+)
 def test_slots_agree(numpy_env, name, precision):
     case, rng = CASES[name], np.random.default_rng(1)
     with jax.enable_x64(precision == "float64"):
