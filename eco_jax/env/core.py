@@ -74,7 +74,7 @@ def _place(config: EnvConfig, motion: Any, fixes: Fixes, params: EnvParams) -> P
     sites = topology.sites(config, params)
     candidates, distance = topology.nearest(motion.position, sites, config.candidates)
     predicts = params.knowledge.telemetry
-    point = jnp.where(predicts, dead_reckoning(fixes, motion.position, params), motion.position)
+    point = jnp.where(predicts, dead_reckoning(fixes, params), motion.position)
     return Place(
         position=motion.position,
         candidates=candidates,

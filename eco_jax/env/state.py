@@ -48,7 +48,7 @@ class Fixes(NamedTuple):
     gap: Float[Array, " users"]
     """s between the two"""
     known: Int[Array, " users"]
-    """how many of the two there are: 0, 1 or 2"""
+    """how many of the two there are: 1 or 2"""
 
 
 class Hardware(NamedTuple):
