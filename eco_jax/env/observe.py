@@ -9,7 +9,7 @@ from eco_jax.env.config import EnvConfig
 from eco_jax.env.forecast import LOWEST, forecast
 from eco_jax.env.outcome import believed, rates
 from eco_jax.env.params import EnvParams
-from eco_jax.env.state import Observation, State, View
+from eco_jax.env.state import Observation, Place, State, View
 from eco_jax.model import latency, tasks
 
 HIGHEST = 10.0
@@ -24,10 +24,16 @@ def legal_candidates(state: State, params: EnvParams) -> Bool[Array, "users cand
 
 
 def expected_rates(
-    state: State, params: EnvParams
+    state: State, params: EnvParams, place: Place
 ) -> tuple[Float[Array, "users candidates"], Float[Array, "users candidates"]]:
-    """Rates (bit/s) towards each candidate, with the contenders of the last slot where the spectrum is shared."""
-    place, access = state.place, params.access
+    """Rates (bit/s) towards each candidate, with the contenders of the last slot where the spectrum is shared.
+
+    Args:
+        state: at the start of the slot.
+        params: traced parameters.
+        place: the state's: its distances are taken, or those that a controller sees (`Place.as_seen`).
+    """
+    access = params.access
     contenders = params.spectrum.expected(state.memory, access.towards(place.candidates))
     fading = access.fading(state.task.fading, place.candidates)
     up, down = rates(params, access.towards(place.distance), state.task.power[:, None], fading, contenders)
@@ -37,10 +43,14 @@ def expected_rates(
 
 @jax.named_scope("view")
 def view(state: State, params: EnvParams) -> View:
-    """All that a controller may see in this slot. The hidden fluctuations are not in it."""
-    place, memory, belief = state.place, state.memory, state.belief
+    """All that a controller may see in this slot. The hidden fluctuations are not in it.
+
+    Distances, predicted ones and rates are those from where a controller sees the users (`Mobility.seen_at`). Which
+    servers are candidates, and which of them are legal, is what the physics allows: it comes from where they are.
+    """
+    place, memory, belief = state.place.as_seen(), state.memory, state.belief
     candidates = place.candidates
-    up, down = expected_rates(state, params)
+    up, down = expected_rates(state, params, place)
     others = memory.load[candidates] - (memory.server[:, None] == candidates)
     return View(
         data=state.task.data,

@@ -16,6 +16,7 @@ WORLDS = [
     {"pathloss": "umi"},
     {"energy": "cmos", "access": "direct"},
     {"mobility": "trace"},
+    {"mobility": "trace", "mobility.start": "together", "mobility.observed": "fix"},
 ]
 """Every variant that comes with the package."""
 
