@@ -38,7 +38,8 @@ def split(argv: Sequence[str], values: Mapping[str, Any]) -> tuple[list[str], di
     """
     choices = {name: words[0] for name, words in _flags(argv) if name in CHOSEN and any(words[:1])}
     traces = [words[0] for name, words in _flags(argv) if name == "trace" and any(words[:1])]
-    if [None, values.get("trace"), *traces][-1] not in (None, "None"):
+    trace = traces[-1] if traces else values.get("trace")
+    if trace not in (None, "None"):  # it decides the mobility
         choices.setdefault(Replay.kind, Replay.name)
     elif traces and values.get(Replay.kind) == Replay.name:
         values = {name: value for name, value in values.items() if name != Replay.kind}

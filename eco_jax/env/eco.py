@@ -93,7 +93,8 @@ def make(
         knowledge: none, telemetry, forecast, twin or truth.
         sites: own server coordinates, m, [servers, 2]; they say how many `servers` there are.
         trace: a prepared trace: its file, what `eco_jax.data.load` gives, or its arrays by name. It decides
-            `mobility`, `slot` and `side`.
+            `mobility`, `slot` and `side`; how it is replayed may be said all the same, as in
+            `mobility=Replay(start="together")`.
         costs: own cost terms, as objects or by name.
         overrides: any field of `EnvConfig`; any number of `EnvParams`; a part by its kind, as an object
             (`mobility=GaussMarkov(speed=20)`) or by name; a part's own settings by dotted names. All in their units.

@@ -1,6 +1,7 @@
 """From rows to a replayed episode: nothing that is predicted knows a later fix."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -103,7 +104,8 @@ def test_users_who_start_together_are_as_far_apart_as_recorded(tmp_path):
     start, taxi = traces.start_s[long], traces.taxi[long]
     times = set()
     for draw in np.linspace(0, 0.999, 12):
-        motion = params.mobility.reset(np.full((users, 1), draw, np.float32), params)
+        uniform = jnp.full((users, 1), draw, jnp.float32)
+        motion = params.mobility.reset(uniform, params)
         now = start[motion.segment] + np.asarray(motion.time) * int(traces.slot_s)
         assert len(set(now.tolist())) == 1
         assert len(set(taxi[motion.segment].tolist())) == users
@@ -114,5 +116,5 @@ def test_users_who_start_together_are_as_far_apart_as_recorded(tmp_path):
             assert_array_equal(motion.position, expected)
             apart = np.linalg.norm(np.asarray(motion.position)[:, None] - np.asarray(motion.position), axis=2)
             assert_array_equal(apart, np.linalg.norm(expected[:, None] - expected, axis=2))
-            motion = params.mobility.move(None, motion, params)
+            motion = params.mobility.move(uniform, motion, params)
     assert len(times) > 6

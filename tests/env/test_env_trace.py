@@ -13,7 +13,7 @@ from eco_jax.env import make
 from eco_jax.env.observe import view
 from eco_jax.env.parts import Replay
 from eco_jax.env.parts.mobility.replay import as_trace
-from eco_jax.env.policies.reference import Central, at_truth
+from eco_jax.env.policies.reference import Central, SlotReference, at_truth
 from eco_jax.env.topology import sites
 from eco_jax.errors import UserError
 
@@ -208,7 +208,12 @@ def test_the_central_rule_sees_places_as_agents_do(monkeypatch):
     small = seen_world(arrays([0], [6]), "twin")
     _, state = small.reset()
     seen = []
-    monkeypatch.setattr("eco_jax.env.policies.reference.SlotReference.decide", lambda self, c, k, s, p: seen.append(s))
+
+    def decide(self, config, key, state, params):
+        seen.append(state)
+        return jnp.zeros((4, 4), jnp.int32)
+
+    monkeypatch.setattr(SlotReference, "decide", decide)
     Central().decide(small.env.config, jax.random.key(0), state, small.params)
     assert_array_equal(seen[0].place.distance, state.place.seen_distance)
     assert seen[0].place.seen_distance is None
