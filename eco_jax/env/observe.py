@@ -9,7 +9,7 @@ from eco_jax.env.config import EnvConfig
 from eco_jax.env.forecast import LOWEST, forecast
 from eco_jax.env.outcome import believed, rates
 from eco_jax.env.params import EnvParams
-from eco_jax.env.state import Observation, Place, State, View
+from eco_jax.env.state import Observation, State, View
 from eco_jax.model import latency, tasks
 
 HIGHEST = 10.0
@@ -24,16 +24,13 @@ def legal_candidates(state: State, params: EnvParams) -> Bool[Array, "users cand
 
 
 def expected_rates(
-    state: State, params: EnvParams, place: Place
+    state: State, params: EnvParams
 ) -> tuple[Float[Array, "users candidates"], Float[Array, "users candidates"]]:
     """Rates (bit/s) towards each candidate, with the contenders of the last slot where the spectrum is shared.
 
-    Args:
-        state: at the start of the slot.
-        params: traced parameters.
-        place: the state's: its distances are taken, or those that a controller sees (`Place.as_seen`).
+    They are those of where the users are. A controller expects those of where it sees them (`Place.as_seen`).
     """
-    access = params.access
+    place, access = state.place, params.access
     contenders = params.spectrum.expected(state.memory, access.towards(place.candidates))
     fading = access.fading(state.task.fading, place.candidates)
     up, down = rates(params, access.towards(place.distance), state.task.power[:, None], fading, contenders)
@@ -50,7 +47,7 @@ def view(state: State, params: EnvParams) -> View:
     """
     place, memory, belief = state.place.as_seen(), state.memory, state.belief
     candidates = place.candidates
-    up, down = expected_rates(state, params, place)
+    up, down = expected_rates(state._replace(place=place), params)
     others = memory.load[candidates] - (memory.server[:, None] == candidates)
     return View(
         data=state.task.data,

@@ -69,7 +69,7 @@ def settle(config: EnvConfig, params: EnvParams, state: State, act: Act, seen: V
         return rates(params, pick(place.distance, link), task.power, pick(fading, link), contenders)
 
     seen_there = place.seen_distance is None
-    rate_up, rate_down = (seen.rate_up, seen.rate_down) if seen_there else expected_rates(state, params, place)
+    rate_up, rate_down = (seen.rate_up, seen.rate_down) if seen_there else expected_rates(state, params)
     alone = pick(rate_up, act.choice), pick(rate_down, act.choice)
     radio_load, (up, down) = params.spectrum.settle(radio, state.memory, alone, among)
 

@@ -18,8 +18,8 @@ from eco_jax.study.profile import Profile
 from eco_jax.study.store import Store, fingerprint
 from eco_jax.study.sweeps import AS_WRITTEN, changes, other_parts
 
-ARRAYS = 3
-"""How the arrays of parts are named, and what they mean: parts of another number are run anew."""
+ARRAYS = 2
+"""How the arrays of parts are named: parts of another number are run anew."""
 
 
 def left_out(study: Study) -> dict[str, str]:

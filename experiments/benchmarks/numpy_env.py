@@ -113,7 +113,7 @@ class NumpyEco:
         self.service = linear(hardware[:, n_users : 2 * n_users], self.world.service)
         self.server = linear(hardware[:, 2 * n_users :], self.world.server)
         self.position = self.world.side * mobility[..., 3:]
-        self.before = self.position  # the fix before the last; while there is none, the last one stands
+        self.before = self.position  # the fix before the last; equal to it, dead reckoning stands still
         self.target = self.world.side * mobility[..., :2]
         self.speed = linear(mobility[..., 2], self.world.speed)
         self.x = draws["fluctuation"]  # hidden states of CPUs, [envs, users + servers], users first
