@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from eco_jax.agent.algorithms import DEFAULTS as AGENT
-from eco_jax.env.parts import COST
+from eco_jax.env.parts import COST, Replay
 from eco_jax.errors import UserError, quoted, shown
 from eco_jax.parts import registered
 from eco_jax.run.config import CHOSEN, FIXED, INPUTS, hint, specs_of
@@ -37,6 +37,12 @@ def split(argv: Sequence[str], values: Mapping[str, Any]) -> tuple[list[str], di
         UserError: no such setting, or no value of its type.
     """
     choices = {name: words[0] for name, words in _flags(argv) if name in CHOSEN and any(words[:1])}
+    traces = [words[0] for name, words in _flags(argv) if name == "trace" and any(words[:1])]
+    trace = traces[-1] if traces else values.get("trace")
+    if trace not in (None, "None"):  # it decides the mobility
+        choices.setdefault(Replay.kind, Replay.name)
+    elif traces and values.get(Replay.kind) == Replay.name:
+        values = {name: value for name, value in values.items() if name != Replay.kind}
     costs = tuple(words[0] for name, words in _flags(argv) if name == COST and any(words[:1]))
     known = specs_of({**values, **choices, **({COST: costs} if costs else {})})
     rest: list[str] = []

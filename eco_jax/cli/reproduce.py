@@ -11,7 +11,7 @@ import tyro
 
 from eco_jax.cli.main import parse, peek, settings_of
 from eco_jax.cli.screen import show_table
-from eco_jax.env.parts import GaussMarkov, Waypoint
+from eco_jax.env.parts import GaussMarkov, Replay, Waypoint
 from eco_jax.env.parts.cost import objectives
 from eco_jax.errors import UserError
 from eco_jax.metrics import REWARD
@@ -100,7 +100,7 @@ def main(argv: Sequence[str]) -> int:
         "seeds": profile.seeds,
         "episodes": profile.episodes,
         "env_steps_per_agent": profile.updates * run.train.envs * run.train.rollout,
-        "mobility": MOBILITY.get(run.values["mobility"], run.values["mobility"]),
+        "mobility": mobility_of(run),
         "device": setup.device(),
         "versions": versions,
     }
@@ -117,6 +117,19 @@ MOBILITY = {
     Waypoint.name: "synthetic (random waypoint)", GaussMarkov.name: "synthetic (Gauss-Markov)",
 }  # fmt: skip
 """In words; other models by their names."""
+REPLAYED = {
+    "drawn": "each user at a time of its own", "together": "all users at one time of it",
+    "position": "seen at interpolated positions, which know the next fix", "fix": "seen at their last raw fixes",
+}  # fmt: skip
+"""Settings of a replayed trace, in words."""
+
+
+def mobility_of(run: RunConfig) -> str:
+    """How users move, in words; of a trace how it is replayed, and what is seen of a position."""
+    name = str(run.values[Replay.kind])
+    if name != Replay.name:
+        return MOBILITY.get(name, name)
+    return f"{name}, {REPLAYED[run.values['mobility.start']]}, {REPLAYED[run.values['mobility.observed']]}"
 
 
 def _show(results: Any, claims: Any, out: Path) -> None:

@@ -11,7 +11,7 @@ from eco_jax.env.params import EnvParams
 from eco_jax.env.parts import DEFAULTS
 from eco_jax.env.state import State
 from eco_jax.errors import UserError
-from eco_jax.settings import specs
+from eco_jax.parts import numbers_of
 
 
 def check_params(config: EnvConfig, params: Any) -> None:
@@ -22,9 +22,10 @@ def check_params(config: EnvConfig, params: Any) -> None:
     """
     if not isinstance(params, EnvParams):
         raise UserError(f"params: must be an EnvParams, not {type(params).__name__}")
-    parts = [kind for kind in DEFAULTS if specs(getattr(params, kind))]
-    for name in (*EnvParams.specs(), *parts, "costs", "knowledge"):
-        for leaf in jax.tree.leaves(getattr(params, name)):
+    trees = {name: getattr(params, name) for name in (*EnvParams.specs(), "costs", "knowledge")}
+    trees |= {kind: numbers_of(getattr(params, kind)) for kind in DEFAULTS}
+    for name, tree in trees.items():
+        for leaf in jax.tree.leaves(tree):
             if jnp.shape(leaf) != ():
                 raise UserError(f"params.{name}: has shape {jnp.shape(leaf)}, must be a number: vmap over its axes")
     if params.sites is not None and jnp.shape(params.sites) != (config.servers, 2):

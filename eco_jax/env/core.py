@@ -73,15 +73,17 @@ def _task(config: EnvConfig, draws: Draws, params: EnvParams) -> Task:
 def _place(config: EnvConfig, motion: Any, fixes: Fixes, params: EnvParams) -> Place:
     sites = topology.sites(config, params)
     candidates, distance = topology.nearest(motion.position, sites, config.candidates)
-    predicts = params.knowledge.telemetry
-    point = jnp.where(predicts, dead_reckoning(fixes, motion.position, params), motion.position)
+    predicts, seen_at = params.knowledge.telemetry, params.mobility.seen_at(motion, fixes)
+    here = motion.position if seen_at is None else seen_at
+    ahead = dead_reckoning(fixes, params)
     return Place(
         position=motion.position,
         candidates=candidates,
         distance=distance,
-        predicted_distance=topology.distances(point, sites, candidates),
-        predicted_server=topology.nearest(point, sites, 1)[0][:, 0],
+        predicted_distance=topology.distances(jnp.where(predicts, ahead, here), sites, candidates),
+        predicted_server=jnp.where(predicts, topology.nearest(ahead, sites, 1)[0][:, 0], candidates[:, 0]),
         fix_age=jnp.where(predicts, fixes.age, 0.0),
+        seen_distance=None if seen_at is None else topology.distances(seen_at, sites, candidates),
     )
 
 

@@ -99,7 +99,8 @@ def make(
         knowledge: none, telemetry, forecast, twin or truth.
         sites: own server coordinates, m, [servers, 2]; they say how many `servers` there are.
         trace: a prepared trace: its file, what `eco_jax.data.load` gives, or its arrays by name. It decides
-            `mobility`, `slot` and `side`.
+            `mobility`, `slot` and `side`; how it is replayed may be said all the same, as in
+            `mobility=Replay(start="together")`.
         costs: own cost terms, as objects or by name.
         overrides: any field of `EnvConfig`; any number of `EnvParams`; a part by its kind, as an object
             (`mobility=GaussMarkov(speed=20)`) or by name; a part's own settings by dotted names. All in their units.
@@ -118,7 +119,9 @@ def make(
         chosen["servers"] = len(sites)
     if trace is not None:
         trace = _trace_arrays(trace)
-        decided: dict[str, Any] = {"mobility": "trace", "slot": float(trace["slot_s"]), "side": float(trace["side_m"])}
+        given = overrides.get("mobility")
+        mobility = given if isinstance(given, Replay) else Replay.name  # which may have settings of its own
+        decided: dict[str, Any] = {"mobility": mobility, "slot": float(trace["slot_s"]), "side": float(trace["side_m"])}
         for name, value in decided.items():
             given = overrides.get(name, value)
             if isinstance(given, int | float):
@@ -128,10 +131,11 @@ def make(
         chosen |= decided
     static, numbers, parts = split(chosen)
     config = EnvConfig(**static)
-    if parts["mobility"].name == "trace":
+    if isinstance(parts["mobility"], Replay):
         if trace is None:
             raise UserError("mobility = 'trace': needs a prepared trace file")
-        parts["mobility"] = Replay(trace=as_trace(trace, config.slots))
+        together = config.users if parts["mobility"].start == "together" else None
+        parts["mobility"] = parts["mobility"].having("trace", as_trace(trace, config.slots, together))
     terms = tuple(variant(COST, cost)() if isinstance(cost, str) else cost for cost in costs)
     if len({cost.name for cost in terms}) < len(terms):
         raise UserError(f"costs: {', '.join(cost.name for cost in terms)}: each at most once")

@@ -26,7 +26,10 @@ def legal_candidates(state: State, params: EnvParams) -> Bool[Array, "users cand
 def expected_rates(
     state: State, params: EnvParams
 ) -> tuple[Float[Array, "users candidates"], Float[Array, "users candidates"]]:
-    """Rates (bit/s) towards each candidate, with the contenders of the last slot where the spectrum is shared."""
+    """Rates (bit/s) towards each candidate, with the contenders of the last slot where the spectrum is shared.
+
+    They are those of where the users are. A controller expects those of where it sees them (`Place.as_seen`).
+    """
     place, access = state.place, params.access
     contenders = params.spectrum.expected(state.memory, access.towards(place.candidates))
     fading = access.fading(state.task.fading, place.candidates)
@@ -37,10 +40,14 @@ def expected_rates(
 
 @jax.named_scope("view")
 def view(state: State, params: EnvParams) -> View:
-    """All that a controller may see in this slot. The hidden fluctuations are not in it."""
-    place, memory, belief = state.place, state.memory, state.belief
+    """All that a controller may see in this slot. The hidden fluctuations are not in it.
+
+    Distances, predicted ones and rates are those from where a controller sees the users (`Mobility.seen_at`). Which
+    servers are candidates, and which of them are legal, is what the physics allows: it comes from where they are.
+    """
+    place, memory, belief = state.place.as_seen(), state.memory, state.belief
     candidates = place.candidates
-    up, down = expected_rates(state, params)
+    up, down = expected_rates(state._replace(place=place), params)
     others = memory.load[candidates] - (memory.server[:, None] == candidates)
     return View(
         data=state.task.data,

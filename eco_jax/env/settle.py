@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 
 from eco_jax.env.action import Act, pick
 from eco_jax.env.config import EnvConfig
+from eco_jax.env.observe import expected_rates
 from eco_jax.env.outcome import cpu, outcome_of, rates
 from eco_jax.env.params import EnvParams
 from eco_jax.env.parts.spectrum import count
@@ -67,7 +68,9 @@ def settle(config: EnvConfig, params: EnvParams, state: State, act: Act, seen: V
         contenders = jnp.maximum(senders[receiver], 1)
         return rates(params, pick(place.distance, link), task.power, pick(fading, link), contenders)
 
-    alone = pick(seen.rate_up, act.choice), pick(seen.rate_down, act.choice)
+    seen_there = place.seen_distance is None
+    rate_up, rate_down = (seen.rate_up, seen.rate_down) if seen_there else expected_rates(state, params)
+    alone = pick(rate_up, act.choice), pick(rate_down, act.choice)
     radio_load, (up, down) = params.spectrum.settle(radio, state.memory, alone, among)
 
     # What becomes of the placements

@@ -48,7 +48,7 @@ class Fixes(NamedTuple):
     gap: Float[Array, " users"]
     """s between the two"""
     known: Int[Array, " users"]
-    """how many of the two there are: 0, 1 or 2"""
+    """how many of the two there are: 1 or 2"""
 
 
 class Hardware(NamedTuple):
@@ -101,6 +101,13 @@ class Place(NamedTuple):
     """nearest to the predicted point"""
     fix_age: Float[Array, " users"]
     """s since the last fix (0 where positions are not predicted)"""
+    seen_distance: Float[Array, "users candidates"] | None = None
+    """from where a controller sees the users to the candidates, m; None: from where they are"""
+
+    def as_seen(self) -> "Place":
+        """The same with the distances that a controller sees for the true ones."""
+        seen = self.distance if self.seen_distance is None else self.seen_distance
+        return self._replace(distance=seen, seen_distance=None)
 
 
 class Memory(NamedTuple):

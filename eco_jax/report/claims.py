@@ -140,7 +140,7 @@ def against_memory(done: Done, algorithm: Kind) -> list[Claim]:
                 found.append(claim(f"{part}-{kind}", text, both, above=0.0))
     if "misleading" in done:
         misled = by_policy(done["misleading"])[names.agent(algorithm, TWIN) + names.MISLED]
-        text = "A misleading twin (each mirror shows another server) is worse than none at all"
+        text = "A misleading twin (each mirror shows another device or server) is worse than none at all"
         found.append(claim("misleading", text, statistics.difference(misled[REWARD], none[REWARD]), below=0.0))
     return found
 

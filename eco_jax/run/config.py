@@ -14,7 +14,7 @@ from typing import Any
 from eco_jax.agent.algorithms import DEFAULTS as AGENT
 from eco_jax.env import KNOWLEDGE, EcoEnv, EnvConfig, EnvParams, make
 from eco_jax.env.config import TWIN
-from eco_jax.env.parts import COST
+from eco_jax.env.parts import COST, Replay
 from eco_jax.env.parts import DEFAULTS as WORLD
 from eco_jax.env.topology import check_sites
 from eco_jax.errors import UserError, quoted, shown
@@ -95,9 +95,7 @@ class RunConfig:
                 check_sites(sites, float(self.values["physics.side"]))
             except UserError as error:
                 raise UserError(f"{self.sites}: {error}") from None
-        parts = {kind: self.section_of(kind)(**self.own(kind)) for kind in WORLD if self.values[kind] != "trace"}
-        if trace is not None:
-            parts["mobility"] = "trace"
+        parts = {kind: self.section_of(kind)(**self.own(kind)) for kind in WORLD}
         costs = [variant(COST, name)(**self.own(f"{COST}.{name}")) for name in self.values[COST]]
         return make(
             knowledge=self.knowledge, sites=sites, trace=trace, costs=costs, **self.own("env"), **self.own("physics"),
@@ -196,6 +194,8 @@ def yielding(given: Values, usual: Values, files: bool = True) -> dict[str, Any]
         for name in (given["equations"], usual.get("equations")):
             gone |= set(readings[name].decides) if isinstance(name, str) and name in readings else set()
     same = {kind for kind in gone if kind in given and given[kind] == usual.get(kind, _usual_name(kind))}
+    if given.get("trace") is not None and usual.get(Replay.kind) == Replay.name:
+        same.add(Replay.kind)  # one trace for another
     slots = usual.get("env.slots")
     if slots is not None and given.get("env.slots", slots) != slots and usual.get("train.rollout") == rollout_of(slots):
         gone.add("train.rollout")  # it was fitted to an episode of another length

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from eco_jax.agent.algorithms.base import check_learns
 from eco_jax.errors import FailedSeedsError, UserError
 from eco_jax.files import PART, leftover, write_whole
 from eco_jax.run import processes, settings, setup, summary
@@ -199,7 +200,7 @@ def run(
     settings.check_seeds(seeds[0], len(seeds))
     env, params = config.make()
     learner, algorithm = Learner(env, config.train), config.algorithm()
-    algorithm.check(config.train, env)  # before anything is written, or replaced
+    check_learns(algorithm, config.train, env, params)  # before anything is written, or replaced
     there = jax.devices()
     if not 0 <= devices <= len(there):
         raise UserError(f"--devices {devices}: must lie in [0, {len(there)}], the devices that there are")

@@ -75,7 +75,7 @@ def evaluation(study: Study) -> Arrays:
 
 
 def misleading(study: Study) -> Arrays:
-    """The twin's agents and rules, misled: every mirror shows another server."""
+    """The twin's agents and rules, misled: every mirror shows another device or server."""
     env, params = study.world
     p = study.profile
     twin = params.with_knowledge(TWIN)

@@ -22,9 +22,9 @@ Tuned = dict[str, float]
 
 
 class Misled(Rule):
-    """A rule with a misleading twin: what is believed of a server is what is true of another one.
+    """A rule with a misleading twin: what it believes of a device or a server is what is known of another one.
 
-    The mirrors are shifted by half the number of servers, for what the rule sees; the world is as it was.
+    The mirrors are permuted (see `shifted`) for what the rule sees; the world is as it was.
     """
 
     rule: Any = None
@@ -32,14 +32,14 @@ class Misled(Rule):
 
     def decide(self, config: EnvConfig, key: PRNGKeyArray, state: State, params: EnvParams) -> Array:
         """What the rule does with the mirrors of others."""
-        return self.rule.decide(config, key, _shifted(config, state), params)
+        return self.rule.decide(config, key, shifted(config, state), params)
 
 
 def worn_twin(env: EcoEnv, policy: Policy | Remembering) -> Policy | Remembering:
     """An agent with such a twin."""
 
     def misled(state: Any, params: EnvParams) -> tuple[Any, Any, EnvParams]:
-        state = _shifted(env.config, state)
+        state = shifted(env.config, state)
         return observe(env.config, state, params), state, params
 
     if isinstance(policy, Remembering):
@@ -48,11 +48,22 @@ def worn_twin(env: EcoEnv, policy: Policy | Remembering) -> Policy | Remembering
     return lambda key, seen, *there: policy(key, *misled(*there))
 
 
-def _shifted(config: EnvConfig, state: State) -> State:
-    by = config.servers // 2
+def shifted(config: EnvConfig, state: State) -> State:
+    """The state with every mirror that of another device or server.
+
+    Devices are shifted by half their number, and servers by half of theirs. One alone keeps its own mirror: there is
+    no other.
+    """
+    users, servers = config.users // 2, config.servers // 2
     b = state.belief
-    b = b._replace(server_mean=jnp.roll(b.server_mean, by), server_variance=jnp.roll(b.server_variance, by))
-    return state._replace(belief=b)
+    return state._replace(
+        belief=b._replace(
+            device_mean=jnp.roll(b.device_mean, users),
+            device_variance=jnp.roll(b.device_variance, users),
+            server_mean=jnp.roll(b.server_mean, servers),
+            server_variance=jnp.roll(b.server_variance, servers),
+        )
+    )
 
 
 def trials(rule: Rule, level: str) -> dict[str, Sequence[float]]:

@@ -5,7 +5,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eco_jax.env.parts import Waypoint
+from eco_jax.agent.algorithms.base import check_learns
+from eco_jax.env.parts import Replay, Waypoint
 from eco_jax.env.policies import named
 from eco_jax.errors import UserError
 from eco_jax.run.messages import say
@@ -29,8 +30,10 @@ def left_out(study: Study) -> dict[str, str]:
         found["online_episodes"] = f"Algorithm 1 as written is {AS_WRITTEN.__name__}, here {study.kind.__name__} learns"
     if mobility != Waypoint.name:
         found["speeds"] = f"of users who move by {mobility} no sweep sets the speed"
-    if mobility == "trace":
+    if mobility == Replay.name:
         found["fix_gaps"] = "a recorded user's position is known when it was recorded"
+        if study.config.values["mobility.start"] == "together":
+            found["users"] = "a trace has only so many at one time"
     if study.config.sites is not None:
         found["servers"] = "there are as many servers as sites"
     return {name: why for name, why in found.items() if getattr(study.profile, name)}
@@ -52,9 +55,9 @@ def check(study: Study) -> None:
     if study.kind.name in rules:
         raise UserError(f"algorithm = {study.kind.name!r}: has the name of a rule; no report could tell them apart")
     algorithm = study.algorithm()
-    algorithm.check(study.learner(study.world[0]).config, study.world[0])
+    check_learns(algorithm, study.learner(study.world[0]).config, *study.world)
     for change in changes(possible(study)):
-        algorithm.check(study.train, study.make(**change)[0])
+        check_learns(algorithm, study.train, *study.make(**change))
 
 
 def all_parts(study: Study) -> list[Part]:

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from eco_jax.agent.algorithms import Algorithm
+from eco_jax.agent.algorithms.base import check_learns
 from eco_jax.metrics import MAIN
 from eco_jax.parts import with_numbers
 from eco_jax.train.fit import chunk_length, not_finite, stack_algorithms, stack_params
@@ -117,7 +118,7 @@ class Population:
         self.group, self.warn, self.said = group, warn, said
         self.members = len(group.seeds)
         self.algorithm = stack_algorithms(group.algorithms)
-        group.algorithms[0].check(group.learner.config, group.learner.env)
+        check_learns(group.algorithms[0], group.learner.config, group.learner.env, group.worlds[0])
         self.params, self.axes = stack_params(group.worlds, group.own)
         self.world = jax.tree.structure(group.worlds[0])  # the kinds of its parts
         self.world_shapes = tuple(np.shape(leaf) for leaf in jax.tree.leaves(group.worlds[0]))  # traces: in length

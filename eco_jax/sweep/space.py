@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eco_jax import plugins
+from eco_jax.agent.algorithms.base import check_learns
 from eco_jax.env.parts import COST
 from eco_jax.errors import UserError, quoted
 from eco_jax.parts import registered
@@ -95,7 +96,7 @@ class Space:
         """
         config = self.configure(values)
         try:
-            config.algorithm().check(config.train, config.make()[0])
+            check_learns(config.algorithm(), config.train, *config.make())
         except UserError as error:
             raise UserError(f"{self.where}: {error}") from None
         return config

@@ -13,6 +13,7 @@ from jax.sharding import Mesh
 from jaxtyping import PRNGKeyArray
 
 from eco_jax.agent.algorithms import Algorithm
+from eco_jax.agent.algorithms.base import check_learns
 from eco_jax.errors import UserError
 from eco_jax.train.loop import Learner, TrainState
 from eco_jax.train.program import Members, begin, compile_program, join, place, split, together
@@ -178,7 +179,7 @@ def fit(
     if axes is None:
         axes = jax.tree.map(lambda _: None, env_params)
     algorithm = stack_algorithms(algorithms)
-    algorithms[0].check(learner.config, learner.env)
+    check_learns(algorithms[0], learner.config, learner.env, env_params)
 
     started = time.perf_counter()
     state = begin(learner, axes, algorithm, jnp.stack(list(keys)), env_params, mesh)

@@ -86,7 +86,7 @@ def test_python_agrees(files):
         (["--mobility", "gauss-markov"], "mobility = 'gauss-markov': {}/t.npz has 'trace'"),
         (["--sites", "{}/sites.csv", "--env.servers", "10"], "env.servers = 10: {}/sites.csv has 7"),
         (["--sites", "{}/sites.csv", "--env.servers", "45"], "env.servers = 45: {}/sites.csv has 7"),
-        (["--mobility.speed-max", "20"], "mobility.speed_max: unknown setting; mobility = 'waypoint' has it"),
+        (["--mobility.speed-max", "20"], "--mobility.speed-max: unknown setting; mobility = 'waypoint' has it"),
     ],
 )
 def test_flags_that_the_files_contradict(capsys, files, flags, said):

@@ -17,6 +17,7 @@ WORLDS = [
     {"pathloss": "umi"},
     {"energy": "cmos", "access": "direct"},
     {"mobility": "trace"},
+    {"mobility": "trace", "mobility.start": "together", "mobility.observed": "fix"},
 ]
 """Every variant that comes with the package."""
 

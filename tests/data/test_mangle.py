@@ -8,6 +8,7 @@ import shutil
 import signal
 from contextlib import contextmanager
 
+import jax
 import numpy as np
 import pytest
 from mangle import mangle_prepared, mangle_source, rows_in
@@ -112,7 +113,7 @@ def test_mangled_prepared_traces(folder, crossing, tmp_path, cases, capsys):
         try:
             with in_time(seed):
                 traces = load(path)
-                made = as_trace(traces._asdict(), 20)
+                made = as_trace(traces._asdict(), 20), as_trace(traces._asdict(), 20, together=1)
         except UserError as error:
             is_one_line(error)
         except BaseException as error:
@@ -120,7 +121,7 @@ def test_mangled_prepared_traces(folder, crossing, tmp_path, cases, capsys):
             raise
         else:
             results += 1
-            assert all(np.isfinite(np.asarray(leaf)).all() for leaf in made)
+            assert all(np.isfinite(np.asarray(leaf)).all() for leaf in jax.tree.leaves(made))
             assert all(array.dtype.isnative for array in traces)
             where = np.arange(traces.fixes.shape[1]) < traces.length[:, None]
             assert traces.position[where].min() >= 0

@@ -5,6 +5,7 @@ import os
 import struct
 import zipfile
 
+import jax
 import numpy as np
 import pytest
 
@@ -225,6 +226,6 @@ def test_arrays_given_to_an_environment_are_checked_and_named(path, name, value,
 def test_lists_do_as_well_as_arrays(path):
     arrays = load(path)._asdict()
     lists = {name: arrays[name].tolist() for name in SHAPES}
-    for one, other in zip(as_trace(lists, 59), as_trace(arrays, 59), strict=True):
+    for one, other in zip(*map(jax.tree.leaves, (as_trace(lists, 59), as_trace(arrays, 59))), strict=True):
         assert one.dtype == other.dtype
         np.testing.assert_array_equal(one, other)

@@ -121,27 +121,27 @@ def test_fixes_of_every_third_slot():
     assert [float(k.last[0, 0]) for k in history] == [0, 0, 0, 30, 30, 30, 60, 60]
     assert [float(k.previous[0, 0]) for k in history[3:]] == [0, 0, 0, 30, 30]
     assert [float(k.gap[0]) for k in history[3:]] == [15] * 5
-    # Slot 2: one fix, so the present position. Slot 5: last 30 m, 2 m/s, age 10 + 5 s: 60 m. Slot 6: 60 + 2 * 5.
-    expected = {2: 20.0, 3: 40.0, 5: 60.0, 6: 70.0, 7: 80.0}
+    # Slot 2: one fix, so that fix. Slot 5: last 30 m, 2 m/s, age 10 + 5 s: 60 m. Slot 6: 60 + 2 * 5.
+    expected = {2: 0.0, 3: 40.0, 5: 60.0, 6: 70.0, 7: 80.0}
     for t, x in expected.items():
-        assert_allclose(fixes.dead_reckoning(history[t], positions[t], params), [[x, 100.0]], rtol=1e-6)
+        assert_allclose(fixes.dead_reckoning(history[t], params), [[x, 100.0]], rtol=1e-6)
 
 
 def test_dead_reckoning_by_hand():
     # (200, 50) after (100, 80) in 20 s: velocity (5, -1.5); age 30 s and a slot of 5 s ahead: 35 s.
-    # User 1 would leave the area at (-100, 3500): clipped. User 2 has one fix, user 3 two at the same time.
+    # User 1 would leave the area at (-100, 3500): clipped. User 2 has one fix, outside of the area; user 3 two at the
+    # same time.
     known = Fixes(
-        last=jnp.array([[200.0, 50.0], [40.0, 2800.0], [200.0, 50.0], [200.0, 50.0]]),
+        last=jnp.array([[200.0, 50.0], [40.0, 2800.0], [200.0, -50.0], [200.0, 50.0]]),
         previous=jnp.array([[100.0, 80.0], [120.0, 2400.0], [100.0, 80.0], [100.0, 80.0]]),
         age=jnp.array([30.0, 30.0, 30.0, 30.0]),
         gap=jnp.array([20.0, 20.0, 20.0, 0.0]),
         known=jnp.array([2, 2, 1, 2], jnp.int32),
     )
-    position = jnp.full((4, 2), 777.0)
-    got = fixes.dead_reckoning(known, position, EnvParams.of())
-    assert_allclose(got, [[375.0, 0.0], [0.0, 3000.0], [777.0, 777.0], [777.0, 777.0]], rtol=1e-6)
+    got = fixes.dead_reckoning(known, EnvParams.of())
+    assert_allclose(got, [[375.0, 0.0], [0.0, 3000.0], [200.0, 0.0], [200.0, 50.0]], rtol=1e-6)
     # Within the area nothing is clipped: age 0 and a slot: 200 + 25, 50 - 7.5.
-    fresh = fixes.dead_reckoning(known._replace(age=jnp.zeros(4)), position, EnvParams.of())
+    fresh = fixes.dead_reckoning(known._replace(age=jnp.zeros(4)), EnvParams.of())
     assert_allclose(fresh[0], [225.0, 42.5], rtol=1e-6)
 
 
@@ -208,11 +208,14 @@ def test_replay_is_the_trace():
         assert_allclose(state.place.predicted_distance, away[candidates], rtol=1e-3, atol=0.1)
 
 
-def test_without_two_fixes_the_present_position_stands():
+def test_without_two_fixes_the_last_one_stands():
     trace = arrays()
     trace["fixes"][:] = 1
-    for _, state in play(trace):
-        assert_allclose(state.place.predicted_distance, state.place.distance, rtol=1e-5)
+    where = np.asarray(sites(world().env.config, world().params))
+    for t, (_, state) in enumerate(play(trace)):
+        away = np.linalg.norm(trace["last_fix"][0, t] - where, axis=1)
+        assert state.place.predicted_server.tolist() == [away.argmin()] * 4
+        assert_allclose(state.place.predicted_distance, away[np.asarray(state.place.candidates)], rtol=1e-5)
 
 
 @pytest.mark.parametrize("now", [0, 2, 4])

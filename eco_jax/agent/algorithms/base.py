@@ -108,6 +108,25 @@ class Algorithm(Part, kind="algorithm"):
         """
 
 
+def check_learns(algorithm: Algorithm, train: Any, env: Any, params: Any) -> None:
+    """Whether an algorithm can learn in this loop and world: what its `check` says, and what it may remember.
+
+    Args:
+        algorithm: settings.
+        train: the loop's settings.
+        env: an `Environment`.
+        params: of the environment.
+
+    Raises:
+        UserError: it cannot, or it has a memory where two positions give the next one away.
+    """
+    algorithm.check(train, env)
+    told = getattr(getattr(params, "mobility", None), "foretells", "")
+    if told and jax.tree.leaves(algorithm.start((1, 1))):
+        who = f"{type(algorithm).__name__} with the network {type(algorithm.network).__name__}"
+        raise UserError(f"{told}, and the agent has a memory ({who})")
+
+
 def check_agent(algorithm: Algorithm, agent: Any) -> None:
     """Whether an algorithm's `init` gives what the loop and checkpoints can hold.
 

@@ -25,8 +25,8 @@ from eco_jax.settings import switch, whole
 
 
 def at_truth(state: State, params: EnvParams) -> View:
-    """The view of one who knows the true slowdowns."""
-    seen = view(state, params)
+    """The view of one who knows the true slowdowns, and where the users are."""
+    seen = view(state._replace(place=state.place._replace(seen_distance=None)), params)
     return seen._replace(
         device_mean=state.x_device,
         device_variance=jnp.zeros_like(seen.device_variance),
@@ -86,7 +86,8 @@ class SlotReference(Rule):
 class Central(SlotReference):
     """One controller that decides for all users at once, by the beliefs: the slot reference with E[delta] for delta.
 
-    It sees every user's task and position, which an agent of one user does not. At `truth` it is the slot reference.
+    It sees every user's task and position, which an agent of one user does not. At `truth` it is the slot reference,
+    but that it sees positions as agents do (`Mobility.seen_at`).
     """
 
     def decide(self, config: EnvConfig, key: PRNGKeyArray, state: State, params: EnvParams) -> Int[Array, "users 4"]:
@@ -96,6 +97,7 @@ class Central(SlotReference):
         expected = state._replace(
             x_device=b.device_mean / jnp.sqrt(1.0 + b.device_variance),
             x_server=b.server_mean / jnp.sqrt(1.0 + b.server_variance),
+            place=state.place.as_seen(),
         )
         return super().decide(config, key, expected, params)
 

@@ -280,9 +280,9 @@ ENERGY_TERMS = Figure(
 MISLEADING = Figure(
     "misleading",
     "A misleading twin",
-    "Reward with a twin, with a twin whose every mirror shows another server, and without one; with 95 % intervals. "
-    "The agents were trained with the true twin and then misled. A bar below `none` says that believing a wrong twin "
-    "is worse than having none.",
+    "Reward with a twin, with a twin whose every mirror shows another device or server, and without one; with "
+    "95 % intervals. The agents were trained with the true twin and then misled. A bar below `none` says that "
+    "believing a wrong twin is worse than having none.",
     ("evaluation", "misleading"),
     misleading,
 )

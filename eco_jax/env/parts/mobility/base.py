@@ -20,6 +20,9 @@ class Mobility(Part, kind="mobility"):
     starts: ClassVar[int] = 0
     """further uniforms that `reset` needs, per user; where there are any, it is given them as `starts`"""
 
+    foretells: ClassVar[str] = ""
+    """the setting by which two positions, seen one after the other, give the next one away to whoever remembers them"""
+
     def reset(self, uniform: Float[Array, "users draws"], params: Any) -> Any:
         """The motion at the start of an episode.
 
@@ -40,6 +43,15 @@ class Mobility(Part, kind="mobility"):
     def next_fixes(self, known: Fixes, motion: Any, t: Int[Array, ""], params: Any) -> Fixes:
         """What is known of the positions at slot `t`, from what was known before."""
         raise NotImplementedError
+
+    def seen_at(self, motion: Any, known: Fixes) -> Float[Array, "users 2"] | None:
+        """Where a controller sees the users, m; None (as here) where they are.
+
+        Args:
+            motion: of this slot.
+            known: the fixes, as of this slot.
+        """
+        return None
 
 
 class Synthetic(Mobility):

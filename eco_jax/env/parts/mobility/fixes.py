@@ -29,13 +29,14 @@ def update(fixes: Fixes, position: Float[Array, "users 2"], t: Int[Array, ""], s
     )
 
 
-def dead_reckoning(fixes: Fixes, position: Float[Array, "users 2"], params: Any) -> Float[Array, "users 2"]:
+def dead_reckoning(fixes: Fixes, params: Any) -> Float[Array, "users 2"]:
     """Expected position in the next slot, m: last fix + velocity * (its age + slot), clipped to the area.
 
-    The velocity comes from the last two raw fixes; where there are not two yet, the present position stands.
+    The velocity comes from the last two raw fixes; where there are not two yet, the last fix stands. The present
+    position is no argument: between two fixes of a trace it is interpolated, and so knows the next one.
     """
     gap = jnp.where(fixes.gap > 0, fixes.gap, 1.0)[:, None]
     ahead = (fixes.age + params.slot)[:, None]
     reckoned = fixes.last + (fixes.last - fixes.previous) / gap * ahead
     known = (fixes.known == 2) & (fixes.gap > 0)
-    return jnp.clip(jnp.where(known[:, None], reckoned, position), 0.0, params.side)
+    return jnp.clip(jnp.where(known[:, None], reckoned, fixes.last), 0.0, params.side)
