@@ -138,6 +138,15 @@ def test_a_world_over_the_values_of_a_part_s_number():
     assert mask[1, :, 1:heads].all()
 
 
+def test_parameters_take_another_part():
+    params = make("tiny")[1].set(mobility=Waypoint(speed_max=36), sync_energy=5, **{"mobility.speed_min": 18})
+    assert float(params.mobility.speed_max) == pytest.approx(10.0)
+    assert float(params.mobility.speed_min) == pytest.approx(5.0)
+    assert float(params.sync_energy) == pytest.approx(5e-3)
+    with pytest.raises(UserError, match="mobility: must be a part of this kind"):
+        params.set(mobility=A2C())
+
+
 def test_set_changes_numbers_alone_and_checks_them():
     walk = Waypoint(speed_min=10)
     other = walk.set(speed_max=72)

@@ -174,7 +174,8 @@ class EnvParams:
             if not isinstance(getattr(self, kind, None), Part):
                 raise UserError(f"{kind}.{next(iter(numbers))}: unknown setting{similar(kind, DEFAULTS)}")
             parts[kind] = parts.get(kind, getattr(self, kind)).set(**numbers)
-        params = dataclasses.replace(self, **changed(type(self), self.section, values), **parts)
+        own = {name: value for name, value in values.items() if name not in parts}
+        params = dataclasses.replace(self, **changed(type(self), self.section, own), **parts)
         params.check_parts()
         return params
 
