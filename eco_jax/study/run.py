@@ -17,7 +17,7 @@ from eco_jax.study.profile import Profile
 from eco_jax.study.store import Store, fingerprint
 from eco_jax.study.sweeps import AS_WRITTEN, changes, other_parts
 
-ARRAYS = 2
+ARRAYS = 3
 """How the arrays of parts are named: parts of another number are run anew."""
 
 
@@ -48,7 +48,7 @@ def check(study: Study) -> None:
     Raises:
         UserError: what is wrong with one of them.
     """
-    rules = {*named(), names.CENTRAL, *names.KNOWS_TRUTH}
+    rules = {*named(), names.CENTRAL, *names.KNOWS_TRUTH, *names.MEASURES_ALL}
     if study.kind.name in rules:
         raise UserError(f"algorithm = {study.kind.name!r}: has the name of a rule; no report could tell them apart")
     algorithm = study.algorithm()
