@@ -4,7 +4,8 @@
     python experiments/order.py 64         # the same on fewer episodes
 
 Rules are tuned, and the best of each level is chosen, on the study's episodes of tuning; the episodes of the table are
-used nowhere else. Central rules count as rules.
+used nowhere else. Central rules count as rules; a second table does without, since they see every user's present task
+at every level, which is what `forecast` adds for the others.
 """
 
 import sys
@@ -29,6 +30,7 @@ from eco_jax.study.rules import chosen_rules, tune, with_tuned
 
 KEY, EPISODES = 5_000_011, 256
 TUNING = 16
+APART = "The same without central rules, which see every user's present task at every level:"
 RESULT = Path(__file__).parent / "results" / "order.md"
 
 
@@ -69,9 +71,11 @@ def main(episodes: int = EPISODES) -> None:
         for level in LADDER
     }
     seen = played(rules, tuning, TUNING) | played(searches, tuning, TUNING)
-    best = {
-        level: best_rule({n: v for n, v in seen.items() if n.endswith(names.at("", level))}, level) for level in LADDER
-    }
+    best, alone = (
+        {level: best_rule({n: v for n, v in seen.items() if n in among and n.endswith(names.at("", level))}, level)
+         for level in LADDER}
+        for among in (rules | searches, rules)
+    )  # fmt: skip
 
     key, found = jax.random.key(KEY), {}
     for name, bound, world in (
@@ -83,18 +87,22 @@ def main(episodes: int = EPISODES) -> None:
         {names.FULL_MEASUREMENT: Entry(search, measured)}
         | {name: searches[name] for name in best.values() if name in searches}, key, episodes,
     )  # fmt: skip
-    if users := {name: rules[name] for name in best.values() if name in rules}:
-        found |= played(users, key, episodes)
-    order = (names.UPPER_BOUND, names.BOUND_BELIEF, names.FULL_MEASUREMENT, *best.values())
-    rewards = {name: np.asarray(found[name][REWARD]) for name in order}
-    values = ", ".join(f"{name} {value:g}" for name, value in (tuned | central).items() if _of(name, best))
+    found |= played({name: rules[name] for name in (*best.values(), *alone.values()) if name in rules}, key, episodes)
+    bounds = (names.UPPER_BOUND, names.BOUND_BELIEF, names.FULL_MEASUREMENT)
+    all_rules, without = (
+        "\n".join(table({name: np.asarray(found[name][REWARD]) for name in order}))
+        for order in ((*bounds, *best.values()), alone.values())
+    )
+    values = ", ".join(
+        f"{name} {value:g}" for name, value in (tuned | central).items() if _of(name, best) or _of(name, alone)
+    )
     about = (
         "# Whether knowing more is worth more\n\n"
         f"Reward on {episodes} episodes that nothing was tuned or chosen on, with 95 % intervals; made by\n"
         f"`python experiments/order.py`, on {setup.device()}. Below the bounds and full measurement stand the\n"
         f"best rules of their levels, tuned and chosen on {TUNING} other episodes: {values}.\n\n"
     )
-    RESULT.write_text(about + "\n".join(table(rewards)) + "\n")
+    RESULT.write_text(f"{about}{all_rules}\n\n{APART}\n\n{without}\n")
     print(f"\n{RESULT.read_text()}")
 
 
