@@ -33,7 +33,7 @@ def learn(
     """The belief after this slot's telemetry and syncs, before it ages.
 
     Telemetry measures the CPUs that executed something, a sync those that it refreshes; each counts once a slot
-    and CPU, however many users caused it.
+    and CPU, however many users caused it. Under full measurement both measure every CPU.
 
     Args:
         belief: before.
@@ -47,11 +47,12 @@ def learn(
         params: parameters.
     """
     users = x_device.shape[0]
+    knows = params.knowledge
 
     def update(mean: Array, variance: Array, x: Array, executed: Array, synced: Array, noise: Array) -> tuple:
         for error, happened, n in (
-            (params.telemetry_error, executed & params.knowledge.telemetry, noise[0]),
-            (params.sync_error, synced & params.knowledge.sync, noise[1]),
+            (params.telemetry_error, (executed & knows.telemetry) | knows.measures_all, noise[0]),
+            (params.sync_error, (synced & knows.sync) | knows.measures_all, noise[1]),
         ):
             new = twin.measure(mean, variance, x + error * n, error)
             mean, variance = (jnp.where(happened, a, b) for a, b in zip(new, (mean, variance), strict=True))

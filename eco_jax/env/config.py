@@ -25,6 +25,8 @@ class Sight(NamedTuple):
     """synchronisation: a twin is there, can be refreshed, and is paid for"""
     truth: bool
     """the belief is the truth"""
+    measures_all: bool = False
+    """every CPU is measured every slot, by telemetry and by a synchronisation each, at no price: of no level"""
 
 
 SIGHT: dict[str, Sight] = {
@@ -34,6 +36,9 @@ SIGHT: dict[str, Sight] = {
     TWIN: Sight(telemetry=True, foresees=True, sync=True, truth=False),
     TRUTH: Sight(telemetry=True, foresees=True, sync=False, truth=True),
 }
+FULL_MEASUREMENT = Sight(telemetry=True, foresees=True, sync=False, truth=False, measures_all=True)
+"""Of a world beside the ladder, which nobody can have: what is known there contains what any level up to `twin` knows.
+"""
 BENCHMARK = NONE
 """The paper's, which a twin is compared with."""
 WITHOUT_TWIN = tuple(level for level in KNOWLEDGE if not (SIGHT[level].sync or SIGHT[level].truth))

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from eco_jax.env.config import SIGHT, TWIN
+from eco_jax.env.config import SIGHT, TWIN, Sight
 from eco_jax.env.parts import COST, DEFAULTS, Cost
 from eco_jax.errors import UserError
 from eco_jax.parts import Part
@@ -26,13 +26,19 @@ class Knowledge(NamedTuple):
     foresees: Any
     sync: Any
     truth: Any
+    measures_all: Any
+
+    @staticmethod
+    def of(sight: Sight) -> "Knowledge":
+        """The flags of what somebody has, a level of knowledge or not."""
+        return Knowledge(*map(jnp.asarray, sight))
 
     @staticmethod
     def level(name: str) -> "Knowledge":
         """The flags of a level by name, one of `config.KNOWLEDGE`."""
         if not isinstance(name, str) or name not in SIGHT:
             raise UserError(f"knowledge = {name!r}: must be one of {', '.join(SIGHT)}")
-        return Knowledge(*map(jnp.asarray, SIGHT[name]))
+        return Knowledge.of(SIGHT[name])
 
 
 @jax.tree_util.register_dataclass
@@ -213,3 +219,7 @@ class EnvParams:
     def with_knowledge(self, level: str) -> "EnvParams":
         """The same parameters at another level of knowledge."""
         return dataclasses.replace(self, knowledge=Knowledge.level(level))
+
+    def with_sight(self, sight: Sight) -> "EnvParams":
+        """The same parameters with what is known in a world beside the ladder, as `config.FULL_MEASUREMENT`."""
+        return dataclasses.replace(self, knowledge=Knowledge.of(sight))

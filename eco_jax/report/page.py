@@ -109,7 +109,7 @@ WORDS = (
     "`{algorithm}-…`: an agent trained by reinforcement learning ({name}). All others do not learn. The end of a name "
     "is what the policy knows; a name without such an end is explained below the table, or needs no knowledge.",
     f"`{GREEDY}-…`: for each user the best reward in this slot by what is believed. `{FORESIGHT}-…`: the same with the "
-    "loads that it forecasts, and less the harm to the other users.",
+    "loads that it forecasts, and less the harm to the other users. With `posterior`: in the mean over the belief.",
     "Reward: −(w1 latency + w2 energy) + w3 QoE, the mean of a slot and user; higher is better.",
     "QoE: quality of experience from 0 to 1, of how soon a task was done and how little it cost.",
     "In brackets: the 95 % bootstrap interval.",

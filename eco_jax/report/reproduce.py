@@ -155,9 +155,12 @@ TO_THE_LETTER = {
 """Settings of `study.sweeps.as_printed` in words."""
 SWEPT = f"Intervals as above; the rule is `{FORESIGHT}`."
 TUNING = (
-    "On episodes of their own, by mean reward. Hysteresis: reward by which another server must be better for a user to "
-    "leave the one that served it last (below 0: leaves it sooner). sync_above: mean variance of the beliefs about the "
-    "own device and the candidates above which a user synchronises. sync_every: slots between two synchronisations."
+    "On episodes of their own, by mean reward, all numbers of a rule together: the same budget of settings for every "
+    "rule and level. A number that makes no difference at a level is not tuned there. hysteresis: reward by which "
+    "another server must be better for a user to leave the one that served it last (below 0: leaves it sooner). "
+    "loads.harm_weight: weight of the harm to the others on a server. sync.above: mean variance of the beliefs about "
+    "the own device and the candidates above which a user synchronises (2: never). sync.every: slots between two "
+    "synchronisations (0: never)."
 )
 
 

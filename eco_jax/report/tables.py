@@ -7,7 +7,7 @@ import numpy as np
 
 from eco_jax.agent.algorithms import A2C, Algorithm
 from eco_jax.env.config import BENCHMARK, KNOWLEDGE, STEPS, TWIN, WITHOUT_TWIN
-from eco_jax.env.policies.rules import FORESIGHT, GREEDY, LOCAL, NEAREST, RANDOM, own
+from eco_jax.env.policies.rules import FORESIGHT, FORESIGHT_POSTERIOR, GREEDY, LOCAL, NEAREST, RANDOM, own
 from eco_jax.metrics import (
     ENERGY,
     FAIRNESS,
@@ -33,8 +33,8 @@ from eco_jax.study.statistics import Interval
 from eco_jax.study.store import Arrays
 
 SHORT = (
-    names.SLOT_REFERENCE, at(names.CENTRAL, TWIN), *(at(rule, level) for rule in (FORESIGHT, GREEDY)
-    for level in (TWIN, *WITHOUT_TWIN)), NEAREST, LOCAL, RANDOM,
+    names.SLOT_REFERENCE, *names.MEASURES_ALL, at(names.CENTRAL, TWIN), at(FORESIGHT_POSTERIOR, TWIN),
+    *(at(rule, level) for rule in (FORESIGHT, GREEDY) for level in (TWIN, *WITHOUT_TWIN)), NEAREST, LOCAL, RANDOM,
 )  # fmt: skip
 """Policies of the short table, beside the agents and rules of one's own."""
 
@@ -95,7 +95,9 @@ def policy_table(played: Played, slot_s: float) -> Table:
         "Best reward first. Means over the evaluation episodes (interquartile over seeds) with 95 % bootstrap "
         "intervals over seeds and episodes; all on the same episodes, references and central rules on the first of "
         "them. The end of a name says what the policy knows. `central` rules decide for all users at once; "
-        "`slot-reference` and `upper-bound` know the true slowdowns. Busiest server: tasks on it; fairness: Jain's "
+        f"`{names.SLOT_REFERENCE}` and `{names.UPPER_BOUND}` know the true slowdowns. `{names.FULL_MEASUREMENT}` is "
+        "the central rule where every CPU is measured every slot at no price: what perfect synchronising could give; "
+        f"`{names.BOUND_BELIEF}` is the bound at what is known there. Busiest server: tasks on it; fairness: Jain's "
         "index of the users' QoE."
     )
     return Table("Policies", columns, tuple(rows), note)

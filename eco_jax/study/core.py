@@ -107,10 +107,11 @@ class Study:
 
     @property
     def tuned(self) -> dict[str, float]:
-        """What the rules are tuned to."""
+        """What the rules are tuned to, central ones too."""
         return {
             name.removeprefix("tuned:").removesuffix("/value"): float(value)
-            for name, value in self.done["rules"].items()
+            for part in ("rules", "references")
+            for name, value in self.done.get(part, {}).items()
             if name.startswith("tuned:")
         }
 

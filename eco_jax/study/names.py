@@ -24,10 +24,16 @@ ONLINE = "online"
 SLOT_REFERENCE = "slot-reference"
 SLOT_REFERENCE_CACHING = "slot-reference-caching"
 UPPER_BOUND = "upper-bound"
+FULL_MEASUREMENT = "full-measurement"
+"""The central rule where every CPU is measured every slot at no price: what perfect synchronising could give."""
+BOUND_BELIEF = "bound-belief"
+"""The bound at the beliefs of that world."""
 CENTRAL = "central"
 """Decides for all users at once; `central-<level>`."""
 KNOWS_TRUTH = (SLOT_REFERENCE, SLOT_REFERENCE_CACHING, UPPER_BOUND)
 """References that know the true slowdowns, without a level in their names."""
+MEASURES_ALL = (FULL_MEASUREMENT, BOUND_BELIEF)
+"""References that know all that can be measured, without a level in their names."""
 
 SAMPLED = "-sampled"
 """End of the name of a policy that draws its actions instead of taking the most likely ones."""

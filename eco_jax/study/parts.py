@@ -5,13 +5,13 @@ from functools import partial
 import numpy as np
 
 from eco_jax.env import policies
-from eco_jax.env.config import TRUTH, TWIN
+from eco_jax.env.config import FULL_MEASUREMENT, TRUTH, TWIN
 from eco_jax.env.policies.rules import GREEDY
 from eco_jax.study import names
 from eco_jax.study.core import Part, Study, train
 from eco_jax.study.play import Entry, Played, named, play, play_agents
 from eco_jax.study.profile import LADDER, LEVELS, Profile
-from eco_jax.study.rules import Misled, chosen_rules, tune, worn_twin
+from eco_jax.study.rules import Misled, Tuned, chosen_rules, tune, with_tuned, worn_twin
 from eco_jax.study.store import Arrays
 
 
@@ -30,26 +30,44 @@ def rules(study: Study) -> Arrays:
     tuned = tune(env, params, study.tuning, p.tuning_episodes, LEVELS)
     study.tick(0.6)
     found = play(env, chosen_rules(params, tuned, LEVELS), study.evaluation, p.episodes)
-    return named(found) | {f"tuned:{name}/value": np.asarray(value) for name, value in tuned.items()}
+    return named(found) | as_arrays(tuned)
+
+
+def as_arrays(tuned: Tuned) -> Arrays:
+    """What rules were tuned to, to be kept: the inverse of `Study.tuned`."""
+    return {f"tuned:{name}/value": np.asarray(value) for name, value in tuned.items()}
+
+
+SEARCHES = 4
+"""A rule that searches takes so long that it is tuned on one of so many of the episodes of tuning."""
 
 
 def references(study: Study) -> Arrays:
-    """What knows the truth (slot-reference, upper-bound), and what decides for all users at once."""
+    """What knows the truth (slot-reference, upper-bound) or all that can be measured, and the central rules."""
     env, params = study.world
     p = study.profile
-    truth = params.with_knowledge(TRUTH)
-    search = policies.Central(cache=True)
+    truth, measured = params.with_knowledge(TRUTH), params.with_sight(FULL_MEASUREMENT)
+    search = policies.Central(cache=True, sync=policies.Doubt())
+    few = max(1, p.tuning_episodes // SEARCHES)
+    tuned = tune(env, params, study.tuning, few, LADDER, {names.CENTRAL: search})
+    study.tick(0.3)
     entries = {
         names.SLOT_REFERENCE: Entry(policies.SlotReference(), truth),
-        names.SLOT_REFERENCE_CACHING: Entry(policies.SlotReference(cache=True), truth),
-        **{names.at(names.CENTRAL, level): Entry(search, params.with_knowledge(level)) for level in LADDER},
+        names.SLOT_REFERENCE_CACHING: Entry(search, truth),  # at the truth it is the slot reference
+        names.FULL_MEASUREMENT: Entry(search, measured),
     }
+    for level in LADDER:
+        rule = with_tuned(search, names.CENTRAL, level, tuned)
+        entries[names.at(names.CENTRAL, level)] = Entry(rule, params.with_knowledge(level))
     found = play(env, entries, study.evaluation, p.reference_episodes)
     study.tick(0.9)
     if params.equations.bounded:
-        anything = Entry(policies.Local(), truth)
-        found |= play(policies.BoundEnv(env), {names.UPPER_BOUND: anything}, study.evaluation, p.episodes)
-    return named(found)
+        for name, bound, world in (
+            (names.UPPER_BOUND, policies.upper_bound, truth), (names.BOUND_BELIEF, policies.belief_bound, measured),
+        ):  # fmt: skip
+            anything = Entry(policies.Local(), world)
+            found |= play(policies.BoundEnv(env, bound), {name: anything}, study.evaluation, p.episodes)
+    return named(found) | as_arrays(tuned)
 
 
 def evaluation(study: Study) -> Arrays:

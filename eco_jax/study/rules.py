@@ -1,9 +1,11 @@
 """The rules of the study: those that are registered, each at every level of knowledge, tuned on other episodes."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import PRNGKeyArray
 
@@ -66,28 +68,53 @@ def shifted(config: EnvConfig, state: State) -> State:
     )
 
 
-def trials(rule: Rule, level: str) -> dict[str, Sequence[float]]:
-    """What tuning tries of a rule at a level: when to synchronise only where there is a twin."""
-    synced = SIGHT[level].sync
-    return {name: values for name, values in tunable(rule).items() if synced or not name.startswith("sync.")}
+TRIALS = 35
+"""Settings of every rule at every level that tuning plays, where there are so many."""
 
 
-def tune(env: EcoEnv, params: EnvParams, key: Any, episodes: int, levels: Sequence[str] = LEVELS) -> Tuned:
-    """The best value of each number of each rule by mean reward on these episodes, the others as they are."""
+def trials(rule: Rule, level: str) -> list[Tuned]:
+    """The settings that tuning tries of a rule at a level, each as number -> value; none where nothing can be tuned.
+
+    All combinations of the values of its numbers, which may depend on one another, or `TRIALS` of them drawn evenly
+    where there are more. A number that makes no difference at the level (when to synchronise without a twin, the harm
+    to others where nothing is foreseen) stays as it is: its values would play the same policy again. So the budget is
+    the same for every rule and level, and what spends less of it has nothing left to try.
+    """
+    values = tunable(rule, SIGHT[level])
+    every = [dict(zip(values, choice, strict=True)) for choice in itertools.product(*values.values())] if values else []
+    drawn = np.random.default_rng(0).permutation(len(every))[:TRIALS]
+    return [every[i] for i in sorted(drawn)]
+
+
+def tune(
+    env: EcoEnv,
+    params: EnvParams,
+    key: Any,
+    episodes: int,
+    levels: Sequence[str] = LEVELS,
+    rules: Mapping[str, Rule] | None = None,
+) -> Tuned:
+    """The best of the `trials` of each rule (of all that are registered) by mean reward on these episodes."""
     entries: dict[str, Entry] = {}
-    tried: dict[str, Sequence[float]] = {}
+    tried: dict[str, list[Tuned]] = {}
     for level in levels:
         world = params.with_knowledge(level)
-        for name, rule in named().items():
-            for number, values in trials(rule, level).items():
-                tried[f"{name}/{level}/{number}"] = values
-                for value in values:
-                    entries[f"{name}/{level}/{number} {value}"] = Entry(with_values(rule, {number: value}), world)
+        for name, rule in (named() if rules is None else rules).items():
+            if settings := trials(rule, level):
+                tried[f"{name}/{level}"] = settings
+                entries |= {f"{name}/{level} {i}": Entry(with_values(rule, v), world) for i, v in enumerate(settings)}
     found = play(env, entries, key, episodes)
-    return {
-        name: max(values, key=lambda value: float(found[f"{name} {value}"][REWARD].mean()))
-        for name, values in tried.items()
-    }
+    best: Tuned = {}
+    for name, settings in tried.items():
+        reward = [float(found[f"{name} {i}"][REWARD].mean()) for i in range(len(settings))]
+        best |= {f"{name}/{number}": value for number, value in settings[int(np.argmax(reward))].items()}
+    return best
+
+
+def with_tuned(rule: Rule, name: str, level: str, tuned: Mapping[str, float]) -> Rule:
+    """The rule of this name with what it was tuned to at a level."""
+    numbers = (number for number in tunable(rule, SIGHT[level]) if f"{name}/{level}/{number}" in tuned)
+    return with_values(rule, {number: tuned[f"{name}/{level}/{number}"] for number in numbers})
 
 
 def uninformed(params: EnvParams) -> dict[str, Entry]:
@@ -103,8 +130,5 @@ def chosen_rules(params: EnvParams, tuned: Mapping[str, float], levels: Sequence
         world = params.with_knowledge(level)
         for name, rule in named().items():
             if rule.informed:
-                values = {
-                    n: tuned[f"{name}/{level}/{n}"] for n in trials(rule, level) if f"{name}/{level}/{n}" in tuned
-                }
-                chosen[at(name, level)] = Entry(with_values(rule, values), world)
+                chosen[at(name, level)] = Entry(with_tuned(rule, name, level, tuned), world)
     return chosen

@@ -51,7 +51,7 @@ def check(study: Study) -> None:
     Raises:
         UserError: what is wrong with one of them.
     """
-    rules = {*named(), names.CENTRAL, *names.KNOWS_TRUTH}
+    rules = {*named(), names.CENTRAL, *names.KNOWS_TRUTH, *names.MEASURES_ALL}
     if study.kind.name in rules:
         raise UserError(f"algorithm = {study.kind.name!r}: has the name of a rule; no report could tell them apart")
     algorithm = study.algorithm()

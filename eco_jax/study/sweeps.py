@@ -1,5 +1,6 @@
 """Other worlds: agents taken there as they are, or trained there; and the paper's own setting."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -9,8 +10,8 @@ import numpy as np
 
 from eco_jax.agent.algorithms import A2C, Algorithm
 from eco_jax.env import EcoEnv, EnvParams
-from eco_jax.env.config import BENCHMARK, TWIN
-from eco_jax.env.policies import Greedy, with_values
+from eco_jax.env.config import BENCHMARK, SIGHT, TWIN
+from eco_jax.env.policies import Greedy, tunable, with_values
 from eco_jax.env.policies import named as named_rules
 from eco_jax.env.policies.rules import FORESIGHT, GREEDY
 from eco_jax.errors import UserError
@@ -21,7 +22,7 @@ from eco_jax.study.core import Part, Study, train
 from eco_jax.study.names import AGENTS, CURVE, LEVEL, POINT, RULE, at, of
 from eco_jax.study.play import Entry, named, nested, play, play_agents
 from eco_jax.study.profile import LADDER, Profile
-from eco_jax.study.rules import trials, uninformed
+from eco_jax.study.rules import uninformed, with_tuned
 from eco_jax.study.store import Arrays
 
 Change = Mapping[str, Any]
@@ -51,15 +52,19 @@ def about(points: Sequence[Point]) -> Arrays:
 
 
 def ruled(study: Study, points: Sequence[Point]) -> Arrays:
-    """The rule beside the agents at each point, its sync threshold tuned there: metric -> [points, 1, episodes]."""
+    """The rule beside the agents at each point: metric -> [points, 1, episodes].
+
+    When it synchronises is tuned there; its other numbers are those of the study's own world.
+    """
     env, worlds = worlds_of(study, points)
     p = study.profile
-    rule = named_rules()[FORESIGHT]
     entries: dict[str, Entry] = {}
     for i, ((level, _), world) in enumerate(zip(points, worlds, strict=True)):
-        for number, values in (trials(rule, level) or {"": (0.0,)}).items():
-            for value in values:
-                entries[f"{i} {number} {value}"] = Entry(with_values(rule, {number: value} if number else {}), world)
+        rule = with_tuned(named_rules()[FORESIGHT], FORESIGHT, level, study.tuned)
+        syncs = {n: values for n, values in tunable(rule, SIGHT[level]).items() if n.startswith("sync.")}
+        for choice in itertools.product(*syncs.values()):
+            there = with_values(rule, dict(zip(syncs, choice, strict=True)))
+            entries[f"{i} {choice}"] = Entry(there, world)
     tuning, found = (play(env, entries, key, p.side_episodes) for key in (study.tuning, study.evaluation))
     best = []
     for i in range(len(points)):

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from eco_jax.env import KNOWLEDGE
+from eco_jax.env.config import FULL_MEASUREMENT, SIGHT
+from eco_jax.errors import UserError
 
 RHO = 0.95
 PRIOR = 1.0
@@ -48,6 +50,35 @@ def test_none_never_leaves_the_prior(levels):
             assert_allclose(variance, 1.0, rtol=1e-6)
         assert_array_equal(info["outcome"].terms.synchronisation, 0.0)
         assert_array_equal(info["outcome"].terms.prediction, 0.0)
+
+
+def test_full_measurement_is_a_world_beside_the_ladder(levels):
+    assert not any(SIGHT[level].measures_all for level in KNOWLEDGE)
+    assert FULL_MEASUREMENT not in SIGHT.values()
+    full = levels["twin"]._replace(params=levels["twin"].params.with_sight(FULL_MEASUREMENT))
+    assert jax.tree.structure(full.params) == jax.tree.structure(levels["twin"].params)  # the same program
+    with pytest.raises(UserError, match="full"):
+        full.params.with_knowledge("full-measurement")
+
+
+def test_full_measurement_is_the_kalman_filter_of_both_measurements_of_every_cpu(levels):
+    full = levels["twin"]._replace(params=levels["twin"].params.with_sight(FULL_MEASUREMENT))
+    seen, state = full.reset()
+    variance = PRIOR
+    for slot in range(5):
+        assert not np.asarray(seen.mask)[:, -1].any()  # nobody may synchronise
+        action = full.random_action(slot)
+        action[:, 3] = 1
+        before = state
+        seen, state, *_, info = full.step(state, action, seed=slot)
+        variance = aged(1 / (1 / variance + 1 / 0.1**2 + 1 / 0.3**2))
+        for found in (state.belief.device_variance, state.belief.server_variance):
+            assert_allclose(found, variance, rtol=1e-5)
+        assert_array_equal(info["outcome"].terms.synchronisation, 0.0)
+        assert_array_equal(info["outcome"].terms.prediction, 0.0)
+    # Within five deviations of the truth: error 0.095 of both together, and one slot of drift.
+    for mean, x in ((state.belief.device_mean, before.x_device), (state.belief.server_mean, before.x_server)):
+        assert np.abs(np.asarray(mean) / RHO - np.asarray(x)).max() < 5 * 0.095
 
 
 # Server 0 whole for user 0; users 1 and 2 local and partly at 5; user 3 whole at 5.

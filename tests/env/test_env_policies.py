@@ -11,7 +11,12 @@ from scipy.integrate import simpson
 from scipy.stats import norm
 
 from eco_jax.env import KNOWLEDGE, policies
+from eco_jax.env.config import SIGHT
+from eco_jax.env.expected import over_belief
+from eco_jax.env.forecast import forecast
 from eco_jax.env.outcome import Cpu, Decision, outcome_of
+from eco_jax.env.policies.rules import NEVER
+from eco_jax.model import twin
 from eco_jax.train.evaluate import play_episodes as play
 
 KEY = jax.random.key(0)
@@ -190,6 +195,61 @@ def test_foresight_without_a_forecast_is_greedy(base, calm):
         assert same == (level in ("none", "telemetry")), level
 
 
+def test_the_harm_to_others_has_a_weight(base, calm):
+    differ = set()
+    for seed in range(4):
+        seen = crowd(calm, 500 + seed)  # of four users with the same three servers
+        seen = seen._replace(
+            candidates=jnp.tile(jnp.arange(3), (4, 1)), legal=jnp.ones((4, 3), bool), device_mean=jnp.full(4, 1.5)
+        )
+        ahead = forecast(base.env.config, seen, base.params)
+        options = by_search(base, seen._replace(others=ahead.others))
+        for weight in (0.0, 1.0, 10.0):
+            found = chosen(greedy(base, loads=policies.Foreseen(harm_weight=weight)), base, seen)
+            for j, expected in enumerate(options):
+                best = max(
+                    expected, key=lambda c: expected[c] - (weight * float(ahead.harm[j, c[0] - 1]) if c[0] else 0.0)
+                )
+                assert found[j] == best
+                differ.add((seed, j, best))
+    assert len(differ) > 4 * 4  # the weight decides
+
+
+def test_foresight_and_posterior_come_in_every_combination():
+    rules = policies.named()
+    for name, foresees, averages in (
+        ("greedy", False, False), ("greedy-posterior", False, True), ("foresight", True, False),
+        ("foresight-posterior", True, True),
+    ):  # fmt: skip
+        assert isinstance(rules[name].loads, policies.Foreseen) == foresees
+        assert isinstance(rules[name].outlook, policies.Posterior) == averages
+        assert ("loads.harm_weight" in policies.tunable(rules[name], SIGHT["twin"])) == foresees
+
+
+def test_only_what_makes_a_difference_is_tuned():
+    rule = policies.named()["foresight-hysteresis"]
+    numbers = {level: set(policies.tunable(rule, SIGHT[level])) for level in KNOWLEDGE}
+    assert numbers["none"] == numbers["telemetry"] == {"hysteresis"}
+    assert numbers["forecast"] == numbers["truth"] == {"hysteresis", "loads.harm_weight"}
+    assert numbers["twin"] == {"hysteresis", "loads.harm_weight", "sync.above"}
+
+
+@pytest.mark.parametrize(("mean", "variance"), [(0.0, 1.0), (0.0, 0.5), (1.0, 0.5), (-1.0, 0.5)])
+def test_posterior_knows_the_mean_of_the_time(base, calm, mean, variance):
+    # E[1/(1 - delta)] of device and server: 2.75 at the prior, where 1/(1 - E[delta]) is 2.
+    x = np.linspace(-10, 10, 20_001)
+    exact = simpson(norm.pdf(x) / (1 - 0.5 * (1 + 0.8 * (2 * norm.cdf(mean + variance**0.5 * x) - 1))), x=x)
+    seen = calm._replace(
+        device_mean=jnp.full(4, mean), device_variance=jnp.full(4, variance),
+        server_mean=jnp.full((4, 3), mean), server_variance=jnp.full((4, 3), variance),
+    )  # fmt: skip
+    slower = over_belief(
+        seen, base.params, lambda device, server: (device.frequency / device.rate, server.frequency / server.rate)
+    )
+    for found in slower:
+        np.testing.assert_allclose(found, exact, rtol=1e-3)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_greedy_never_picks_an_illegal_target(base, calm, seed):
     seen = crowd(calm, 100 + seed)
@@ -334,6 +394,7 @@ def test_the_sync_clock_is_staggered(base, calm):
     assert syncs.tolist() == [[1, 0, 0, 1], [0, 0, 1, 0], [0, 1, 0, 0]] * 2
     assert greedy(base)(KEY, calm, base.params)[:, 3].tolist() == [0] * 4
     assert greedy(base, sync=policies.Clock(every=1))(KEY, calm, base.params)[:, 3].tolist() == [1] * 4
+    assert not any(policies.Clock(every=0).asks(calm._replace(t=jnp.int32(t))).any() for t in range(6))  # never
 
 
 def test_sync_above_a_variance(base, calm):
@@ -343,6 +404,19 @@ def test_sync_above_a_variance(base, calm):
     rule = greedy(base, sync=policies.Doubt(above=0.5))
     assert rule(KEY, seen, base.params)[:, 3].tolist() == [0, 0, 1, 1]
     assert greedy(base, sync=policies.Doubt(above=0.9))(KEY, seen, base.params)[:, 3].tolist() == [0] * 4
+
+
+def test_never_is_among_the_thresholds(base, calm):
+    never = max(policies.Doubt.tries["above"])
+    assert never == NEVER
+    # A thousand slots without a measurement: the prior's variance, up to rounding.
+    _, variance = jax.lax.scan(
+        lambda v, _: (twin.age(0.0, v, base.params.correlation)[1],) * 2, jnp.float32(1.0), length=1000
+    )
+    for v in (1.0, float(variance.max())):
+        seen = calm._replace(device_variance=jnp.full(4, v), server_variance=jnp.full((4, 3), v))
+        assert policies.Doubt(above=0.6).asks(seen).all()
+        assert not policies.Doubt(above=never).asks(seen).any()
 
 
 def test_sync_above_counts_the_own_device(base, calm):

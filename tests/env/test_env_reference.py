@@ -10,6 +10,9 @@ import pytest
 from env_worlds import FAST, world
 
 from eco_jax.env import policies
+from eco_jax.env.action import interpret
+from eco_jax.env.config import FULL_MEASUREMENT, SIGHT
+from eco_jax.env.settle import paid, settle
 from eco_jax.errors import UserError
 from eco_jax.train.evaluate import play_episodes
 
@@ -177,6 +180,113 @@ def test_bound_world_moves_as_the_world_does():
     assert not np.array_equal(real.last_server, other.last_server)
     assert (bool(terminated), bool(truncated)) == (False, False)
     np.testing.assert_allclose(info["reward"], reward.mean(), rtol=1e-6)
+
+
+class Believed(NamedTuple):
+    """Each case: what every joint action is worth by the beliefs, and what the central rule and the bound make of them.
+
+    `certain`: the team's reward at E[delta]; `mean`: its mean over the belief.
+    """
+
+    certain: np.ndarray
+    reached: np.ndarray
+    mean: np.ndarray
+    bound: np.ndarray
+    variance: np.ndarray
+
+
+def believed(users: int, cases: int, nodes: int, sight=FULL_MEASUREMENT, **settings) -> Believed:
+    """A user who is alone may take a task past its deadline to W_b, and nothing of its migrates."""
+    tiny = world(**{**MINUTE, **settings, "users": users})
+    env, config, params = tiny.env, tiny.env.config, tiny.params.with_sight(sight)
+    every = jnp.asarray(list(itertools.product([(0, 0), (1, 0), (1, 1), (2, 0), (2, 1)], repeat=users)), jnp.int32)
+    every = jnp.concatenate([every, jnp.zeros_like(every)], axis=2)
+    z, weights = (jnp.asarray(a, jnp.float32) for a in np.polynomial.hermite_e.hermegauss(nodes))
+    shares = jnp.outer(weights, weights) / weights.sum() ** 2
+
+    def worth(state, device, server, action):
+        """The team's reward where these are the fluctuations."""
+        state = state._replace(x_device=device, x_server=server)
+        act = interpret(config, state, action, params)
+        settled = settle(config, params, state, act, env.view(state, params))
+
+        def reward(deadline):
+            return paid(params, state.task._replace(deadline=deadline), settled, settled.decision.load).reward
+
+        on_time = reward(state.task.deadline)
+        return (jnp.maximum(on_time, reward(0.0 * state.task.deadline)) if users == 1 else on_time).mean()
+
+    def case(key):
+        start, steps = jax.random.split(key)
+
+        def slot(state, key):
+            action = jax.random.randint(key, (users, 4), 0, jnp.asarray(env.heads))
+            return env.step(key, state, action, params)[1], None
+
+        state, _ = jax.lax.scan(slot, env.reset(start, params)[1], jax.random.split(steps, 4))
+        if users == 1:
+            state = state._replace(last_server=jnp.full(1, -1, jnp.int32), replica=jnp.full(1, -1, jnp.int32))
+        b = state.belief
+
+        def at(z_device, z_server):  # a user's reward depends on its own device and one server: all may move together
+            device = b.device_mean + jnp.sqrt(b.device_variance) * z_device
+            server = b.server_mean + jnp.sqrt(b.server_variance) * z_server
+            return jax.vmap(lambda action: worth(state, device, server, action))(every)
+
+        mean = jnp.tensordot(shares, jax.vmap(jax.vmap(at, (None, 0)), (0, None))(z, z), 2)
+        likely = b.device_mean / jnp.sqrt(1 + b.device_variance), b.server_mean / jnp.sqrt(1 + b.server_variance)
+        action = policies.Central().decide(config, KEY, state, params)
+        certain = jax.vmap(lambda a: worth(state, *likely, a))(jnp.concatenate([every, action[None]]))
+        bound = policies.belief_bound(config, state, params).reward.mean()
+        return Believed(certain[:-1], certain[-1], mean, bound, b.device_variance)
+
+    run = jax.jit(jax.vmap(case), compiler_options=FAST)
+    return jax.tree.map(np.asarray, run(jax.random.split(jax.random.key(6), cases)))
+
+
+@pytest.mark.parametrize(("sight", "measured"), [(FULL_MEASUREMENT, True), (SIGHT["twin"], False)])
+def test_central_is_nearly_the_best_by_its_beliefs_and_the_bound_above_all(sight, measured):
+    found = believed(users=2, cases=40, nodes=9, sight=sight)
+    assert (found.variance < 0.2).all() == measured
+    best = found.certain.max(axis=1)
+    short = best - found.reached
+    assert (short > -1e-5).all()
+    assert (short < 1e-5).mean() >= 0.95
+    assert short.mean() < 0.01 * np.abs(best).mean()
+    # What is expected of any joint action, whoever chose it, is below the bound at that belief.
+    assert (found.bound[:, None] > found.mean - 2e-3).all()
+
+
+@pytest.mark.parametrize("baseline", [0.0, 0.5])
+def test_bound_by_the_beliefs_is_the_best_mean_of_one_user_alone(baseline):
+    # With a baseline it depends on the slowdowns whether a task is better on time or past its deadline.
+    found = believed(users=1, cases=30, nodes=21, baseline=baseline)
+    np.testing.assert_allclose(found.bound, found.mean.max(axis=1), atol=3e-3)
+    # The mean of the outcome, not the outcome at the mean.
+    assert np.abs(found.bound - found.certain.max(axis=1)).max() > 0.02
+
+
+def test_bound_by_the_beliefs_is_the_other_one_where_they_are_the_truth():
+    tiny = world(**MINUTE, knowledge="truth")
+    bounds = (policies.upper_bound, policies.belief_bound)
+    both = jax.jit(lambda *given: [bound(tiny.env.config, *given) for bound in bounds], compiler_options=FAST)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), *both(tiny.reset()[1], tiny.params)
+    )
+
+
+def test_central_synchronises_by_its_rule():
+    tiny = world(**MINUTE)
+    _, state = tiny.reset()
+    syncs = (policies.Sync(), policies.Doubt(above=0.6), policies.Doubt(above=2))
+    decide = jax.jit(
+        lambda *given: [policies.Central(sync=sync).decide(tiny.env.config, KEY, *given) for sync in syncs],
+        compiler_options=FAST,
+    )
+    plain, asking, never = map(np.asarray, decide(state, tiny.params))
+    assert plain[:, 3].tolist() == never[:, 3].tolist() == [0] * 3
+    assert asking[:, 3].tolist() == [1] * 3  # nothing was measured yet
+    np.testing.assert_array_equal(plain[:, :3], asking[:, :3])
 
 
 @pytest.mark.slow

@@ -19,11 +19,13 @@ RULES = {
     **{f"{kind}-{level}": REWARD[level] + shift for level in LEVELS for kind, shift in (
         ("greedy", -0.02), ("greedy-hysteresis", -0.01), ("greedy-posterior", -0.022), ("greedy-stay", -0.05),
         ("greedy-blind", -0.17), ("greedy-uncached", -0.03), ("foresight", -0.004), ("foresight-hysteresis", 0.001),
+        ("foresight-posterior", -0.002),
     )},
     "greedy-clock-twin": 0.255,
 }  # fmt: skip
 REFERENCES = {
     "slot-reference": 0.34, "slot-reference-caching": 0.345, "upper-bound": 0.42,
+    "full-measurement": 0.3, "bound-belief": 0.4,
     **{f"central-{level}": REWARD[level] + 0.01 for level in LEVELS},
 }  # fmt: skip
 

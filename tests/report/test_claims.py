@@ -46,7 +46,12 @@ def study(twin, telemetry, none, rule=0.2, forecast=None):
     done["rules"] = {
         name: value for rule, reward in rules.items() for name, value in values(rule, GOOD | {"reward": reward}).items()
     }
-    done["references"] = values("slot-reference", GOOD | {"reward": 0.45})
+    references = {"slot-reference": 0.45, "full-measurement": 0.4, "central-twin": rule - 0.03, "central-truth": 0.44}
+    done["references"] = {
+        name: value
+        for who, reward in references.items()
+        for name, value in values(who, GOOD | {"reward": reward}).items()
+    }
     points = [("twin", v) for v in (0.0, 60.0, 120.0)]
     latency = np.stack([np.full((SEEDS, EPISODES), 0.1 + 1e-5 * v) for _, v in points])
     done["speed"] = {
@@ -74,6 +79,21 @@ def test_a_gap_that_knowledge_does_not_close():
     done = study(GOOD, GOOD, BAD)
     done["rules"] |= values("greedy-truth", GOOD | {"reward": 0.25})
     assert verdicts(done)["gap-knowledge"] == "does not hold"
+
+
+def test_the_bar_for_an_agent_is_full_measurement_from_the_best_rule():
+    done = study(GOOD, GOOD, BAD)
+    (bar,) = (claim for claim in all_claims(done, per_episode=2) if claim.id == "gap-twin")
+    assert bar.measured == pytest.approx(50.0, abs=2.0)  # 0.3 on the way from 0.2 to 0.4
+    assert "`full-measurement`" in bar.text
+    assert "`greedy-twin`" in bar.note
+    # A central rule that knows no more is a rule; one that knows the truth is none to be compared with.
+    few = {name: value[:, :6] for name, value in values("central-twin", GOOD | {"reward": 0.28}).items()}
+    done["references"] |= few | {name: v[:, :6] for name, v in done["references"].items() if name not in few}
+    (bar,) = (claim for claim in all_claims(done, per_episode=2) if claim.id == "gap-twin")
+    assert "`central-twin`" in bar.note
+    assert bar.measured == pytest.approx(100 * 0.02 / 0.12, abs=4.0)
+    assert bar.verdict == "does not hold"
 
 
 def test_swapped_agents_fail_the_same_claims():

@@ -256,6 +256,7 @@ def test_checks_are_relative_to_the_other_level(unsaved, tmp_path):
 
 def test_ladder_counts_from_random_to_the_slot_reference(unsaved, tmp_path):
     rewards = {"evaluation": {"a2c-twin": 0.2}, "rules": {"random": -0.2}, "references": {"slot-reference": 0.3}}
+    rewards["references"] |= {"full-measurement": 0.25, "bound-belief": 0.4}
     done = {
         part: {
             f"{name}/reward": np.full((2 if name == "a2c-twin" else 1, 3), reward) for name, reward in chosen.items()
@@ -263,9 +264,9 @@ def test_ladder_counts_from_random_to_the_slot_reference(unsaved, tmp_path):
         for part, chosen in rewards.items()
     }
     found = drawn_from(tmp_path, done)["ladder"]
-    assert found["policy"].tolist() == ["slot-reference", "a2c", "random"]
-    assert found["knows"].tolist() == ["truth", "twin", "-"]
-    assert found["share_of_way_percent"] == pytest.approx([100.0, 80.0, 0.0], abs=1e-9)
+    assert found["policy"].tolist() == ["bound-belief", "slot-reference", "full-measurement", "a2c", "random"]
+    assert found["knows"].tolist() == ["full-measurement", "truth", "full-measurement", "twin", "-"]
+    assert found["share_of_way_percent"] == pytest.approx([120.0, 100.0, 90.0, 80.0, 0.0], abs=1e-9)
 
 
 @pytest.mark.slow

@@ -60,7 +60,7 @@ def with_own(algorithm: str) -> dict[str, Any]:
             for key, value in done[part].items()
             if key.endswith("/reward")
         }
-        done[part] |= {name: value for name, value in costs.items() if not name.startswith("upper-bound")}
+        done[part] |= {name: value for name, value in costs.items() if not name.startswith(("upper-bound", "bound-"))}
     return done
 
 
@@ -77,7 +77,8 @@ def texts(each: figures.Figure, done: dict[str, Any], algorithm: type[Algorithm]
 def test_policies_in_a_figure(own):
     done = with_own("mine")
     drawn, columns, said = texts(LADDER, done, own)
-    assert {"Mine agents", "hopeful", "far-off", "road toll, cent", "reward"} <= set(said)
+    assert {"Mine agents", "hopeful", "far-off", "full measurement", "road toll, cent", "reward"} <= set(said)
+    assert "every CPU measured (reference)" in said
     assert "A2C agents" not in said
     assert [ax.get_xlabel() for ax in drawn.axes] == ["reward", "road toll, cent"]
     row = columns["policy"].tolist().index("mine")
@@ -117,10 +118,13 @@ def test_tables(own):
     assert {"mine-twin", "hopeful-twin", "far-off"} <= set(rows)
     assert float(rows["far-off"][-1]) == pytest.approx(10.0 * (1.0 - 0.171), abs=0.5)
     assert rows["upper-bound"][-1] == "–"
+    assert "full-measurement" in rows
     short = short_lines(everyone(done), own)
     assert short[0] == "| policy | reward | energy J/task | latency s | QoE | toll cent |"
     assert {"mine-twin", "hopeful-none", "far-off"} <= {line.split("|")[1].strip() for line in short}
     assert not any("sampled" in line for line in short)
+    assert any("full-measurement" in line for line in short)
+    assert any("bound-belief" in line for line in short)
     (users,) = sweep_tables({"users": done["users"]}, own)
     assert "Mine reward" in users.columns
     assert "Mine road toll, cent" in users.columns

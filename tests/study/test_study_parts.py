@@ -46,7 +46,7 @@ def before():
     draw = np.random.default_rng(0)
     agents = flat(jax.tree.map(lambda leaf: draw.normal(size=leaf.shape).astype(np.float32), started.agent.params))
     tuned = {f"tuned:{rule}/{level}/hysteresis/value": 0.0 for rule in ("greedy", "foresight") for level in LEVELS}
-    tuned |= {"tuned:greedy/twin/sync_every/value": 2.0, "tuned:greedy/twin/sync_above/value": 0.3}
+    tuned |= {"tuned:greedy/twin/sync.above/value": 0.3, "tuned:foresight/twin/loads.harm_weight/value": 0.5}
     rules = {name: np.asarray(value) for name, value in tuned.items()}
     return {**{f"agents-{level}": agents for level in LADDER}, "rules": rules}
 
@@ -90,9 +90,15 @@ def test_part(name, before, reported):
         played = by_policy(found)
         kinds = [rule.informed for rule in policies.named().values()]
         rules = len(LEVELS) * sum(kinds) + kinds.count(False)
-        assert {"rules": rules, "references": 7, "evaluation": 8, "misleading": 2, "printed": 8}[name] == len(played)
+        assert {"rules": rules, "references": 9, "evaluation": 8, "misleading": 2, "printed": 8}[name] == len(played)
+        if name == "references":
+            assert study.tuned == {}
+            study.done[name] = found
+            assert set(study.tuned) == {"central/twin/sync.above"}
+            reward = {policy: played[policy]["reward"].mean() for policy in ("upper-bound", "bound-belief")}
+            assert reward["upper-bound"] > reward["bound-belief"]
         for policy, values in played.items():
-            if policy == "upper-bound":  # reports no terms
+            if policy in ("upper-bound", "bound-belief"):  # report no terms
                 continue
             terms = sum(value for metric, value in values.items() if metric.startswith("energy/"))
             assert terms == pytest.approx(values["energy"], rel=1e-4), policy

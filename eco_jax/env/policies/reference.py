@@ -1,6 +1,7 @@
-"""References that are told the truth: the slot's best joint action, nearly, and a bound that nobody can beat."""
+"""References: the slot's best joint action, nearly, at the truth or by the beliefs, and bounds that nobody can beat."""
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +13,14 @@ from jaxtyping import Float, Int, PRNGKeyArray
 from eco_jax.env.action import interpret
 from eco_jax.env.config import EnvConfig
 from eco_jax.env.eco import EcoEnv
-from eco_jax.env.expected import best, best_expected, expected_outcomes
+from eco_jax.env.expected import best, best_expected, outcomes_at, over_belief
 from eco_jax.env.observe import view
+from eco_jax.env.outcome import believed
 from eco_jax.env.params import EnvParams
 from eco_jax.env.parts import Link
-from eco_jax.env.policies.rules import Rule, joint_action
+from eco_jax.env.policies.rules import Rule, Sync, joint_action
 from eco_jax.env.settle import paid, settle
-from eco_jax.env.state import Observation, Outcome, State, View
+from eco_jax.env.state import Cpu, Observation, Outcome, State, View
 from eco_jax.errors import UserError
 from eco_jax.metrics import MAIN, REWARD
 from eco_jax.settings import switch, whole
@@ -43,7 +45,7 @@ class SlotReference(Rule):
     and takes the best of the four ends. It looks no slot ahead, so it is a reference and not a bound.
     """
 
-    sweeps: int = whole(3, 1, 1000, "sweeps over all users")
+    sweeps: int = whole(2, 1, 1000, "sweeps over all users; a third would gain less than 1e-4 reward")
     cache: bool = switch(
         False,
         "ask for a replica with every offload; within its slot a placement only costs, so the search leaves it out",
@@ -90,8 +92,11 @@ class Central(SlotReference):
     but that it sees positions as agents do (`Mobility.seen_at`).
     """
 
+    sync: Any = Sync()
+    """a `Sync`: a refreshed belief serves later slots, so the search leaves it out"""
+
     def decide(self, config: EnvConfig, key: PRNGKeyArray, state: State, params: EnvParams) -> Int[Array, "users 4"]:
-        """The best joint action that the search finds, as far as the beliefs go."""
+        """The best joint action that the search finds, as far as the beliefs go, and who synchronises."""
         b = state.belief
         # slowdown(m / sqrt(1 + v)) is E[delta] exactly
         expected = state._replace(
@@ -99,7 +104,12 @@ class Central(SlotReference):
             x_server=b.server_mean / jnp.sqrt(1.0 + b.server_variance),
             place=state.place.as_seen(),
         )
-        return super().decide(config, key, expected, params)
+        action = super().decide(config, key, expected, params)
+        return action.at[:, 3].set(self.sync.asks(view(state, params)).astype(action.dtype))
+
+
+At = Callable[[Cpu, Cpu], tuple[Outcome, Outcome]]
+"""(device [users], server [users, candidates]) -> outcomes of (local, edge)"""
 
 
 def upper_bound(config: EnvConfig, state: State, params: EnvParams) -> Outcome:
@@ -112,21 +122,52 @@ def upper_bound(config: EnvConfig, state: State, params: EnvParams) -> Outcome:
     Raises:
         UserError: the printed equations. They reward low QoE, so contention and migrations can pay there.
     """
+
+    def as_known(seen: View, params: EnvParams, at: At) -> tuple[Outcome, Outcome]:
+        device = believed(params, seen.device, seen.device_mean, seen.device_variance)
+        return at(device, believed(params, seen.server, seen.server_mean, seen.server_variance))
+
+    return _alone(config, state, params, at_truth, as_known)
+
+
+def belief_bound(config: EnvConfig, state: State, params: EnvParams) -> Outcome:
+    """What every user could expect at most in this slot by the beliefs of the state: [users].
+
+    As `upper_bound`, but each user takes the alternative whose outcome is best in the mean over the belief, and has
+    that mean. In expectation it bounds every policy that knows no more than these beliefs; one that takes the best at
+    the mean slowdown would not be a bound.
+
+    Raises:
+        UserError: as `upper_bound`.
+    """
+    return _alone(config, state, params, view, over_belief)
+
+
+def _alone(
+    config: EnvConfig,
+    state: State,
+    params: EnvParams,
+    look: Callable[[State, EnvParams], View],
+    mean: Callable[[View, EnvParams, At], tuple[Outcome, Outcome]],
+) -> Outcome:
+    """The best of every user alone, by the view that `look` gives and the `mean` over what the CPUs may be."""
     if not params.equations.bounded:
         raise UserError(
             f"equations = {params.equations.name!r}: has no upper bound of this kind, as it rewards low QoE"
         )
     own_channel = dataclasses.replace(params, spectrum=Link())
     free = dataclasses.replace(own_channel, twin_energy=jnp.float32(0.0))
-    seen = at_truth(state, own_channel)
+    seen = look(state, own_channel)
     alone = seen._replace(others=jnp.zeros_like(seen.others))
     # Where W_b is above 0, contention can carry a task past its deadline to more satisfaction than just before it.
+    # Whether it does depends on the slowdowns, so the better one is taken within the mean.
     late = alone._replace(deadline=jnp.zeros_like(alone.deadline))
 
-    def outcomes(seen: View) -> tuple[Outcome, Outcome]:
-        return expected_outcomes(config, seen, free, blind=True)[:2]
+    def at(device: Cpu, server: Cpu) -> tuple[Outcome, Outcome]:
+        in_time, too_late = (outcomes_at(config, seen, free, device, server, blind=True) for seen in (alone, late))
+        return _better(in_time[0], too_late[0]), _better(in_time[1], too_late[1])
 
-    home, edge = (_better(*both) for both in zip(outcomes(alone), outcomes(late), strict=True))
+    home, edge = mean(alone, free, at)
     target, level = best(home.reward, edge.reward, seen.legal)
     user = jnp.arange(config.users)
 
@@ -143,12 +184,13 @@ def _better(one: Outcome, other: Outcome) -> Outcome:
 
 @dataclass(frozen=True)
 class BoundEnv:
-    """An environment that reports what `upper_bound` gives, whatever is done: evaluate any policy in it.
+    """An environment that reports what a bound gives, whatever is done: evaluate any policy in it.
 
     Its episodes have the tasks, motion and slowdowns of those of `env` with the same key.
     """
 
     env: EcoEnv
+    bound: Callable[[EnvConfig, State, EnvParams], Outcome] = upper_bound
 
     @property
     def heads(self) -> tuple[int, ...]:
@@ -178,7 +220,7 @@ class BoundEnv:
         self, key: PRNGKeyArray, state: State, action: Int[Array, "users 4"], params: EnvParams
     ) -> tuple[Observation, State, Float[Array, " users"], Array, Array, dict[str, Any]]:
         """The world plays on, everybody local. Metrics: reward, latency (s), energy (J), qoe, means over the users."""
-        outcome = upper_bound(self.env.config, state, params)
+        outcome = self.bound(self.env.config, state, params)
         observation, state, _, terminated, truncated, _ = self.env.step(key, state, jnp.zeros_like(action), params)
         means = {name: jnp.mean(getattr(outcome, name)) for name in MAIN}
         info = {REWARD: means[REWARD], "metrics": means, "outcome": outcome}

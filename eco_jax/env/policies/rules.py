@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray, Shaped
 
-from eco_jax.env.config import EnvConfig
+from eco_jax.env.config import EnvConfig, Sight
 from eco_jax.env.expected import Expected, best, expected_outcomes, posterior_outcomes
 from eco_jax.env.forecast import forecast
 from eco_jax.env.observe import view
@@ -39,6 +39,8 @@ class Tuned(Part):
 
     tries: ClassVar[Mapping[str, Sequence[float]]] = {}
     """number -> values, in its unit, of which tuning takes the best"""
+    matters: ClassVar[str] = ""
+    """what must be had for them to make a difference, a field of `config.Sight`; empty: nothing"""
 
 
 class Rule(Tuned):
@@ -125,7 +127,7 @@ class Posterior(Outlook):
         return posterior_outcomes(config, seen, params, self.blind)
 
 
-class Loads(Part):
+class Loads(Tuned):
     """What a rule takes for the loads of this slot: here those of the last one."""
 
     def look(self, config: EnvConfig, seen: View, params: EnvParams) -> tuple[View, Float[Array, "users candidates"]]:
@@ -136,14 +138,22 @@ class Loads(Part):
 class Foreseen(Loads):
     """The loads of the forecast, and the harm to others there."""
 
+    harm_weight: Any = number(
+        1, "-", 0, 10, "", "tuned", "weight of the reward that the others on a server lose by one task more"
+    )
+    tries: ClassVar[Mapping[str, Sequence[float]]] = {"harm_weight": (0.0, 0.25, 0.5, 0.75, 1.0)}
+    matters: ClassVar[str] = "foresees"
+
     def look(self, config: EnvConfig, seen: View, params: EnvParams) -> tuple[View, Float[Array, "users candidates"]]:
         """See `env.forecast`."""
         ahead = forecast(config, seen, params)
-        return seen._replace(others=ahead.others), ahead.harm
+        return seen._replace(others=ahead.others), self.harm_weight * ahead.harm
 
 
 class Sync(Tuned):
     """When a rule synchronises the twin: here never."""
+
+    matters: ClassVar[str] = "sync"
 
     def asks(self, seen: View) -> Bool[Array, " users"]:
         """Who synchronises."""
@@ -153,22 +163,28 @@ class Sync(Tuned):
 class Clock(Sync):
     """Every so many slots, the users staggered by index."""
 
-    every: Any = number(4, "slots", 1, 1e6, "", "assumed", "slots between two synchronisations of a user")
-    tries: ClassVar[Mapping[str, Sequence[float]]] = {"every": (1.0, 2.0, 4.0, 8.0, 16.0)}
+    every: Any = number(4, "slots", 0, 1e6, "", "assumed", "slots between two synchronisations of a user; 0: never")
+    tries: ClassVar[Mapping[str, Sequence[float]]] = {"every": (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)}
 
     def asks(self, seen: View) -> Bool[Array, " users"]:
         """Whose turn it is."""
-        return (seen.t + jnp.arange(seen.data.shape[0])) % jnp.asarray(self.every).astype(jnp.int32) == 0
+        every = jnp.asarray(self.every).astype(jnp.int32)
+        return ((seen.t + jnp.arange(seen.data.shape[0])) % jnp.maximum(every, 1) == 0) & (every > 0)
+
+
+NEVER = 2.0
+"""Threshold that no variance exceeds: the prior's is 1, up to rounding, and every measurement makes it smaller."""
 
 
 class Doubt(Sync):
     """Where the beliefs have become too uncertain."""
 
     above: Any = number(
-        0.3, "-", 0, 2, "", "tuned",
-        "mean variance of the beliefs about the own device and the candidates, above which a user synchronises",
+        0.3, "-", 0, NEVER, "", "tuned",
+        "mean variance of the beliefs about the own device and the candidates, above which a user synchronises; "
+        "2: never",
     )  # fmt: skip
-    tries: ClassVar[Mapping[str, Sequence[float]]] = {"above": (0.15, 0.2, 0.25, 0.3, 0.4, 0.6)}
+    tries: ClassVar[Mapping[str, Sequence[float]]] = {"above": (0.15, 0.2, 0.25, 0.3, 0.4, 0.6, NEVER)}
 
     def asks(self, seen: View) -> Bool[Array, " users"]:
         """Who knows too little."""
@@ -219,6 +235,7 @@ class Loyal(Greedy):
 
 
 LOCAL, RANDOM, GREEDY, FORESIGHT = "local", "random", "greedy", "foresight"
+FORESIGHT_POSTERIOR = "foresight-posterior"
 NEAREST, NEAREST_HALF = "nearest-full", "nearest-half"
 """Rules that comparisons name: claims, references of a figure, the rule beside the agents."""
 RULES: dict[str, Callable[[], Rule]] = {
@@ -234,6 +251,7 @@ RULES: dict[str, Callable[[], Rule]] = {
     "greedy-blind": lambda: Greedy(sync=Doubt(), outlook=Certain(blind=True)),
     "greedy-uncached": lambda: Greedy(sync=Doubt(), cache=False),
     FORESIGHT: lambda: Greedy(sync=Doubt(), loads=Foreseen()),
+    FORESIGHT_POSTERIOR: lambda: Greedy(sync=Doubt(), loads=Foreseen(), outlook=Posterior()),
     "foresight-hysteresis": lambda: Loyal(sync=Doubt(), loads=Foreseen()),
 }
 """Rules that come with the package, with the numbers from which tuning starts."""
@@ -255,12 +273,12 @@ def own() -> list[str]:
     return [name for name in registered("rule") if name not in RULES]
 
 
-def tunable(rule: Rule) -> dict[str, Sequence[float]]:
-    """Number of a rule, or of a part of it (`sync.above`) -> the values that tuning tries."""
-    found: dict[str, Sequence[float]] = {name: tuple(values) for name, values in rule.tries.items()}
-    for name, part in vars(rule).items():
-        if isinstance(part, Tuned):
-            found |= {f"{name}.{own}": tuple(values) for own, values in part.tries.items()}
+def tunable(rule: Rule, sight: Sight) -> dict[str, Sequence[float]]:
+    """Number of a rule, or of a part of it (`sync.above`), that makes a difference there -> the values to try."""
+    found: dict[str, Sequence[float]] = {}
+    for prefix, part in (("", rule), *((f"{name}.", part) for name, part in vars(rule).items())):
+        if isinstance(part, Tuned) and (not part.matters or getattr(sight, part.matters)):
+            found |= {f"{prefix}{own}": tuple(values) for own, values in part.tries.items()}
     return found
 
 

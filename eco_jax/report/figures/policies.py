@@ -40,7 +40,7 @@ BLIND: dict[str, Any] = {"color": "black", "marker": "x"}
 
 def group(kind: str, learns: str) -> int:
     """0: references and what decides for all users at once; 1: agents; 2: rules."""
-    return 0 if kind in (*names.KNOWS_TRUTH, names.CENTRAL) else 1 if kind == learns else 2
+    return 0 if kind in (*names.KNOWS_TRUTH, *names.MEASURES_ALL, names.CENTRAL) else 1 if kind == learns else 2
 
 
 def kind_name(kind: str, algorithm: type[Algorithm]) -> str:
@@ -91,7 +91,9 @@ UNKNOWN = Interval(np.nan, np.nan, np.nan)
 def _levels(axes: "Axes", rows: list[str], kinds: Found) -> None:
     """A marker with its interval for every level of each row's kind."""
     shifts = dict(zip(ORDER, side_by_side(len(ORDER), 0.18), strict=True))
-    for level in (level for level in (*ORDER, "") if any(level in levels for levels in kinds.values())):
+    for level in (
+        level for level in (*ORDER, names.FULL_MEASUREMENT, "") if any(level in levels for levels in kinds.values())
+    ):
         style = BLIND if level == "" else {k: v for k, v in STYLES[level].items() if k != "linestyle"}
         mine = [(i, kinds[kind][level]) for i, kind in enumerate(rows) if level in kinds.get(kind, {})]
         shift = shifts.get(level, 0.0)
@@ -159,7 +161,8 @@ def bars(results: Results) -> list[str]:
     """Policies of the figure, as far as they were played: agents, references, rules, and those of one's own."""
     blind = (NEAREST, LOCAL, RANDOM)
     of_levels = (names.at(rule, level) for rule in (FORESIGHT, *own()) for level in LEVELS)
-    wanted = (*map(results.agent, LEVELS), names.SLOT_REFERENCE, *of_levels, *blind, *own())
+    references = (names.SLOT_REFERENCE, names.FULL_MEASUREMENT)
+    wanted = (*map(results.agent, LEVELS), *references, *of_levels, *blind, *own())
     return [name for name in dict.fromkeys(wanted) if name in results.played]
 
 
@@ -251,8 +254,9 @@ LADDER = Figure(
     "ladder",
     "Reward of every policy, by what it knows",
     "A row for each kind of policy, a marker for each level of knowledge, with 95 % intervals; further right is "
-    "better. Above: references that know the truth, and rules that decide for all users at once; middle: trained "
-    "agents; below: rules, also those of one's own. Only policies with the same marker know the same. "
+    "better. Above: references that know the truth or have every CPU measured for nothing, and rules that decide for "
+    "all users at once; middle: trained agents; below: rules, also those of one's own. Only policies with the same "
+    "marker know the same. "
     "The axis above counts from the random "
     "rule (0 %) to the slot-reference (100 %); references and central rules play the first of the episodes only. "
     "Further panels, where there are any, show the cost terms of the world, "

@@ -39,7 +39,9 @@ NAMES: dict[str, str] = {
     FORECAST: f"{FORECAST}, no twin",
     TELEMETRY: f"{TELEMETRY}, no twin",
     NONE: f"{NONE} (benchmark)",
+    names.FULL_MEASUREMENT: "every CPU measured (reference)",
 }
+"""Levels of knowledge, and what the references of `names.MEASURES_ALL` know, in words."""
 # Okabe-Ito colours; line styles and markers tell them apart in grey.
 STYLES: dict[str, dict[str, Any]] = {
     TRUTH: {"color": "#555555", "linestyle": ":", "marker": "D"},
@@ -47,6 +49,7 @@ STYLES: dict[str, dict[str, Any]] = {
     FORECAST: {"color": "#CC79A7", "linestyle": (0, (4, 1, 1, 1, 1, 1)), "marker": "v"},
     TELEMETRY: {"color": "#009E73", "linestyle": "--", "marker": "s"},
     NONE: {"color": "#D55E00", "linestyle": "-.", "marker": "^"},
+    names.FULL_MEASUREMENT: {"color": "#E69F00", "linestyle": (0, (1, 3)), "marker": "P"},
 }
 ORDER = (*LADDER, *(level for level in LEVELS if level not in LADDER))
 """In legends."""
@@ -56,6 +59,8 @@ POLICIES = {
     NEAREST_HALF: "nearest, half",
     names.SLOT_REFERENCE_CACHING: f"{names.SLOT_REFERENCE}, replicas",
     names.UPPER_BOUND: "upper bound",
+    names.FULL_MEASUREMENT: "full measurement",
+    names.BOUND_BELIEF: "bound at that belief",
 }
 """Policies without a level of knowledge in their names that have other words."""
 THIN: dict[str, Any] = {"linewidth": 0.9, "marker": "x", "markersize": 3.5}
@@ -127,9 +132,11 @@ def evenly(axes: "Axes", values: Sequence[float]) -> None:
 
 
 def split(name: str) -> tuple[str, str]:
-    """A policy's kind, and the level that it knows ("" for those that use none)."""
+    """A policy's kind, and the level that it knows ("" for those that use none), or what else it does (`NAMES`)."""
     if name in names.KNOWS_TRUTH:
         return name, TRUTH
+    if name in names.MEASURES_ALL:
+        return name, names.FULL_MEASUREMENT
     kind, _, level = name.rpartition("-")
     return (kind, level) if level in LEVELS else (name, "")
 
@@ -138,7 +145,7 @@ def policy_name(name: str, algorithm: str) -> str:
     """A policy of the study in words, where agents learn by this algorithm."""
     kind, level = split(name)
     words = "agent" if kind == algorithm else POLICIES.get(kind, kind)
-    return f"{words}, {level}" if level and name not in names.KNOWS_TRUTH else words
+    return f"{words}, {level}" if level and name not in (*names.KNOWS_TRUTH, *names.MEASURES_ALL) else words
 
 
 def save(drawing: "Drawing", path: Path) -> None:

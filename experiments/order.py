@@ -1,0 +1,116 @@
+"""Whether knowing more is worth more: bounds, references and the best rule at each level on the same new episodes.
+
+    python experiments/order.py            # writes experiments/results/order.md
+    python experiments/order.py 64         # the same on fewer episodes
+
+Rules are tuned, and the best of each level is chosen, on the study's episodes of tuning; the episodes of the table are
+used nowhere else. Central rules count as rules; a second table does without, since they see every user's present task
+at every level, which is what `forecast` adds for the others.
+"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from eco_jax.env import make, policies
+from eco_jax.env.config import FULL_MEASUREMENT, TRUTH
+from eco_jax.metrics import REWARD
+from eco_jax.report.claims import best_rule
+from eco_jax.run import setup
+from eco_jax.run.config import default
+from eco_jax.study import names, statistics
+from eco_jax.study.core import Study
+from eco_jax.study.play import Entry, play
+from eco_jax.study.profile import LADDER, PAPER
+from eco_jax.study.rules import chosen_rules, tune, with_tuned
+
+KEY, EPISODES = 5_000_011, 256
+TUNING = 16
+APART = "The same without central rules, which see every user's present task at every level:"
+RESULT = Path(__file__).parent / "results" / "order.md"
+
+
+def table(found: Mapping[str, Any]) -> list[str]:
+    """Rows of a Markdown table: mean rewards [1, episodes] in the order given, and what each has over the next."""
+    lines = ["| policy | reward | more than the next, paired |", "|---|---|---|"]
+    rewards = list(found.items())
+    for i, (name, reward) in enumerate(rewards):
+        each = [statistics.interval(reward)]
+        if i + 1 < len(rewards):
+            each.append(statistics.difference(reward, rewards[i + 1][1]))
+        cells = [f"{x.mean:+.4f} [{x.lo:+.4f}, {x.hi:+.4f}]" for x in each]
+        lines.append(f"| {' | '.join([name, *cells, *['–'] * (2 - len(cells))])} |")
+    return lines
+
+
+def main(episodes: int = EPISODES) -> None:
+    """Tune, choose, play, write the table."""
+    setup.configure()
+    env, params = make()
+    tuning = Study(default(), PAPER).tuning
+    truth, measured = params.with_knowledge(TRUTH), params.with_sight(FULL_MEASUREMENT)
+
+    def played(entries: Mapping[str, Entry], key: Any, episodes: int) -> dict[str, Any]:
+        def look(done: int, total: int) -> None:
+            print(f"\r{done} of {total} played ", end="", file=sys.stderr)
+
+        return play(env, entries, key, episodes, look)
+
+    search = policies.Central(cache=True, sync=policies.Doubt())
+    tuned = tune(env, params, tuning, TUNING, LADDER)
+    central = tune(env, params, tuning, TUNING, LADDER, {names.CENTRAL: search})
+    rules = chosen_rules(params, tuned, LADDER)
+    searches = {
+        names.at(names.CENTRAL, level): Entry(
+            with_tuned(search, names.CENTRAL, level, central), params.with_knowledge(level)
+        )
+        for level in LADDER
+    }
+    seen = played(rules, tuning, TUNING) | played(searches, tuning, TUNING)
+    best, alone = (
+        {level: best_rule({n: v for n, v in seen.items() if n in among and n.endswith(names.at("", level))}, level)
+         for level in LADDER}
+        for among in (rules | searches, rules)
+    )  # fmt: skip
+
+    key, found = jax.random.key(KEY), {}
+    for name, bound, world in (
+        (names.UPPER_BOUND, policies.upper_bound, truth), (names.BOUND_BELIEF, policies.belief_bound, measured),
+    ):  # fmt: skip
+        entries = {name: Entry(policies.Local(), world)}
+        found |= play(policies.BoundEnv(env, bound), entries, key, episodes)
+    found |= played(
+        {names.FULL_MEASUREMENT: Entry(search, measured)}
+        | {name: searches[name] for name in best.values() if name in searches}, key, episodes,
+    )  # fmt: skip
+    found |= played({name: rules[name] for name in (*best.values(), *alone.values()) if name in rules}, key, episodes)
+    bounds = (names.UPPER_BOUND, names.BOUND_BELIEF, names.FULL_MEASUREMENT)
+    all_rules, without = (
+        "\n".join(table({name: np.asarray(found[name][REWARD]) for name in order}))
+        for order in ((*bounds, *best.values()), alone.values())
+    )
+    values = ", ".join(
+        f"{name} {value:g}" for name, value in (tuned | central).items() if _of(name, best) or _of(name, alone)
+    )
+    about = (
+        "# Whether knowing more is worth more\n\n"
+        f"Reward on {episodes} episodes that nothing was tuned or chosen on, with 95 % intervals; made by\n"
+        f"`python experiments/order.py`, on {setup.device()}. Below the bounds and full measurement stand the\n"
+        f"best rules of their levels, tuned and chosen on {TUNING} other episodes: {values}.\n\n"
+    )
+    RESULT.write_text(f"{about}{all_rules}\n\n{APART}\n\n{without}\n")
+    print(f"\n{RESULT.read_text()}")
+
+
+def _of(number: str, best: Mapping[str, str]) -> bool:
+    """Whether a tuned number (`<rule>/<level>/<number>`) is of one of the best rules."""
+    rule, level, _ = number.split("/")
+    return best.get(level) == names.at(rule, level)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:2]))
