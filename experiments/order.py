@@ -4,8 +4,7 @@
     python experiments/order.py 64         # the same on fewer episodes
 
 Rules are tuned, and the best of each level is chosen, on the study's episodes of tuning; the episodes of the table are
-used nowhere else. Central rules count as rules; a second table does without, since they see every user's present task
-at every level, which is what `forecast` adds for the others.
+used nowhere else. A central rule sees every user's present task, so it counts as a rule from `forecast` on.
 """
 
 import sys
@@ -17,7 +16,7 @@ import jax
 import numpy as np
 
 from eco_jax.env import make, policies
-from eco_jax.env.config import FULL_MEASUREMENT, TRUTH
+from eco_jax.env.config import FULL_MEASUREMENT, SIGHT, TRUTH
 from eco_jax.metrics import REWARD
 from eco_jax.report.claims import best_rule
 from eco_jax.run import setup
@@ -30,7 +29,6 @@ from eco_jax.study.rules import chosen_rules, tune, with_tuned
 
 KEY, EPISODES = 5_000_011, 256
 TUNING = 16
-APART = "The same without central rules, which see every user's present task at every level:"
 RESULT = Path(__file__).parent / "results" / "order.md"
 
 
@@ -62,20 +60,19 @@ def main(episodes: int = EPISODES) -> None:
 
     search = policies.Central(cache=True, sync=policies.Doubt())
     tuned = tune(env, params, tuning, TUNING, LADDER)
-    central = tune(env, params, tuning, TUNING, LADDER, {names.CENTRAL: search})
+    foreseeing = [level for level in LADDER if SIGHT[level].foresees]
+    central = tune(env, params, tuning, TUNING, foreseeing, {names.CENTRAL: search})
     rules = chosen_rules(params, tuned, LADDER)
     searches = {
         names.at(names.CENTRAL, level): Entry(
             with_tuned(search, names.CENTRAL, level, central), params.with_knowledge(level)
         )
-        for level in LADDER
+        for level in foreseeing
     }
     seen = played(rules, tuning, TUNING) | played(searches, tuning, TUNING)
-    best, alone = (
-        {level: best_rule({n: v for n, v in seen.items() if n in among and n.endswith(names.at("", level))}, level)
-         for level in LADDER}
-        for among in (rules | searches, rules)
-    )  # fmt: skip
+    best = {
+        level: best_rule({n: v for n, v in seen.items() if n.endswith(names.at("", level))}, level) for level in LADDER
+    }
 
     key, found = jax.random.key(KEY), {}
     for name, bound, world in (
@@ -87,22 +84,17 @@ def main(episodes: int = EPISODES) -> None:
         {names.FULL_MEASUREMENT: Entry(search, measured)}
         | {name: searches[name] for name in best.values() if name in searches}, key, episodes,
     )  # fmt: skip
-    found |= played({name: rules[name] for name in (*best.values(), *alone.values()) if name in rules}, key, episodes)
+    found |= played({name: rules[name] for name in best.values() if name in rules}, key, episodes)
     bounds = (names.UPPER_BOUND, names.BOUND_BELIEF, names.FULL_MEASUREMENT)
-    all_rules, without = (
-        "\n".join(table({name: np.asarray(found[name][REWARD]) for name in order}))
-        for order in ((*bounds, *best.values()), alone.values())
-    )
-    values = ", ".join(
-        f"{name} {value:g}" for name, value in (tuned | central).items() if _of(name, best) or _of(name, alone)
-    )
+    rows = table({name: np.asarray(found[name][REWARD]) for name in (*bounds, *best.values())})
+    values = ", ".join(f"{name} {value:g}" for name, value in (tuned | central).items() if _of(name, best))
     about = (
         "# Whether knowing more is worth more\n\n"
         f"Reward on {episodes} episodes that nothing was tuned or chosen on, with 95 % intervals; made by\n"
         f"`python experiments/order.py`, on {setup.device()}. Below the bounds and full measurement stand the\n"
         f"best rules of their levels, tuned and chosen on {TUNING} other episodes: {values}.\n\n"
     )
-    RESULT.write_text(f"{about}{all_rules}\n\n{APART}\n\n{without}\n")
+    RESULT.write_text(about + "\n".join([*rows, ""]))
     print(f"\n{RESULT.read_text()}")
 
 

@@ -180,8 +180,8 @@ class EnvParams:
             if not isinstance(getattr(self, kind, None), Part):
                 raise UserError(f"{kind}.{next(iter(numbers))}: unknown setting{similar(kind, DEFAULTS)}")
             parts[kind] = parts.get(kind, getattr(self, kind)).set(**numbers)
-        own = {name: value for name, value in values.items() if name not in parts}
-        params = dataclasses.replace(self, **changed(type(self), self.section, own), **parts)
+        plain = {name: value for name, value in values.items() if name not in parts}
+        params = dataclasses.replace(self, **changed(type(self), self.section, plain), **parts)
         params.check_parts()
         return params
 

@@ -104,8 +104,9 @@ CLAIMS = (
 
 WORDS = (
     f"{', '.join(f'`{level}`' for level in KNOWLEDGE)}: what a policy knows of how fast CPUs really are. "
-    "Nothing (the paper's benchmark); what it measured when tasks were executed; that, and what a digital twin learns "
-    "by synchronising, which costs energy; everything (a reference that nobody can have).",
+    "Nothing (the paper's benchmark); what it measured when tasks were executed; that, and who will run where in this "
+    "slot; that, and what a digital twin learns by synchronising, which costs energy; everything (a reference that "
+    "nobody can have).",
     "`{algorithm}-…`: an agent trained by reinforcement learning ({name}). All others do not learn. The end of a name "
     "is what the policy knows; a name without such an end is explained below the table, or needs no knowledge.",
     f"`{GREEDY}-…`: for each user the best reward in this slot by what is believed. `{FORESIGHT}-…`: the same with the "

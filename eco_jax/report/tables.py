@@ -94,7 +94,8 @@ def policy_table(played: Played, slot_s: float) -> Table:
     note = (
         "Best reward first. Means over the evaluation episodes (interquartile over seeds) with 95 % bootstrap "
         "intervals over seeds and episodes; all on the same episodes, references and central rules on the first of "
-        "them. The end of a name says what the policy knows. `central` rules decide for all users at once; "
+        "them. The end of a name says what the policy knows. `central` rules decide for all users at once, "
+        "and so see all users' present tasks, whatever their level; "
         f"`{names.SLOT_REFERENCE}` and `{names.UPPER_BOUND}` know the true slowdowns. `{names.FULL_MEASUREMENT}` is "
         "the central rule where every CPU is measured every slot at no price: what perfect synchronising could give; "
         f"`{names.BOUND_BELIEF}` is the bound at what is known there. Busiest server: tasks on it; fairness: Jain's "

@@ -1,6 +1,7 @@
 """Replay of a trace: users who start together, and what a controller sees of their places."""
 
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ from eco_jax.env import make
 from eco_jax.env.observe import view
 from eco_jax.env.parts import Replay
 from eco_jax.env.parts.mobility.replay import as_trace
-from eco_jax.env.policies.reference import Central, SlotReference, at_truth
+from eco_jax.env.policies.reference import Central, SlotReference, at_truth, belief_bound, upper_bound
 from eco_jax.env.topology import sites
 from eco_jax.errors import UserError
 
@@ -220,3 +221,15 @@ def test_the_central_rule_sees_places_as_agents_do(monkeypatch):
     plain = world()
     _, state = jax.eval_shape(plain.env.reset, jax.random.key(0), plain.params)
     assert state.place.as_seen() == state.place
+
+
+@pytest.mark.parametrize("bound", [upper_bound, belief_bound])
+def test_bounds_are_where_the_users_are(bound):
+    small = seen_world(arrays([0], [6]), "twin")
+    _, state = small.reset()
+    there = state._replace(place=state.place._replace(seen_distance=None))
+    assert (state.place.seen_distance != state.place.distance).any()
+    found, true = (
+        jax.jit(partial(bound, small.env.config))(s, small.params).reward for s in (state, there)
+    )  # fmt: skip
+    assert_array_equal(found, true)

@@ -26,9 +26,14 @@ from eco_jax.metrics import MAIN, REWARD
 from eco_jax.settings import switch, whole
 
 
+def at_place(state: State, params: EnvParams) -> View:
+    """The view of one who knows where the users are, whatever fixes there are of them."""
+    return view(state._replace(place=state.place._replace(seen_distance=None)), params)
+
+
 def at_truth(state: State, params: EnvParams) -> View:
     """The view of one who knows the true slowdowns, and where the users are."""
-    seen = view(state._replace(place=state.place._replace(seen_distance=None)), params)
+    seen = at_place(state, params)
     return seen._replace(
         device_mean=state.x_device,
         device_variance=jnp.zeros_like(seen.device_variance),
@@ -140,7 +145,7 @@ def belief_bound(config: EnvConfig, state: State, params: EnvParams) -> Outcome:
     Raises:
         UserError: as `upper_bound`.
     """
-    return _alone(config, state, params, view, over_belief)
+    return _alone(config, state, params, at_place, over_belief)
 
 
 def _alone(
