@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from eco_jax.env import KNOWLEDGE, PRESETS, core
+from eco_jax.env import KNOWLEDGE, PRESETS
 from eco_jax.env.observe import mask, observe, view
 
 SLOTS = 5
@@ -96,15 +96,15 @@ def test_vmapped_equals_looped(base):
             result = step(keys, result[1], jnp.asarray(choices[:, slot], jnp.int32), base.params)
 
 
-@pytest.mark.slow
-def test_jitted_equals_eager(base):
+def test_called_by_themselves_they_are_compiled(base):
+    """What `reset` and `step` give outside of a program is what they give in one."""
     choices = actions(base)
     jitted = play(base, 7, choices)
-    result = core.reset(base.env.config, jax.random.key(7), base.params)
+    result = base.env.reset(jax.random.key(7), base.params)
     assert_same_numbers(result, jitted[0])
     for slot in range(SLOTS):
         action = jnp.asarray(choices[slot], jnp.int32)
-        result = core.step(base.env.config, jax.random.key(700 + slot), result[1], action, base.params)
+        result = base.env.step(jax.random.key(700 + slot), result[1], action, base.params)
         assert_same_numbers(result, jitted[slot + 1])
 
 
