@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce bench peers test test-fast test-cluster test-numpy test-bench test-mangle test-wheel lint format coverage clean
+.PHONY: help setup reproduce bench peers test test-fast test-cluster test-long test-numpy test-bench test-mangle test-wheel lint format coverage clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,9 +38,9 @@ peers: $(PEERS:%=.peers/%/.ready)  ## the peers' own virtual environments (for `
 CHECKED := --jaxtyping-packages=eco_jax.model,eco_jax.env,eco_jax.agent,eco_jax.train,beartype.beartype
 PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations=5
 UNIT := tests/model tests/env tests/agent
-APART := not bench and not cluster and not mangle and not numpy and not wheel
+APART := not bench and not cluster and not long and not mangle and not numpy and not wheel
 
-test: $(READY)  ## all tests, shapes and types checked in the unit tests: about 8 minutes on 2 cores
+test: $(READY)  ## all tests, shapes and types checked in the unit tests: about 6 minutes on 2 cores
 	$(PYTEST) $(UNIT) -m "$(APART)" $(CHECKED)
 	$(PYTEST) tests $(UNIT:%=--ignore=%) -m "$(APART)"
 
@@ -49,6 +49,9 @@ test-fast: $(READY)  ## the tests that take no more than seconds
 
 coverage: $(READY)  ## how much of the core the unit tests run: at least 95 %
 	$(PYTEST) $(UNIT) tests/train -m "$(APART)" --cov --cov-report=term:skip-covered --cov-fail-under=95 $(FLAGS)
+
+test-long: $(READY)  ## agents that learn, runs that are killed, a run on eight devices
+	$(PYTEST) $(TESTS) -m long
 
 test-numpy: $(READY)  ## every slot against an independent environment in NumPy, float64 to 1e-12
 	$(PYTEST) tests/benchmarks

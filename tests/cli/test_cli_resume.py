@@ -110,6 +110,7 @@ def played(out):
     return path.read_bytes()
 
 
+@pytest.mark.long
 def test_killed_at_random_moments(whole, tmp_path):
     """Real processes and a real SIGKILL; `ECO_JAX_KILLS` says how many."""
     out, draw, kills = tmp_path / "run0", random.Random(7), 0
@@ -143,6 +144,7 @@ def test_a_broken_checkpoint_costs_a_few_updates(whole, moments, tmp_path, capsy
     same(out, whole)
 
 
+@pytest.mark.long
 def test_asked_to_end(whole, tmp_path, capsys):
     """A real process and a real SIGTERM."""
     out = tmp_path / "run"

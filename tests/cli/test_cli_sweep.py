@@ -149,6 +149,7 @@ def test_what_is_refused_leaves_nothing_behind(tmp_path, space, flags, said, mon
     assert (tmp_path / "bad.toml").read_text() == "[slurm]\nminutes = 0\n"
 
 
+@pytest.mark.long
 def test_killed_it_goes_on_to_the_same_numbers(whole, tmp_path, capfd):
     """The one real end of a process; `test_state` and `test_batch` end it in themselves at every step."""
     in_one_go, space, *_ = whole

@@ -1,5 +1,7 @@
 """No level of knowledge sees more than its row, and each differs from the one below in exactly that."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -100,6 +102,22 @@ def test_below_the_forecast_the_last_slots_loads_stand_in(seen):
         assert np.ptp(features[:, names == "gain"]) > 0
 
 
+@partial(jax.jit, static_argnums=0)
+@partial(jax.vmap, in_axes=(None, 0, None))
+def samples(env, key, params):
+    """Features and fluctuations after six slots of random actions: the users' devices, one user's first candidate."""
+    first, *keys = jax.random.split(key, 7)
+
+    def slot(carry, key):
+        seen, state = carry
+        action = jax.random.randint(key, (env.agents, 4), 0, jnp.asarray(env.heads))
+        seen, state, *_ = env.step(key, state, action, params)
+        return (seen, state), None
+
+    (seen, state), _ = jax.lax.scan(slot, env.reset(first, params), jnp.stack(keys))
+    return seen.features, state.x_device, state.x_server[state.place.candidates[0, 0]]
+
+
 def explained(level, envs=10_000, users=10):
     """Share of the variance of the true fluctuations that a least-squares fit explains, and the numbers of samples.
 
@@ -107,23 +125,9 @@ def explained(level, envs=10_000, users=10):
     samples are independent.
     """
     env, params = make(users=users, servers=12, slots=8, knowledge=level)
-
-    @jax.jit
-    def sample(key):
-        first, *keys = jax.random.split(key, 7)
-
-        def slot(carry, key):
-            seen, state = carry
-            action = jax.random.randint(key, (users, 4), 0, jnp.asarray(env.heads))
-            seen, state, *_ = env.step(key, state, action, params)
-            return (seen, state), None
-
-        (seen, state), _ = jax.lax.scan(slot, env.reset(first, params), jnp.stack(keys))
-        return seen.features, state.x_device, state.x_server[state.place.candidates[0, 0]]
-
-    features, device, server = map(
-        np.asarray, jax.lax.map(sample, jax.random.split(jax.random.key(7), envs), batch_size=500)
-    )
+    keys = jax.random.split(jax.random.key(7), (envs // 500, 500))
+    some = [samples(env, these, params) for these in keys]
+    features, device, server = (np.concatenate(leaf) for leaf in zip(*some, strict=True))
 
     def share(inputs, target):
         inputs = np.column_stack([inputs, np.ones(len(inputs))]).astype(np.float64)

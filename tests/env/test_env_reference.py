@@ -1,5 +1,6 @@
 """References: the slot's best joint action against a search over all of them, and a bound that nothing beats."""
 
+import functools
 import itertools
 from typing import NamedTuple
 
@@ -121,14 +122,12 @@ def test_reference_acts_legally():
 def test_reference_needs_no_key_and_may_ask_for_replicas():
     tiny = world(**MINUTE)
     _, state = tiny.reset()
-    plain, asking = (policies.as_policy(tiny.env, policies.SlotReference(cache=cache)) for cache in (False, True))
-
-    def act(policy, seed):
-        return np.asarray(policy(jax.random.key(seed), None, state, tiny.params))
-
-    first = act(plain, 0)
-    np.testing.assert_array_equal(first, act(plain, 1))
-    caching = act(asking, 0)
+    rules = [policies.SlotReference(cache=cache) for cache in (False, True)]
+    act = jax.jit(
+        lambda key: [rule.decide(tiny.env.config, key, state, tiny.params) for rule in rules], compiler_options=FAST
+    )
+    first, caching = map(np.asarray, act(jax.random.key(0)))
+    np.testing.assert_array_equal(first, act(jax.random.key(1))[0])
     np.testing.assert_array_equal(caching[:, [0, 1, 3]], first[:, [0, 1, 3]])
     assert (first[:, 2] == 0).all()
     assert (caching[:, 2] == 1).all()
@@ -152,9 +151,10 @@ def test_bound_of_one_user_is_reached():
 
 def test_bound_charges_nothing_for_the_twin():
     rewards = []
+    bound = jax.jit(policies.upper_bound, static_argnums=0, compiler_options=FAST)
     for level in ("telemetry", "forecast", "twin"):
         tiny = world(**{**MINUTE, "knowledge": level})
-        rewards.append(policies.upper_bound(tiny.env.config, tiny.reset()[1], tiny.params).reward)
+        rewards.append(bound(tiny.env.config, tiny.reset()[1], tiny.params).reward)
     for other in rewards[1:]:
         np.testing.assert_array_equal(rewards[0], other)
 
@@ -198,13 +198,20 @@ class Believed(NamedTuple):
 def believed(users: int, cases: int, nodes: int, sight=FULL_MEASUREMENT, **settings) -> Believed:
     """A user who is alone may take a task past its deadline to W_b, and nothing of its migrates."""
     tiny = world(**{**MINUTE, **settings, "users": users})
-    env, config, params = tiny.env, tiny.env.config, tiny.params.with_sight(sight)
+    keys = jax.random.split(jax.random.key(6), cases)
+    return jax.tree.map(np.asarray, by_beliefs(tiny.env, users, nodes)(keys, tiny.params.with_sight(sight)))
+
+
+@functools.cache
+def by_beliefs(env, users: int, nodes: int):
+    """The program behind it: of cases by their keys, in a world of these parameters."""
+    config = env.config
     every = jnp.asarray(list(itertools.product([(0, 0), (1, 0), (1, 1), (2, 0), (2, 1)], repeat=users)), jnp.int32)
     every = jnp.concatenate([every, jnp.zeros_like(every)], axis=2)
     z, weights = (jnp.asarray(a, jnp.float32) for a in np.polynomial.hermite_e.hermegauss(nodes))
     shares = jnp.outer(weights, weights) / weights.sum() ** 2
 
-    def worth(state, device, server, action):
+    def worth(params, state, device, server, action):
         """The team's reward where these are the fluctuations."""
         state = state._replace(x_device=device, x_server=server)
         act = interpret(config, state, action, params)
@@ -216,7 +223,7 @@ def believed(users: int, cases: int, nodes: int, sight=FULL_MEASUREMENT, **setti
         on_time = reward(state.task.deadline)
         return (jnp.maximum(on_time, reward(0.0 * state.task.deadline)) if users == 1 else on_time).mean()
 
-    def case(key):
+    def case(key, params):
         start, steps = jax.random.split(key)
 
         def slot(state, key):
@@ -231,17 +238,16 @@ def believed(users: int, cases: int, nodes: int, sight=FULL_MEASUREMENT, **setti
         def at(z_device, z_server):  # a user's reward depends on its own device and one server: all may move together
             device = b.device_mean + jnp.sqrt(b.device_variance) * z_device
             server = b.server_mean + jnp.sqrt(b.server_variance) * z_server
-            return jax.vmap(lambda action: worth(state, device, server, action))(every)
+            return jax.vmap(lambda action: worth(params, state, device, server, action))(every)
 
         mean = jnp.tensordot(shares, jax.vmap(jax.vmap(at, (None, 0)), (0, None))(z, z), 2)
         likely = b.device_mean / jnp.sqrt(1 + b.device_variance), b.server_mean / jnp.sqrt(1 + b.server_variance)
         action = policies.Central().decide(config, KEY, state, params)
-        certain = jax.vmap(lambda a: worth(state, *likely, a))(jnp.concatenate([every, action[None]]))
+        certain = jax.vmap(lambda a: worth(params, state, *likely, a))(jnp.concatenate([every, action[None]]))
         bound = policies.belief_bound(config, state, params).reward.mean()
         return Believed(certain[:-1], certain[-1], mean, bound, b.device_variance)
 
-    run = jax.jit(jax.vmap(case), compiler_options=FAST)
-    return jax.tree.map(np.asarray, run(jax.random.split(jax.random.key(6), cases)))
+    return jax.jit(jax.vmap(case, (0, None)), compiler_options=FAST)
 
 
 @pytest.mark.parametrize(("sight", "measured"), [(FULL_MEASUREMENT, True), (SIGHT["twin"], False)])

@@ -100,6 +100,7 @@ def test_shadowing_has_its_deviation_in_db():
     assert abs(float(in_db.mean())) < 0.15
 
 
+@pytest.mark.long
 def test_reinforce_learns():
     env, params = eco_jax.make("tiny")
     algorithm = variant("algorithm", "reinforce")(lr=3e-3)

@@ -13,7 +13,7 @@ from eco_jax.errors import UserError
 from eco_jax.train.program import mesh_of
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_eight_devices_train_as_one(tmp_path):
     flags = {
         **os.environ,

@@ -13,7 +13,7 @@ from eco_jax.train.evaluate import play_episodes
 from eco_jax.train.fit import fit, member
 from eco_jax.train.loop import Learner
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 @pytest.mark.optimised
