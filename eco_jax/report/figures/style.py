@@ -60,7 +60,7 @@ POLICIES = {
     names.SLOT_REFERENCE_CACHING: f"{names.SLOT_REFERENCE}, replicas",
     names.UPPER_BOUND: "upper bound",
     names.FULL_MEASUREMENT: "full measurement",
-    names.BOUND_BELIEF: "bound at that belief",
+    names.BOUND_BELIEF: "bound, fully measured",
 }
 """Policies without a level of knowledge in their names that have other words."""
 THIN: dict[str, Any] = {"linewidth": 0.9, "marker": "x", "markersize": 3.5}
