@@ -139,8 +139,8 @@ def belief_bound(config: EnvConfig, state: State, params: EnvParams) -> Outcome:
     """What every user could expect at most in this slot by the beliefs of the state: [users].
 
     As `upper_bound`, but each user takes the alternative whose outcome is best in the mean over the belief, and has
-    that mean. In expectation it bounds every policy that knows no more than these beliefs; one that takes the best at
-    the mean slowdown would not be a bound.
+    that mean. In expectation it bounds every policy that knows no more than these beliefs (an agent's own last latency
+    is exact, and so a little more); one that takes the best at the mean slowdown would not be a bound.
 
     Raises:
         UserError: as `upper_bound`.
