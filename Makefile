@@ -50,7 +50,7 @@ test-fast: $(READY)  ## the tests that take no more than seconds
 coverage: $(READY)  ## how much of the core the unit tests run: at least 95 %
 	$(PYTEST) $(UNIT) tests/train -m "$(APART)" --cov --cov-report=term:skip-covered --cov-fail-under=95 $(FLAGS)
 
-test-long: $(READY)  ## agents that learn, runs that are killed, a run on eight devices
+test-long: $(READY)  ## agents that learn, runs that are killed, large samples, a run on eight devices
 	$(PYTEST) $(TESTS) -m long
 
 test-numpy: $(READY)  ## every slot against an independent environment in NumPy, float64 to 1e-12

@@ -1,5 +1,7 @@
 """The same numbers however it is run, whatever is known; and no more in the observation than may be known."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -133,6 +135,13 @@ def test_the_world_is_the_same_whatever_is_done(base):
 # What is observed
 
 
+@partial(jax.jit, static_argnums=0)
+def shown(config, state, params):
+    """All that anybody is shown of a state."""
+    seen = view(state, params)
+    return seen, mask(config, seen), observe(config, state, params)
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(KNOWLEDGE))
 def test_hidden_fluctuations_do_not_show(base, seed, level):
@@ -143,17 +152,14 @@ def test_hidden_fluctuations_do_not_show(base, seed, level):
         x_device=jnp.asarray(rng.normal(size=4), jnp.float32), x_server=jnp.asarray(rng.normal(size=9), jnp.float32)
     )
 
-    def shown(state):
-        seen = view(state, small.params)
-        return seen, mask(small.env.config, seen), observe(small.env.config, state, small.params)
-
-    assert_same_bits(shown(state), shown(other))
+    config, params = small.env.config, small.params
+    assert_same_bits(shown(config, state, params), shown(config, other, params))
 
 
 def test_beliefs_do_show(base):
     _, state = base.reset()
     other = state._replace(belief=state.belief._replace(server_mean=state.belief.server_mean + 1.0))
-    one, two = (observe(base.env.config, s, base.params).features for s in (state, other))
+    one, two = (shown(base.env.config, s, base.params)[2].features for s in (state, other))
     assert (one != two).any()
 
 

@@ -137,7 +137,7 @@ def explained(level, envs=10_000, users=10):
     return share(features.reshape(-1, features.shape[-1]), device.reshape(-1)), share(features[:, 0], server)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.optimised
 def test_nothing_at_none_tells_a_slowdown():
     for share, inputs, samples in explained("none"):
