@@ -86,6 +86,7 @@ def test_the_bounds_are_those_of_the_parts():
     assert "energy.edge_power" not in dict(bounds({"energy": "cmos"}))
 
 
+@pytest.mark.long
 def test_every_bound_gives_finite_numbers():
     check({}, 1)
 

@@ -295,7 +295,7 @@ def test_central_synchronises_by_its_rule():
     np.testing.assert_array_equal(plain[:, :3], asking[:, :3])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_bound_is_above_every_policy_over_whole_episodes():
     small = world(users=8, servers=9, slots=20, side=1500, knowledge="truth")
     env, params = small

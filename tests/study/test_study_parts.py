@@ -9,6 +9,7 @@ import pytest
 from eco_jax.env import policies
 from eco_jax.run import settings
 from eco_jax.study.core import Study
+from eco_jax.study.names import ONLINE
 from eco_jax.study.play import by_policy, flat
 from eco_jax.study.profile import LADDER, LEVELS, SMOKE
 from eco_jax.study.run import all_parts
@@ -59,7 +60,9 @@ def reported():
     return set(jax.eval_shape(lambda: env.step(key, env.reset(key, params)[1], action, params)[5]["metrics"]))
 
 
-@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long) if name == ONLINE else name for name in PARTS]
+)
 def test_part(name, before, reported):
     part = PARTS[name]
     study = dataclasses.replace(STUDY, done={need: before[need] for need in part.needs})

@@ -173,7 +173,7 @@ def test_chunk_length_divides_the_run(updates, wish, length):
     assert chunk_length(updates, wish) == length
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_paper_online_form_is_reachable_by_settings(world):
     env, params = world
     online = TrainConfig(updates=12, envs=1, rollout=1, chunk=12)
