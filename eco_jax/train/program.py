@@ -104,7 +104,7 @@ def compile_program(learner: Learner, axes: Any, part: Members, length: int, mes
 
 
 def _of_any_length(learner: Learner) -> Learner:
-    """How long the run is matters to no program: it is that of a longer one, too."""
+    """The learner without the length of its run, on which no program depends: a longer run shares it."""
     return replace(learner, config=replace(learner.config, updates=1, chunk=1))
 
 

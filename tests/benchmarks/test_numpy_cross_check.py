@@ -9,10 +9,6 @@ taken differently. So must the choices assumed by the forecast, for they show in
 Other readings, energy laws and variants, and all of it in float64: `test_numpy_double.py`.
 """
 
-import importlib
-import sys
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -41,17 +37,6 @@ TERMS = {
     "energy_sync": "synchronisation",
 }
 """Our names of the terms of Eq. (8), by those of the NumPy environment."""
-
-
-@pytest.fixture(scope="module")
-def numpy_env():
-    """The module, which is not part of the package."""
-    folder = str(Path(__file__).parents[2] / "experiments" / "benchmarks")
-    sys.path.insert(0, folder)
-    try:
-        yield importlib.import_module("numpy_env")
-    finally:
-        sys.path.remove(folder)
 
 
 def draws_of(key, params, reset=False):

@@ -20,10 +20,7 @@ factors, own cost terms, own server sites. The features of the first observation
 
 import collections
 import functools
-import importlib
 import itertools
-import sys
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -123,17 +120,6 @@ class AnyLaw(CpuEnergy):
 
     def device(self, share, cycles, cpu):
         return jnp.stack([law.device(share, cycles, cpu) for law in self.laws])[self.law]
-
-
-@pytest.fixture(scope="module")
-def numpy_env():
-    """The module, which is not part of the package."""
-    folder = str(Path(__file__).parents[2] / "experiments" / "benchmarks")
-    sys.path.insert(0, folder)
-    try:
-        yield importlib.import_module("numpy_env")
-    finally:
-        sys.path.remove(folder)
 
 
 def in_double(params, given):

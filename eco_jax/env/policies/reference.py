@@ -161,7 +161,7 @@ def _alone(
             f"equations = {params.equations.name!r}: has no upper bound of this kind, as it rewards low QoE"
         )
     own_channel = dataclasses.replace(params, spectrum=Link())
-    free = dataclasses.replace(own_channel, twin_energy=jnp.float32(0.0))
+    free = dataclasses.replace(own_channel, twin_energy=jnp.zeros((), params.dtype))
     seen = look(state, own_channel)
     alone = seen._replace(others=jnp.zeros_like(seen.others))
     # Where W_b is above 0, contention can carry a task past its deadline to more satisfaction than just before it.
