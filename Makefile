@@ -38,7 +38,7 @@ peers: $(PEERS:%=.peers/%/.ready)  ## the peers' own virtual environments (for `
 CHECKED := --jaxtyping-packages=eco_jax.model,eco_jax.env,eco_jax.agent,eco_jax.train,beartype.beartype
 PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations=5
 UNIT := tests/model tests/env tests/agent
-APART := not bench and not cluster and not long and not mangle and not numpy and not wheel
+APART := not (bench or cluster or long or mangle or numpy or wheel)
 
 test: $(READY)  ## all tests, shapes and types checked in the unit tests: about 6 minutes on 2 cores
 	$(PYTEST) $(UNIT) -m "$(APART)" $(CHECKED)
@@ -65,20 +65,23 @@ test-bench: $(READY)  ## every benchmark suite at its smallest size
 test-mangle: $(READY)  ## thousands of mangled inputs: a result, or one line
 	$(BIN)/python -m pytest -s -m mangle $(TESTS)
 
-test-wheel: $(READY)  ## the installed wheel: plug-ins and the README, in folders outside of the checkout
-	rm -rf runs/wheel && $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w runs/wheel .
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall runs/wheel/*.whl
-	cd tests && ../$(BIN)/pytest -q -n 2 -m wheel .; status=$$?; cd .. && \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e . && exit $$status
+test-wheel: $(READY)  ## sdist and wheel, in an environment that has nothing else and a folder outside of the checkout
+	rm -rf runs/wheel .venv-wheel
+	$(BIN)/python -m build --quiet --outdir runs/wheel .
+	$(BIN)/python -m venv .venv-wheel
+	.venv-wheel/bin/pip install --quiet --disable-pip-version-check runs/wheel/*.whl
+	cd tests && ECO_JAX_PYTHON=$(CURDIR)/.venv-wheel/bin/python ../$(BIN)/pytest -q -n 2 -m wheel .
 
-lint: $(READY)  ## ruff and mypy
+lint: $(READY)  ## ruff and mypy; the recipes of the containers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/spython recipe --parser singularity apptainer.def | $(BIN)/hadolint --no-color --ignore DL3020 --failure-threshold error - >/dev/null
 
 format: $(READY)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:  ## remove environments and caches (not runs)
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage
+	rm -rf $(VENV) .venv-wheel .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage

@@ -26,7 +26,8 @@ COMMANDS = {
     "reproduce": "the paper's figures and claims put to the test, in one report",
     "data": "prepare T-Drive traces, or synthesize rows in their format",
     "bench": "time everything, against peers and against the machine",
-    "info": "versions, devices, presets, cache",
+    "info": "versions, devices, presets, examples, cache",
+    "completion": "a script that completes all this at the Tab key",
 }
 
 
