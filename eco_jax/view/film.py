@@ -24,7 +24,7 @@ SLOT_S = 0.4
 """Time that a slot is shown, s."""
 HOLD_S = 2.0
 """Time that the last frame of a GIF is shown, s."""
-COLOURS = 64
+COLOURS = 128
 """Of a GIF."""
 
 
@@ -67,14 +67,21 @@ def _frames(picture: Picture, slots: int, each: int) -> Iterator[np.ndarray]:
 def _gif(path: Path, frames: Sequence[np.ndarray], frame_s: float) -> None:
     from PIL import Image
 
-    # One palette for all, so that what does not change costs nothing.
-    sample = np.concatenate([frames[i] for i in {0, len(frames) // 2, len(frames) - 1}])
-    palette = Image.fromarray(sample).quantize(COLOURS, dither=Image.Dither.NONE)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(_palette(np.stack([frames[i] for i in (0, len(frames) // 2, len(frames) - 1)])))
     images = [Image.fromarray(f).quantize(palette=palette, dither=Image.Dither.NONE) for f in frames]
     duration = [round(1000 * frame_s)] * (len(images) - 1) + [round(1000 * HOLD_S)]
     settings: dict[str, Any] = {"loop": 0, "duration": duration, "comment": MARK, "optimize": False, "disposal": 1}
     with whole(path) as part:
         images[0].save(part, "GIF", save_all=True, append_images=images[1:], **settings)
+
+
+def _palette(frames: np.ndarray) -> list[int]:
+    """The most frequent colours of some frames [..., 3]: one palette for all, so that what stays the same stays so."""
+    codes = frames.reshape(-1, 3).astype(np.int32) @ np.array([65536, 256, 1])
+    found, counts = np.unique(codes, return_counts=True)
+    best = found[np.argsort(-counts, kind="stable")[:COLOURS]]
+    return np.stack([best >> 16, (best >> 8) & 255, best & 255], axis=1).ravel().tolist()
 
 
 def ffmpeg() -> str:

@@ -12,17 +12,9 @@ from eco_jax.env.config import SIGHT
 from eco_jax.view.data import SERIES, Shown, brief
 from eco_jax.view.players import Played
 
-WIDTH, HEIGHT, DPI = 8.0, 5.6, 100
+WIDTH, HEIGHT, DPI = 8.0, 6.0, 100
 """inches, inches, pixels an inch"""
-INK, QUIET, LOCAL, NEAR, OTHER, MOVED, SYNC = (
-    "#1a1a1a",
-    "#5a5a5a",
-    "#777777",
-    "#007a5a",
-    "#E69F00",
-    "#A6467F",
-    "#3A8FC9",
-)
+INK, LOCAL, NEAR, OTHER, MOVED, SYNC = "#1a1a1a", "#777777", "#007a5a", "#E69F00", "#A6467F", "#3A8FC9"
 SIDES = ("#0072B2", "#B84A00")
 """Colour of each controller."""
 TRAIL = 5
@@ -66,23 +58,22 @@ class Picture:
                 0.015, 0.975, f"{many} moving users offload tasks to {env.config.servers} edge servers", ha="left",
                 va="top", fontsize=11.5, weight="bold",
             )  # fmt: skip
-            count = len(played)
+            left = (0.015, 0.515) if len(played) > 1 else (0.25,)
             self.maps = [
-                _Map(
-                    self.figure.add_axes((0.015 + 0.5 * i if count > 1 else 0.25, 0.265, 0.47, 0.585)), who, env, params
-                )
-                for i, who in enumerate(played)
+                _Map(self.figure.add_axes((x, 0.262, 0.47, 0.6)), who, env, params)
+                for x, who in zip(left, played, strict=True)
             ]
             for i, (who, world) in enumerate(zip(played, self.maps, strict=True)):
                 world.axes.set_title(
                     f"{_font(who.name)}\n", loc="left", fontsize=10, weight="bold", color=SIDES[i], pad=2
                 )
+                world.count.set_color(SIDES[i])
                 world.axes.text(
                     0.0, 1.012, brief(SIGHT[who.level]), transform=world.axes.transAxes, fontsize=9, color=INK
                 )
             self._legend()
             self.lines = [
-                _Lines(self.figure.add_axes((0.06 + 0.325 * k, 0.045, 0.27, 0.105)), metric, played)
+                _Lines(self.figure.add_axes((0.06 + 0.325 * k, 0.04, 0.27, 0.1)), metric, played)
                 for k, metric in enumerate(TOLD)
             ]
 
@@ -106,7 +97,7 @@ class Picture:
                 Line2D([], [], color=SYNC, marker="o", markersize=8, linestyle="", markerfacecolor="none",
                        markeredgewidth=1.8, label="twin synchronised"),
             ],
-            loc="center", bbox_to_anchor=(0.5, 0.232), ncols=7, frameon=False, fontsize=8, handletextpad=0.2,
+            loc="center", bbox_to_anchor=(0.5, 0.236), ncols=7, frameon=False, fontsize=8, handletextpad=0.2,
             columnspacing=0.9, handlelength=1.2,
         )  # fmt: skip
 
@@ -154,11 +145,13 @@ class _Map:
         self.links = lines(1.5, NEAR, 2)
         self.moves = lines(2.0, MOVED, 3, linestyles="--")
         marker: dict[str, Any] = {"linewidths": 1.0, "zorder": 4}
-        self.servers = axes.scatter(*self.sites.T, s=62, marker="s", edgecolors=INK, color="white", **marker)
+        self.servers = axes.scatter(*self.sites.T, s=74, marker="s", edgecolors=INK, color="white", **marker)
         self.loads = [
-            axes.text(x, y, "", ha="center", va="center_baseline", fontsize=7, weight="bold", zorder=5, clip_on=True)
+            axes.text(x, y, "", ha="center", va="center_baseline", fontsize=7.5, weight="bold", zorder=5, clip_on=True)
             for x, y in self.sites
         ]
+        self.late_so_far = 100.0 * _so_far(played.record.metrics[m.MISS])
+        self.count = axes.text(1.0, 1.058, "", transform=axes.transAxes, ha="right", fontsize=12.5, weight="bold")
         self.users = axes.scatter([], [], s=30, zorder=6)
         self.syncs = axes.scatter([], [], s=110, facecolors="none", edgecolors=SYNC, linewidths=1.8, zorder=6)
         self.late = axes.scatter([], [], s=34, marker="x", color=INK, linewidths=1.8, zorder=7)
@@ -186,6 +179,7 @@ class _Map:
         self.users.set_linewidths(np.where(away, 0.7, 1.6))
         self.syncs.set_offsets(here[r.decision.synced[t]])
         self.late.set_offsets(here[r.outcome.latency[t] > r.task.deadline[t]])
+        self.count.set_text(f"{self.late_so_far[t]:.0f} % too late")
         shade = 1.0 - 0.72 * np.minimum(r.load[t] / 5.0, 1.0)
         self.servers.set_facecolor(np.repeat(shade[:, None], 3, axis=1))
         self.servers.set_edgecolor(np.where(r.load[t] > 0, INK, "#9a9a9a"))
@@ -213,7 +207,8 @@ class _Lines:
         axes.tick_params(labelsize=7.5, length=2)
         axes.locator_params(axis="y", nbins=3)
         unit = f", {shown.unit}" if shown.unit else ""
-        axes.set_title(f"{shown.metric.label}{unit}, mean so far", fontsize=8.5, loc="left", pad=13)
+        better = "higher is better" if shown.metric.better > 0 else "lower is better"
+        axes.set_title(f"{shown.metric.label}{unit} ({better})", fontsize=8.5, loc="left", pad=14)
         self.lines = [axes.plot([], [], color=SIDES[i], linewidth=2.0)[0] for i in range(len(played))]
         self.values = [
             axes.text(0.55 * i, 1.05, "", transform=axes.transAxes, fontsize=9.5, weight="bold", color=SIDES[i])

@@ -20,7 +20,7 @@ from eco_jax.settings import similar
 from eco_jax.train.config import PLAYED, TrainConfig
 from eco_jax.train.evaluate import episode_key
 from eco_jax.train.loop import Learner
-from eco_jax.view.record import Recording, record
+from eco_jax.view.record import record
 
 
 class Player(NamedTuple):
@@ -40,8 +40,8 @@ class Played(NamedTuple):
 
     name: str
     level: str
-    record: Recording
-    """in NumPy"""
+    record: Any
+    """a `Recording`, in NumPy"""
 
 
 def is_run(what: str) -> bool:

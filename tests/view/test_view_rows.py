@@ -48,7 +48,7 @@ def test_a_gif_of_two_controllers(tmp_path):
     film.write([played(), played("greedy-none")], env, params, path, None)
     with Image.open(path) as image:
         assert image.n_frames == 2 * 5 + 1
-        assert image.size == (800, 560)
+        assert image.size == (800, 600)
         assert image.info["loop"] == 0
         first = np.asarray(image.convert("RGB")).astype(int)
         image.seek(5)

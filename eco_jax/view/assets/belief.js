@@ -1,15 +1,15 @@
 // Every CPU as it is, and as the controller believes it to be: two bars side by side, changed in place.
 
-const BARS = { height: 84, below: 18, above: 9 };
+const BARS = { height: 90, below: 18, above: 10, wide: 16 };
 
 /** The panel of one controller: {node, update(t)}. */
 function makeBelief(player) {
   const mine = PLAYERS[player];
   const kinds = [makeBars(player, 'server', 'Servers'), makeBars(player, 'device', 'Devices of the users')];
-  const title = mine.synchronises ? 'Physical CPUs and their digital twin' : 'Physical CPUs and what is believed of them';
+  const title = mine.synchronises ? 'physical CPUs and their digital twin' : 'physical CPUs and what is believed of them';
   const node = el(
     'section', { class: 'belief', 'aria-label': `${title}: ${mine.name}` },
-    el('h2', {}, sign(player), ` ${mine.name}: ${title.toLowerCase()}`), ...kinds.map((kind) => kind.node),
+    el('h2', {}, sign(player), ` ${mine.name}: ${title}`), ...kinds.map((kind) => kind.node),
   );
   return { node, update: (t) => kinds.forEach((kind) => kind.update(t)) };
 }
@@ -17,12 +17,12 @@ function makeBelief(player) {
 /** The bars of all servers or all devices. */
 function makeBars(player, kind, title) {
   const mine = PLAYERS[player];
-  const { true: physical, nominal } = SHARED[kind];
+  const physical = SHARED[kind].true;
   const thought = mine[`${kind}s`];
   const count = physical.shape[1];
   const step = Math.max(9, Math.min(22, 600 / count));
   const bar = step * 0.36;
-  const top = range(nominal)[1];
+  const top = range(physical, thought.high)[1];
   const y = (speed) => BARS.above + BARS.height * (1 - Math.min(speed / top, 1));
   const width = count * step + 2;
   const height = BARS.above + BARS.height + BARS.below;
@@ -42,7 +42,7 @@ function makeBars(player, kind, title) {
     'svg', { width, height, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `${title}: true and believed speed` },
     svg('line', { x1: 0, x2: width, y1: y(0), y2: y(0), class: 'zero' }), ...columns.map((column) => column.group),
   );
-  const head = el('p', {}, el('b', {}, title), el('span', { class: 'quiet' }, ` 0 to ${told(top, 'GHz')}. `), told_);
+  const head = el('p', {}, el('b', {}, title), el('span', { class: 'quiet' }, ` up to ${told(top, 'GHz')}. `), told_);
   const node = el('div', {}, head, el('div', { class: 'bars', tabindex: 0, role: 'region', 'aria-label': title }, plot));
 
   function upright(node_, speed) {
@@ -63,11 +63,11 @@ function makeBars(player, kind, title) {
       column.doubt.setAttribute('y1', y(at(thought.low, t, i)));
       column.doubt.setAttribute('y2', y(at(thought.high, t, i)));
       column.fresh.style.visibility = refreshed(player, kind, t, i) ? 'visible' : 'hidden';
-      if (column.old.tagName === 'text') column.old.textContent = mine.exact ? '' : age < 0 ? '–' : age;
+      if (column.old.tagName === 'text') column.old.textContent = mine.exact ? '' : age < 0 ? '–' : step < BARS.wide && age > 9 ? '+' : age;
       else column.old.setAttribute('fill-opacity', age < 0 ? 0 : Math.max(0.15, 1 - 0.12 * (age - 1)));
     });
-    told_.textContent = `Belief off by ${told((100 * wrong) / count)} % in the mean`
-      + (mine.exact ? '.' : `; measured in the last 3 slots: ${recent} of ${count}.`);
+    told_.textContent = `Belief off by ${Math.round((100 * wrong) / count)} %`
+      + (mine.exact ? '.' : `; ${recent} of ${count} measured in the last 3 slots.`);
   }
 
   return { node, update };

@@ -15,7 +15,7 @@ function aboutUser(user, t) {
     ['Choice', every((player, i) => chosenBy(player, i, t, user))],
     ['Link up', every((player) => told(at(player.up, t, user), 'Mbit/s'))],
     ['Latency', every((player, i) => `${told(at(player.outcome.latency, t, user), 'ms')}, ${missed(i, t, user) ? 'too late' : 'in time'}`)],
-    ['as was expected', out('expected', 'ms')],
+    ['as expected', out('expected', 'ms')],
     ['Migration', every((player) => (at(player.migrates, t, user)
       ? `from server ${at(player.last, t, user)}, ${told(at(player.outcome.migration, t, user), 'ms')}` : 'none'))],
     ['Replica', every((player) => replica(player, t, user))],

@@ -59,7 +59,7 @@ function follow(node, called) {
 /** How many tasks came too late so far, in words: {node, update(t)}. */
 function makeMissed() {
   const counts = PLAYERS.map(() => el('b'));
-  const node = el('p', { class: 'missed' }, 'tasks past their deadline so far');
+  const node = el('p', { class: 'missed' }, 'late tasks so far');
   counts.forEach((count, i) => node.append(' ', el('span', { class: 'value' }, sign(i), ' ', count)));
   const update = (t) => counts.forEach((count, i) => {
     count.textContent = `${told(meanTo(PLAYERS[i].series.miss, t))} %`;

@@ -148,7 +148,7 @@ function barsExplained() {
   return [
     el('span', { class: 'key real' }), ' true speed; ', el('span', { class: 'key thought' }),
     ' as believed, paler the older the last measurement; thin line: one standard deviation; \u25BC synchronised in this slot; ',
-    'below: slots since the CPU was last measured (– never).',
+    'below: slots since the CPU was last measured (+: ten or more, –: never). Off: mean difference between believed and true speed.',
   ];
 }
 

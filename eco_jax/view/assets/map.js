@@ -1,6 +1,7 @@
 // A controller's map: a layer that stays (area, reach of the servers), and one that moves.
 
 const TRAIL = 8;
+const FOOT = 20;
 const BOX = bounds();
 const CELLS = cells();
 
@@ -14,7 +15,7 @@ function makeMap(player, calm) {
   let width = 0;
   let height = 0;
 
-  const pixel = ([x, y]) => [(x - BOX.left) * scale, height - (y - BOX.bottom) * scale];
+  const pixel = ([x, y]) => [(x - BOX.left) * scale, height - FOOT - (y - BOX.bottom) * scale];
   const site = (i) => pixel(WORLD.sites[i]);
   const half = () => Math.max(5, Math.min(9, width / (6 * Math.sqrt(WORLD.servers)), 9));
 
@@ -31,7 +32,7 @@ function makeMap(player, calm) {
     const ratio = window.devicePixelRatio || 1;
     width = node.clientWidth;
     scale = width / BOX.width;
-    height = Math.round(BOX.height * scale);
+    height = Math.round(BOX.height * scale) + FOOT;
     node.style.height = `${height}px`;
     for (const canvas of [still, moving]) {
       canvas.width = Math.round(width * ratio);
@@ -66,20 +67,20 @@ function makeMap(player, calm) {
     ctx.strokeStyle = '#b5b5ae';
     ctx.lineWidth = 1;
     ctx.strokeRect(left, top, WORLD.side * scale, WORLD.side * scale);
-    rule(ctx, left, top + WORLD.side * scale);
+    rule(ctx, left);
   }
 
   /** A bar that says how long a distance is. */
-  function rule(ctx, left, bottom) {
+  function rule(ctx, left) {
     const power = 10 ** Math.floor(Math.log10(WORLD.side / 4));
     const length = [5, 2, 1].map((n) => n * power).find((n) => n <= WORLD.side / 4) || power;
-    const y = bottom - 9;
-    line(ctx, [left + 10, y], [left + 10 + length * scale, y], COLOURS.quiet, 2);
+    const y = height - 9;
+    line(ctx, [left, y], [left + length * scale, y], COLOURS.quiet, 3);
     ctx.fillStyle = COLOURS.quiet;
     ctx.font = '12px system-ui, sans-serif';
     ctx.textAlign = 'left';
-    ctx.textBaseline = 'bottom';
-    ctx.fillText(length >= 1000 ? `${length / 1000} km` : `${length} m`, left + 10, y - 3);
+    ctx.textBaseline = 'middle';
+    ctx.fillText(length >= 1000 ? `${length / 1000} km` : `${length} m`, left + length * scale + 8, y);
   }
 
   function trail(ctx, user, time, here) {

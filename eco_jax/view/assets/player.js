@@ -14,7 +14,7 @@ function makePlayer(changed) {
     oninput: () => { turn(false); seek(Number(slider.value)); } });
   const text = el('output', { class: 'now', 'aria-live': 'off' });
   const rate = el('select', { 'aria-label': 'Slots per second', onchange: () => { speed = Number(rate.value); } },
-    ...SPEEDS.map((value) => el('option', { value, selected: value === 1 }, `${value} slots/s`)));
+    ...SPEEDS.map((value) => el('option', { value, selected: value === 1 }, `${value} ${value === 1 ? 'slot' : 'slots'}/s`)));
   const stepped = (by, words, shown) => el('button', { type: 'button', 'aria-label': words, title: words,
     onclick: () => { turn(false); seek(Math.floor(time) + by); } }, shown);
   const node = el('div', { class: 'bar', role: 'group', 'aria-label': 'Playback' },
