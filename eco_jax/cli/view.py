@@ -37,6 +37,10 @@ class Arguments:
     """Who else plays the same episode."""
     out: Path = Path("view.html")
     """The page."""
+    preset: str | None = None
+    """The world by name, instead of a run's or the default one (`eco-jax info` lists them)."""
+    config: Path | None = None
+    """TOML file of the world, instead of a preset."""
     episode_seed: int = PLAYED
     """Seed of the episodes, - (0 to 4294967295); the default is that of evaluate."""
     episode: int = 0
@@ -62,7 +66,7 @@ def main(argv: Sequence[str]) -> int:
     if a.seed is not None and not runs:
         raise UserError(f"--seed {a.seed}: a rule has no seeds; it is for runs")
     _check_inputs(config, whole_world)
-    _check_outputs(a, config, [*runs, *map(Path, peek(argv, "config").values())])
+    _check_outputs(a, config, [*runs, *([] if a.config is None else [a.config])])
     setup.configure()
     _show(a, config, given)
     return 0

@@ -95,7 +95,7 @@ def _speeds(speeds: Speeds) -> dict[str, Any]:
         "believed": field(GIGA * speeds.believed),
         "low": field(GIGA * speeds.low),
         "high": field(GIGA * speeds.high),
-        "age": field(age(speeds.measured)),
+        "age": field(age(np.asarray(speeds.measured))),
     }
 
 

@@ -15,6 +15,7 @@ from eco_jax.view.players import Played
 WIDTH, HEIGHT, DPI = 8.0, 6.0, 100
 """inches, inches, pixels an inch"""
 INK, LOCAL, NEAR, OTHER, MOVED, SYNC = "#1a1a1a", "#777777", "#007a5a", "#E69F00", "#A6467F", "#3A8FC9"
+CLEAR = (0.0, 0.0, 0.0, 0.0)
 SIDES = ("#0072B2", "#B84A00")
 """Colour of each controller."""
 TRAIL = 5
@@ -94,7 +95,7 @@ class Picture:
                 dot(INK, INK, "too late", "x"),
                 dot("#b8b8b8", INK, "server, its tasks", "s"),
                 Line2D([], [], color=MOVED, linestyle="--", linewidth=1.8, label="service migrates"),
-                Line2D([], [], color=SYNC, marker="o", markersize=8, linestyle="", markerfacecolor="none",
+                Line2D([], [], color=SYNC, marker="o", markersize=8, linestyle="", markerfacecolor=CLEAR,
                        markeredgewidth=1.8, label="twin synchronised"),
             ],
             loc="center", bbox_to_anchor=(0.5, 0.236), ncols=7, frameon=False, fontsize=8, handletextpad=0.2,
@@ -153,7 +154,7 @@ class _Map:
         self.late_so_far = 100.0 * _so_far(played.record.metrics[m.MISS])
         self.count = axes.text(1.0, 1.058, "", transform=axes.transAxes, ha="right", fontsize=12.5, weight="bold")
         self.users = axes.scatter([], [], s=30, zorder=6)
-        self.syncs = axes.scatter([], [], s=110, facecolors="none", edgecolors=SYNC, linewidths=1.8, zorder=6)
+        self.syncs = axes.scatter([], [], s=110, facecolors=CLEAR, edgecolors=SYNC, linewidths=1.8, zorder=6)
         self.late = axes.scatter([], [], s=34, marker="x", color=INK, linewidths=1.8, zorder=7)
 
     def draw(self, time: float) -> None:

@@ -32,7 +32,7 @@ class Player(NamedTuple):
     policy_of: Callable[[Any], Any]
     """makes its policy of `own`"""
     own: Any
-    """an agent's parameters, or a rule"""
+    """a rule, or an algorithm and an agent's parameters"""
 
 
 class Played(NamedTuple):
@@ -117,8 +117,14 @@ def _agent(folder: Path, env: EcoEnv, params: EnvParams, level: str | None, seed
         raise UserError(f"--seed {chosen}: this agent of {folder} failed, its numbers are not finite; choose another")
     level = level or config.knowledge
     name = f"{algorithm.name}-{level}" + (f", seed {chosen}" if count > 1 else "")
+    return Player(name, level, _by_agent(env), (algorithm, own))
+
+
+@lru_cache(maxsize=8)
+def _by_agent(env: EcoEnv) -> Callable[[Any], Any]:
+    """Makes a policy of (algorithm, parameters of an agent): the same object again, as for rules."""
     learner = Learner(env, TrainConfig(rollout=1))
-    return Player(name, level, partial(learner.policy, algorithm), own)
+    return lambda own: learner.policy(*own)
 
 
 def config_of(folder: Path, values: Mapping[str, Any] | None = None) -> RunConfig:

@@ -82,7 +82,7 @@ def record(
         env: where.
         params: its parameters.
         policy_of: makes the policy of `own`.
-        own: an agent's parameters, or a rule: a pytree.
+        own: a rule, or an algorithm and an agent's parameters: a pytree.
         key: of the episode.
     """
     found: Recording = _program(env, policy_of)(own, params, key)

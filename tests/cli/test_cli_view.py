@@ -119,6 +119,7 @@ def test_nothing_but_its_own_is_replaced(capsys, played, folder):
     assert not played
 
 
+@pytest.mark.slow  # compiles an agent's program and a rule's
 def test_a_run_against_a_rule_in_the_run_s_world(capsys, run, folder):
     assert view("run", "--against", "local", "--csv", "a.csv", "--episode", 2) == 0
     captured = capsys.readouterr()
@@ -138,6 +139,7 @@ def test_a_run_against_a_rule_in_the_run_s_world(capsys, run, folder):
     assert "its network takes" in refused(capsys, "run", "--env.candidates", 2)
 
 
+@pytest.mark.slow  # compiles the evaluation too
 def test_an_agent_plays_what_evaluate_plays(run, folder):
     import eco_jax
     from eco_jax.api import Run
@@ -152,6 +154,7 @@ def test_an_agent_plays_what_evaluate_plays(run, folder):
     assert mean == pytest.approx(float(means["reward"][1, 0]), abs=shown["step"])
 
 
+@pytest.mark.slow  # as above
 def test_two_runs_in_the_first_one_s_world(capsys, run, folder, monkeypatch):
     made_up_run(folder / "other", 1, knowledge="none", physics={"side": 500.0})
     assert view("run", "--against", "other") == 0
@@ -184,8 +187,9 @@ def test_plug_ins_and_one_user_and_one_server(toll, folder):
     assert "cost_toll" in (folder / "a.csv").read_text().splitlines()[0]
 
 
+@pytest.mark.slow  # a program of its own
 def test_a_trace_is_replayed(folder):
-    trace = made_up_trace.write(folder / "t.npz", slots=4)
+    trace = made_up_trace.write(folder / "t.npz", slots=5)
     assert view("local", "--trace", trace, "--env.users", 2, "--env.slots", 4, "--env.servers", 5) == 0
     data = data_of(folder / "view.html")
     assert "trace mobility" in data["episode"]

@@ -12,6 +12,7 @@ from eco_jax.train.evaluate import Remembering, episode_key, play_episodes
 from eco_jax.view.record import age, record
 
 
+@pytest.mark.slow  # compiles the evaluation and the recording
 @pytest.mark.parametrize("level", ["none", "twin"])
 def test_it_is_the_episode_of_an_evaluation(level):
     env, params = world()
@@ -33,8 +34,6 @@ def test_a_memory_begins_anew_and_goes_on():
 
     key = jax.random.key(5)
     found = record(env, params, lambda start: Remembering(start, act), jnp.asarray(1), episode_key(key, 0))
-    means = play_episodes(env, params, Remembering(jnp.asarray(1), act), key, 1)
-    np.testing.assert_allclose(found.metrics["reward"].mean(), means["reward"][0], rtol=1e-5)
     assert (np.asarray(found.server >= 0).all(axis=1) == [True, False] * 3).all()
 
 

@@ -65,7 +65,8 @@ def test_without_ffmpeg_one_line_says_what_to_install(monkeypatch):
         film.ffmpeg()
 
 
-def test_an_mp4(tmp_path):
+def test_an_mp4(tmp_path, monkeypatch):
+    monkeypatch.setattr(film, "MP4_FRAMES", 1)
     try:
         film.ffmpeg()
     except UserError as error:
