@@ -64,8 +64,15 @@ def field(values: Any) -> dict[str, Any]:
     return {"step": step, "shape": list(values.shape), "values": flat}
 
 
-def knows(sight: Sight) -> str:
-    """What a level of knowledge has, in a sentence or two."""
+def knows(sight: Sight, informed: bool = True) -> str:
+    """What a level of knowledge has, in a sentence or two.
+
+    Args:
+        sight: of the level.
+        informed: whether it changes what the controller does.
+    """
+    if not informed:
+        return "A fixed rule: what is known of the CPUs changes nothing that it does."
     if sight.truth:
         return "Sees the true speed of every CPU, which nobody can: a reference."
     if not sight.telemetry:
@@ -78,8 +85,10 @@ def knows(sight: Sight) -> str:
     return f"{said}. Has no twin: what it has not used lately it knows little about."
 
 
-def brief(sight: Sight) -> str:
+def brief(sight: Sight, informed: bool = True) -> str:
     """The same in a few words."""
+    if not informed:
+        return "a fixed rule, whatever is known"
     if sight.truth:
         return "sees the true speed of every CPU"
     if not sight.telemetry:
@@ -106,7 +115,7 @@ def _player(played: Played, params: EnvParams) -> dict[str, Any]:
     return {
         "name": played.name,
         "level": played.level,
-        "knows": knows(sight),
+        "knows": knows(sight, played.informed),
         "synchronises": sight.sync,
         "exact": sight.truth,
         "server": field(r.server),

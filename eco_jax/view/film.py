@@ -11,7 +11,7 @@ import numpy as np
 from eco_jax.env import EcoEnv, EnvParams
 from eco_jax.errors import UserError, shown
 from eco_jax.files import whole
-from eco_jax.view.picture import Picture
+from eco_jax.view.picture import PAINTS, Picture
 from eco_jax.view.players import Played
 
 MARK = b"eco-jax view"
@@ -80,8 +80,12 @@ def _palette(frames: np.ndarray) -> list[int]:
     """The most frequent colours of some frames [..., 3]: one palette for all, so that what stays the same stays so."""
     codes = frames.reshape(-1, 3).astype(np.int32) @ np.array([65536, 256, 1])
     found, counts = np.unique(codes, return_counts=True)
-    best = found[np.argsort(-counts, kind="stable")[:COLOURS]]
-    return np.stack([best >> 16, (best >> 8) & 255, best & 255], axis=1).ravel().tolist()
+    own = [int(colour[1:], 16) for colour in PAINTS]  # a rare one may be in none of these frames
+    paint = np.array([[code >> 16, (code >> 8) & 255, code & 255] for code in own])
+    shades = np.concatenate([paint, (2 * paint + 255) // 3, (paint + 510) // 3])
+    best = found[np.argsort(-counts, kind="stable")[: COLOURS - len(shades)]]
+    frequent = np.stack([best >> 16, (best >> 8) & 255, best & 255], axis=1)
+    return [int(x) for x in np.concatenate([shades, frequent]).ravel()]
 
 
 def ffmpeg() -> str:

@@ -18,6 +18,7 @@ INK, LOCAL, NEAR, OTHER, MOVED, SYNC = "#1a1a1a", "#777777", "#007a5a", "#E69F00
 CLEAR = (0.0, 0.0, 0.0, 0.0)
 SIDES = ("#0072B2", "#B84A00")
 """Colour of each controller."""
+PAINTS = (INK, LOCAL, NEAR, OTHER, MOVED, SYNC, *SIDES)
 TRAIL = 5
 """Slots of a user's way that are shown."""
 TOLD = SERIES[:3]
@@ -70,7 +71,12 @@ class Picture:
                 )
                 world.count.set_color(SIDES[i])
                 world.axes.text(
-                    0.0, 1.012, brief(SIGHT[who.level]), transform=world.axes.transAxes, fontsize=9, color=INK
+                    0.0,
+                    1.012,
+                    brief(SIGHT[who.level], who.informed),
+                    transform=world.axes.transAxes,
+                    fontsize=9,
+                    color=INK,
                 )
             self._legend()
             self.lines = [

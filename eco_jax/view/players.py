@@ -33,6 +33,8 @@ class Player(NamedTuple):
     """makes its policy of `own`"""
     own: Any
     """a rule, or an algorithm and an agent's parameters"""
+    informed: bool = True
+    """whether the level changes what it does"""
 
 
 class Played(NamedTuple):
@@ -42,6 +44,7 @@ class Played(NamedTuple):
     level: str
     record: Any
     """a `Recording`, in NumPy"""
+    informed: bool = True
 
 
 def is_run(what: str) -> bool:
@@ -86,7 +89,9 @@ def player(what: str, env: EcoEnv, params: EnvParams, level: str | None, seed: i
         return _agent(Path(what), env, params, level, seed)
     name, own_level = rule_named(what)
     level = own_level or level or TWIN
-    return Player(f"{name}-{level}", level, _by_rule(env), named()[name])
+    rule = named()[name]
+    shown_as = f"{name}-{level}" if rule.informed else name
+    return Player(shown_as, level, _by_rule(env), rule, rule.informed)
 
 
 @lru_cache(maxsize=8)
@@ -144,4 +149,4 @@ def play(who: Player, env: EcoEnv, params: EnvParams, seed: int = PLAYED, episod
     """
     key = episode_key(jax.random.key(seed), episode)
     found = record(env, params.with_knowledge(who.level), who.policy_of, who.own, key)
-    return Played(who.name, who.level, jax.tree.map(np.asarray, found))
+    return Played(who.name, who.level, jax.tree.map(np.asarray, found), who.informed)

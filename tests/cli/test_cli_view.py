@@ -125,7 +125,7 @@ def test_a_run_against_a_rule_in_the_run_s_world(capsys, run, folder):
     captured = capsys.readouterr()
     assert "view.html: " in captured.err
     data = data_of(folder / "view.html")
-    assert [player["name"] for player in data["players"]] == ["a2c-twin, seed 3", "local-twin"]
+    assert [player["name"] for player in data["players"]] == ["a2c-twin, seed 3", "local"]
     assert (data["world"]["users"], data["world"]["slots"]) == (3, 4)
     assert f"Episode 2 of seed {PLAYED}" in data["episode"]
     assert len((folder / "a.csv").read_text().splitlines()) == 1 + 2 * 4 * 3

@@ -97,6 +97,10 @@ def test_every_level_is_told_apart():
     assert len({brief(SIGHT[level]) for level in KNOWLEDGE}) == len(KNOWLEDGE)
     for level in KNOWLEDGE[:3]:
         assert "no twin" in knows(SIGHT[level])
+    local = played("local-twin")
+    assert (local.name, local.level) == ("local", "twin")
+    assert "fixed rule" in knows(SIGHT[local.level], local.informed)
+    assert "fixed rule" in brief(SIGHT[local.level], local.informed)
 
 
 def test_a_page_of_ours_is_known(tmp_path, both):

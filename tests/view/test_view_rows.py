@@ -10,6 +10,7 @@ from PIL import Image
 
 from eco_jax.errors import UserError
 from eco_jax.view import film, rows
+from eco_jax.view.picture import PAINTS
 
 
 def test_a_row_for_each_controller_slot_and_user():
@@ -53,6 +54,9 @@ def test_a_gif_of_two_controllers(tmp_path):
         first = np.asarray(image.convert("RGB")).astype(int)
         image.seek(5)
         assert (np.abs(np.asarray(image.convert("RGB")) - first) > 40).any()
+        there = {tuple(colour) for colour in first.reshape(-1, 3)}
+    for colour in PAINTS:  # those of the legend, at least, are in every frame
+        assert tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5)) in there, colour
     assert film.ours(path)
     path.write_bytes(b"GIF89a and my own")
     assert not film.ours(path)

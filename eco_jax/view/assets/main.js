@@ -6,7 +6,7 @@ const NARROW = window.matchMedia('(max-width: 760px)');
 const LEGEND = [
   ['local', 'user who computes on the device'],
   ['near', 'sends to the nearest server'],
-  ['other', 'to another candidate, through the nearest'],
+  ['other', 'sends to another candidate'],
   ['factor', 'thicker: a larger share of the task'],
   ['late', 'task past its deadline'],
   ['load', 'server with its tasks: darker, more of them'],
@@ -94,8 +94,8 @@ function start() {
 
   function arrange() {
     const there = visible();
-    const first = document.querySelector('.choose input');
-    if (first && NARROW.matches && view.shown === 'both') first.checked = true;
+    const chosen = there.length > 1 ? 'both' : String(there[0]);
+    document.querySelectorAll('.choose input').forEach((input) => { input.checked = input.value === chosen; });
     [figures, beliefs.map((belief) => belief.node)].forEach((nodes) => nodes.forEach((node, i) => { node.hidden = !there.includes(i); }));
     stage.dataset.maps = there.length;
     there.forEach((i) => maps[i].resize());
