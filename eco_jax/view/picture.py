@@ -19,6 +19,7 @@ CLEAR = (0.0, 0.0, 0.0, 0.0)
 SIDES = ("#0072B2", "#B84A00")
 """Colour of each controller."""
 PAINTS = (INK, LOCAL, NEAR, OTHER, MOVED, SYNC, *SIDES)
+"""Colours that mean something."""
 TRAIL = 5
 """Slots of a user's way that are shown."""
 TOLD = SERIES[:3]
@@ -70,14 +71,8 @@ class Picture:
                     f"{_font(who.name)}\n", loc="left", fontsize=10, weight="bold", color=SIDES[i], pad=2
                 )
                 world.count.set_color(SIDES[i])
-                world.axes.text(
-                    0.0,
-                    1.012,
-                    brief(SIGHT[who.level], who.informed),
-                    transform=world.axes.transAxes,
-                    fontsize=9,
-                    color=INK,
-                )
+                words = brief(SIGHT[who.level], who.informed)
+                world.axes.text(0.0, 1.012, words, transform=world.axes.transAxes, fontsize=9, color=INK)
             self._legend()
             self.lines = [
                 _Lines(self.figure.add_axes((0.06 + 0.325 * k, 0.04, 0.27, 0.1)), metric, played)
@@ -101,8 +96,8 @@ class Picture:
                 dot(INK, INK, "too late", "x"),
                 dot("#b8b8b8", INK, "server, its tasks", "s"),
                 Line2D([], [], color=MOVED, linestyle="--", linewidth=1.8, label="service migrates"),
-                Line2D([], [], color=SYNC, marker="o", markersize=8, linestyle="", markerfacecolor=CLEAR,
-                       markeredgewidth=1.8, label="twin synchronised"),
+                Line2D([], [], color=SYNC, marker="o", markersize=8, linestyle="", markerfacecolor="white",
+                       markeredgecolor=SYNC, markeredgewidth=1.8, label="twin synchronised"),
             ],
             loc="center", bbox_to_anchor=(0.5, 0.236), ncols=7, frameon=False, fontsize=8, handletextpad=0.2,
             columnspacing=0.9, handlelength=1.2,

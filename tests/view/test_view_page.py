@@ -148,6 +148,7 @@ def toll():
     forget("cost", "view-toll")
 
 
+@pytest.mark.slow  # a program of its own
 def test_cost_terms_and_a_radius_are_shown(toll):
     chosen = {"costs": (toll,), "coverage": "hard", "spectrum": "shared"}
     env, params = world(**chosen)

@@ -54,9 +54,9 @@ def test_a_gif_of_two_controllers(tmp_path):
         first = np.asarray(image.convert("RGB")).astype(int)
         image.seek(5)
         assert (np.abs(np.asarray(image.convert("RGB")) - first) > 40).any()
-        there = {tuple(colour) for colour in first.reshape(-1, 3)}
     for colour in PAINTS:  # those of the legend, at least, are in every frame
-        assert tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5)) in there, colour
+        rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
+        assert np.abs(first - rgb).max(axis=-1).min() < 12, colour
     assert film.ours(path)
     path.write_bytes(b"GIF89a and my own")
     assert not film.ours(path)
