@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
@@ -28,13 +28,14 @@ LARGE = 50e6
 
 @dataclass(frozen=True)
 class Arguments:
-    """Play one episode with a run's agent or a rule, and show it: a page that needs no network, a film, a table."""
+    """Play one episode and show it: a page that needs no network, a moving picture, a table. Who plays is the folder of
+    a run, or a rule by name, with a level of knowledge behind it if wanted: greedy, foresight-twin.
+    """
 
-    what: tyro.conf.Positional[str]
-    """Who plays: the folder of a run, or a rule by name, with a level of knowledge behind it if wanted:
-    greedy, foresight-twin."""
+    what: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|RULE")]
+    """Who plays."""
     against: str | None = None
-    """Who else plays the same episode."""
+    """Who else plays the same episode: a run or a rule."""
     out: Path = Path("view.html")
     """The page."""
     preset: str | None = None

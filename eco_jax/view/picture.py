@@ -9,6 +9,7 @@ import numpy as np
 from eco_jax import metrics as m
 from eco_jax.env import EcoEnv, EnvParams, topology
 from eco_jax.env.config import SIGHT
+from eco_jax.errors import shown
 from eco_jax.view.data import SERIES, Shown, brief
 from eco_jax.view.players import Played
 
@@ -29,6 +30,12 @@ TOLD = SERIES[:3]
 def _font(text: str) -> str:
     """A user's text as it is: a dollar begins no formula."""
     return text.replace("$", r"\$")
+
+
+def _headline(env: EcoEnv) -> str:
+    users, servers = env.config.users, env.config.servers
+    who = f"{users} moving users offload" if users > 1 else "A moving user offloads"
+    return f"{who} tasks to {servers} edge servers" if servers > 1 else f"{who} tasks to an edge server"
 
 
 class Picture:
@@ -56,11 +63,7 @@ class Picture:
             self.figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI)
             self.canvas = FigureCanvasAgg(self.figure)
             self.time = self.figure.text(0.985, 0.975, "", ha="right", va="top", fontsize=10, family="monospace")
-            many = env.config.users
-            self.figure.text(
-                0.015, 0.975, f"{many} moving users offload tasks to {env.config.servers} edge servers", ha="left",
-                va="top", fontsize=11.5, weight="bold",
-            )  # fmt: skip
+            self.figure.text(0.015, 0.975, _headline(env), ha="left", va="top", fontsize=11.5, weight="bold")
             left = (0.015, 0.515) if len(played) > 1 else (0.25,)
             self.maps = [
                 _Map(self.figure.add_axes((x, 0.262, 0.47, 0.6)), who, env, params)
@@ -68,7 +71,7 @@ class Picture:
             ]
             for i, (who, world) in enumerate(zip(played, self.maps, strict=True)):
                 world.axes.set_title(
-                    f"{_font(who.name)}\n", loc="left", fontsize=10, weight="bold", color=SIDES[i], pad=2
+                    f"{_font(shown(who.name, 28))}\n", loc="left", fontsize=10, weight="bold", color=SIDES[i], pad=2
                 )
                 world.count.set_color(SIDES[i])
                 words = brief(SIGHT[who.level], who.informed)

@@ -71,7 +71,7 @@ function diamond(ctx, [x, y], size, fill, stroke) {
   ctx.stroke();
 }
 
-/** A server: a square with the number of its tasks, the darker the more they are. */
+/** A server: a square with the number of its tasks where there is room for it, the darker the more they are. */
 function box(ctx, [x, y], half, load) {
   const shade = Math.min(load / 5, 1);
   const grey = Math.round(255 - 185 * shade);
@@ -80,9 +80,9 @@ function box(ctx, [x, y], half, load) {
   ctx.lineWidth = load ? 1.4 : 1;
   ctx.fillRect(x - half, y - half, 2 * half, 2 * half);
   ctx.strokeRect(x - half, y - half, 2 * half, 2 * half);
-  if (!load) return;
+  if (!load || half < 6) return;
   ctx.fillStyle = shade > 0.45 ? '#ffffff' : COLOURS.ink;
-  ctx.font = `600 ${half >= 7 ? 12 : 10}px system-ui, sans-serif`;
+  ctx.font = '600 12px system-ui, sans-serif';
   ctx.textAlign = 'center';
   ctx.textBaseline = 'middle';
   ctx.fillText(String(load), x, y + 0.5);

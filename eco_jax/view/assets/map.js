@@ -17,7 +17,7 @@ function makeMap(player, calm) {
 
   const pixel = ([x, y]) => [(x - BOX.left) * scale, height - FOOT - (y - BOX.bottom) * scale];
   const site = (i) => pixel(WORLD.sites[i]);
-  const half = () => Math.max(5, Math.min(9, width / (6 * Math.sqrt(WORLD.servers)), 9));
+  const half = () => Math.max(4, Math.min(9, width / (6 * Math.sqrt(WORLD.servers))));
 
   /** Where a user is at a time between two slots. */
   function place(user, time) {
