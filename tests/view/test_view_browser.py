@@ -201,3 +201,21 @@ def test_between_two_slots_nothing_moves_for_who_wants_it_so(opened, still):
     opened.wait_for_timeout(700)
     assert slot(opened) == 0
     assert (pixels(opened) == first) == still
+
+
+@pytest.mark.slow  # a program of its own
+def test_one_user_one_server_one_slot_and_the_truth(browser, tmp_path):
+    smallest = {"users": 1, "servers": 1, "candidates": 1, "slots": 1}
+    env, params = world(**smallest)
+    (tmp_path / "view.html").write_text(page.html([played("greedy-truth", **smallest)], env, params, "The least."))
+    shown, said = browser.new_page(viewport={"width": 800, "height": 600}), []
+    shown.on("console", lambda message: said.append(message.text))
+    shown.on("pageerror", lambda error: said.append(str(error)))
+    shown.goto((tmp_path / "view.html").as_uri())
+    shown.get_by_role("button", name="Play").click()
+    shown.get_by_label("Details of").select_option("server 0")
+    assert "known exactly" in shown.locator(".card").inner_text()
+    assert "slot 0 of 0" in shown.locator(".now").inner_text()
+    assert "NaN" not in shown.content().split("</script>")[-1]
+    assert said == []
+    shown.close()
