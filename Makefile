@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce bench peers test test-fast test-cluster test-long test-numpy test-bench test-mangle test-wheel lint format coverage clean
+.PHONY: help setup reproduce bench peers test test-fast test-cluster test-long test-numpy test-bench test-browser test-mangle test-wheel lint format coverage clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,7 +38,7 @@ peers: $(PEERS:%=.peers/%/.ready)  ## the peers' own virtual environments (for `
 CHECKED := --jaxtyping-packages=eco_jax.model,eco_jax.env,eco_jax.agent,eco_jax.train,beartype.beartype
 PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations=5
 UNIT := tests/model tests/env tests/agent
-APART := not (bench or cluster or long or mangle or numpy or wheel)
+APART := not (bench or browser or cluster or documents or long or mangle or numpy or trackers or trainers or wheel)
 
 test: $(READY)  ## all tests, shapes and types checked in the unit tests: about 6 minutes on 2 cores
 	$(PYTEST) $(UNIT) -m "$(APART)" $(CHECKED)
@@ -61,6 +61,11 @@ test-cluster: $(READY)  ## sweeps as jobs of a real SLURM on this machine (root;
 
 test-bench: $(READY)  ## every benchmark suite at its smallest size
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m bench
+
+test-browser: $(READY)  ## the page of `eco-jax view` in a headless Chromium (Debian's chromium)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[browser]" || \
+	echo "no playwright to be had: the tests say so, and are left out"
+	$(BIN)/python -m pytest -rs --durations=3 -m browser tests/view $(FLAGS)
 
 test-mangle: $(READY)  ## thousands of mangled inputs: a result, or one line
 	$(BIN)/python -m pytest -s -m mangle $(TESTS)
