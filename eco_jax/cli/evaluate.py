@@ -24,7 +24,7 @@ from eco_jax.run import settings, setup
 from eco_jax.run.config import INPUTS, RunConfig
 from eco_jax.run.messages import warn
 from eco_jax.run.progress import Display
-from eco_jax.run.reference import reference
+from eco_jax.run.reference import PREFIX, folder_of
 from eco_jax.settings import similar
 from eco_jax.train.config import PLAYED
 
@@ -41,7 +41,8 @@ class Arguments:
     """Play a run's agents and the rules on the same episodes. Settings may differ from those of the run."""
 
     checkpoint: Path | None = None
-    """Folder of a run (what `eco-jax train` wrote). By default the agent of `--knowledge` that comes with eco_jax."""
+    """Folder of a run (what `eco-jax train` wrote), or an agent that comes with eco_jax, `reference-LEVEL`: by default
+    that of `--knowledge`."""
     episodes: int = 64
     """Parallel episodes, - (2 to 1000000)."""
     seed: int = PLAYED
@@ -60,7 +61,8 @@ def main(argv: Sequence[str]) -> int:
     if "checkpoint" not in found and {"-h", "--help"} & set(argv):  # it needs no run
         settings_of(argv)
         parse(Arguments, ["--help"], "eco-jax evaluate", Arguments.__doc__ or "", None, True, REFUSED)
-    folder = Path(found["checkpoint"]) if "checkpoint" in found else reference(found.get("knowledge", TWIN))
+    named = found.get("checkpoint", PREFIX + found.get("knowledge", TWIN))
+    folder = Path(folder_of(named))
     if not (folder / "config.toml").is_file():
         raise UserError(f"{folder}: holds no run (no config.toml)")
     given = settings_of(argv, folder / "config.toml")
