@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import jax
 import numpy as np
 import pytest
-from mangle import mangle_prepared, mangle_source, rows_in
+from mangle import mangle_format, mangle_prepared, mangle_source, rows_in
 
 from eco_jax.cli.main import main
 from eco_jax.data import load, prepare
@@ -97,6 +97,33 @@ def test_mangled_sources(tmp_path, cases, capsys):
             raise
         shutil.rmtree(folder)
     assert [path.name for path in tmp_path.iterdir()] == []
+    with capsys.disabled():
+        print(f" [{results} of {cases:,} sources prepared]", end="")
+    assert 0.3 < results / cases < 0.9
+
+
+@few_or(10_000, few=60)
+def test_mangled_formats(tmp_path, cases, capsys):
+    """Every other format: a result whose counts add up, or one line."""
+    results = 0
+    for seed in range(cases):
+        folder, out = tmp_path / "case", tmp_path / "out.npz"
+        folder.mkdir()
+        try:
+            source, form, settings = mangle_format(np.random.default_rng([seed, 3]), folder)
+            with in_time(seed):
+                report = prepare(source, out, format=form, min_slots=3, **settings)
+            assert report.rows == report.fixes + sum(report.dropped.values())
+            assert str(report).isascii()
+            load(out)
+            out.unlink()
+            results += 1
+        except UserError as error:
+            is_one_line(error)
+        except BaseException as error:
+            error.add_note(f"seed {seed}")
+            raise
+        shutil.rmtree(folder)
     with capsys.disabled():
         print(f" [{results} of {cases:,} sources prepared]", end="")
     assert 0.3 < results / cases < 0.9
