@@ -24,7 +24,7 @@ COMMANDS = {
     "evaluate": "play a run's agents and the rules on the same episodes",
     "sweep": "train many configurations of a search space, here or on a cluster",
     "reproduce": "the paper's figures and claims put to the test, in one report",
-    "data": "prepare T-Drive traces, or synthesize rows in their format",
+    "data": "prepare traces of any town, or synthesize taxi rows",
     "bench": "time everything, against peers and against the machine",
     "info": "versions, devices, presets, cache",
 }

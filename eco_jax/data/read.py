@@ -7,6 +7,7 @@ goes on; so does it past a file that cannot be opened.
 """
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -124,7 +125,9 @@ def read(source: str | Path) -> Rows:
         others = f"; left out: {examples(account.left_out)}" if account.left_out else ""
         raise UserError(f"{place} holds no rows: expected *.txt or *.csv files with rows {ROW_FORMAT}{others}")
     if good_rows == 0:
-        raise UserError(f"none of the {rows:,} rows in {place} is of the form {ROW_FORMAT}; found {bad[0]}")
+        raise UserError(
+            f"none of the {rows:,} rows in {place} is of the form {ROW_FORMAT}; found {bad[0]}{_hint(bad[0])}"
+        )
     return Rows(
         Fixes(*(np.concatenate(parts) for parts in zip(*columns, strict=True))),
         rows,
@@ -140,6 +143,15 @@ def read(source: str | Path) -> Rows:
 def plain(text: str) -> str:
     """A name or a row, short and in ASCII: any terminal can print it."""
     return shown(text).encode("ascii", "backslashreplace").decode()
+
+
+def _hint(row: str) -> str:
+    """Where a row ("file:line: text") may be of another format, which."""
+    text = row.split(": ", 1)[-1]
+    if text.startswith("<"):
+        return "; looks like XML: --format sumo?"
+    columns = len(re.split(r"[,;|\s]+|\\t", text))
+    return "; other rows need --format gps, xy or bonnmotion" if columns > 2 and re.search(r"\d", text) else ""
 
 
 def examples(left_out: dict[str, list[str]]) -> str:

@@ -291,6 +291,8 @@ WRONG = {
     "zone": ("gps", rows(GPS), {"zone": "Rome"}, r"zone = 'Rome': must be a time zone"),
     "zone of numbers": ("xy", rows(GPS), {"zone": "UTC"}, r"zone = 'UTC': has no effect where times are numbers"),
     "columns": ("gps", rows(GPS), {"columns": "id,time,speed,lat,lon"}, r"columns: 'speed': must be one of id, time"),
+    "T-Drive's by default": ("tdrive", rows(GPS.replace(",", ";")), {}, r"; other rows need --format gps, xy or bonn"),
+    "T-Drive's or XML": ("tdrive", fcd(), {}, r"; looks like XML: --format sumo\?"),
     "columns mixed": ("gps", rows(GPS), {"columns": "id,time=x"}, r"either all by name"),
     "columns twice": ("gps", rows(GPS), {"columns": "lat,lon,time,lat"}, r"columns: 'lat' is there twice"),
     "columns too few": ("gps", rows(GPS), {"columns": "id,time"}, r"columns: no column for lat and lon"),

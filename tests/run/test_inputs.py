@@ -90,9 +90,15 @@ def test_a_preset_yields_to_what_a_file_decides_and_to_nothing_else(files):
     [
         ("", "holds no tasks: a header with data_kb, deadline_ms and one of cycles_per_bit, cycles_per_byte"),
         ("1,2,3\n", "line 1: '1,2,3': must be a header with data_kb"),
-        ("data_kb,deadline_ms,density\n1,2,3\n", "line 1: needs columns data_kb, .*; there are 'data_kb', 'deadline_ms'"),
+        (
+            "data_kb,deadline_ms,density\n1,2,3\n",
+            "line 1: needs columns data_kb, .*; there are 'data_kb', 'deadline_ms'",
+        ),
         ("data_kb,deadline_ms,cycles_per_bit\n", "holds no tasks: rows below the header"),
-        ("data_kb;deadline_ms;cycles_per_bit\n1;2;3\n1,5;2;3\n", "line 3: data_kb = '1,5': must be a number; a decimal"),
+        (
+            "data_kb;deadline_ms;cycles_per_bit\n1;2;3\n1,5;2;3\n",
+            "line 3: data_kb = '1,5': must be a number; a decimal",
+        ),
         ("data_kb,deadline_ms,cycles_per_bit\n1,2,0\n", "line 2: cycles_per_bit = 0: must lie in .* cycles"),
         ("data_kb,deadline_ms,cycles_per_bit\n1,nan,1\n", "line 2: deadline_ms = nan: must lie in .* ms"),
         ("data_kb,deadline_ms,cycles_per_bit\n1,2\n", "line 2: '1,2': ends before the column cycles_per_bit"),

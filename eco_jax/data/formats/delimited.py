@@ -50,6 +50,11 @@ class Delimited(Format):
     suffixes: ClassVar[tuple[str, ...]] = (
         *(f"{end}{gz}" for gz in ("", ".gz") for end in (".txt", ".csv", ".tsv", ".plt", ".dat", ".log")), ZIP,
     )  # fmt: skip
+    columns: str = text("", "columns in their order, - for one to ignore, or by the header's names (lat=NAME,...)")
+    sep: str = text(",", "separator of the columns: one character, tab, or space (any run of spaces)")
+    time: str = text("iso", f"how times are written: {times.FORMS}")
+    zone: str = text("", "time zone of times that name none, as Europe/Rome; UTC by default")
+    skip: int = whole(0, 0, 10_000, "lines to pass over at the top of each file")
     usual: ClassVar[tuple[str, ...]]
     """columns, where neither a header nor anybody says it"""
     positions: ClassVar[tuple[tuple[str, ...], ...]]
@@ -57,26 +62,27 @@ class Delimited(Format):
 
     @property
     def _sep(self) -> str:
-        settings: Any = self
-        return str(SEPARATORS.get(settings.sep, settings.sep))
+        return SEPARATORS.get(self.sep, self.sep)
 
     def parse(self, file: IO[bytes], name: str) -> Iterator[Found]:
         """See `Format.parse`."""
-        settings: Any = self
+        import polars as pl
+
         self.check()
+        row = pl.col("text")
         layout, sane = None, False
         with io.TextIOWrapper(file, encoding="utf-8", errors="replace") as stream:
             for piece in cut(0, stream.read):
-                lines = piece.text.split("\n")
-                numbers = range(piece.first_line, piece.first_line + len(lines))
-                rows = [
-                    (n, line.strip("\r\ufeff ")) for n, line in zip(numbers, lines, strict=True) if n > settings.skip
-                ]
-                rows = [(n, line) for n, line in rows if line.strip() and not line.startswith("#")]
-                if layout is None and rows:
-                    layout = self._layout(*rows[0], name)
-                rows = [row for row in rows if layout is not None and row[1] != layout.header]
-                if layout is None or not rows:
+                rows = (
+                    pl.DataFrame({"text": piece.text.split("\n")})
+                    .with_row_index("line", piece.first_line)
+                    .with_columns(row.str.strip_chars("\r\ufeff "))
+                    .filter(pl.col("line") > self.skip, row.str.strip_chars(" \t") != "", ~row.str.starts_with("#"))
+                )
+                if layout is None and len(rows):
+                    layout = self._layout(rows["line"][0], rows["text"][0], name)
+                rows = rows.filter(row != layout.header) if layout else rows
+                if not layout or not len(rows):
                     continue
                 found, first = self._parsed(rows, layout, name)
                 if first and not sane:
@@ -92,10 +98,9 @@ class Delimited(Format):
         Raises:
             UserError: one cannot.
         """
-        settings: Any = self
         if len(self._sep) != 1 or self._sep.isalnum() or self._sep in "\"'.-+:#":
-            raise UserError(f"sep = {quoted(settings.sep)}: must be one character, or tab or space")
-        times.check(settings.time, settings.zone)
+            raise UserError(f"sep = {quoted(self.sep)}: must be one character, or tab or space")
+        times.check(self.time, self.zone)
         self._chosen()
 
     def _chosen(self) -> tuple[dict[str, int], dict[str, str]]:
@@ -104,7 +109,7 @@ class Delimited(Format):
         Raises:
             UserError: it names something unknown, or too little.
         """
-        words = [word.strip() for word in self.columns.split(",")] if self.columns.strip() else []  # type: ignore[attr-defined]
+        words = [word.strip() for word in self.columns.split(",")] if self.columns.strip() else []
         named = [word for word in words if "=" in word]
         allowed = [*dict.fromkeys(("id", "time", "date", *(c for group in self.positions for c in group)))]
         places: dict[str, int] = {}
@@ -171,18 +176,16 @@ class Delimited(Format):
         self._check_enough(set(places), f"{name}:{number}: the header", header)
         return Layout(places, line)
 
-    def _parsed(self, rows: list[tuple[int, str]], layout: Layout, name: str) -> tuple[Found, tuple[int, str] | None]:
-        """The fixes of rows, and the first good row."""
+    def _parsed(self, table: Any, layout: Layout, name: str) -> tuple[Found, tuple[int, str] | None]:
+        """The fixes of rows (a data frame of `line`, `text`), and the first good row."""
         import polars as pl
 
-        settings: Any = self
-        table = pl.DataFrame(rows, schema={"line": pl.Int64, "text": pl.String}, orient="row")
         if self._sep == " ":
             fields = pl.col("text").str.replace_all(r"\s+", " ").str.strip_chars(" ").str.split(" ")
         else:
             fields = pl.col("text").str.split(self._sep)
-        if any('"' in line for _, line in rows):
-            lists = [split(line, self._sep) for _, line in rows]
+        if table["text"].str.contains('"', literal=True).any():
+            lists = [split(line, self._sep) for line in table["text"]]
             table = table.with_columns(pl.Series("fields", lists, dtype=pl.List(pl.String)))
             fields = pl.col("fields")
 
@@ -196,7 +199,7 @@ class Delimited(Format):
         x, y = self._point(field, layout)
         table = table.select(
             "line", "text", who.replace("", None).alias("id"), x.alias("x"), y.alias("y"), field_time=time
-        ).with_columns(times.seconds(settings.time, settings.zone, pl.col("field_time")).alias("time"))
+        ).with_columns(times.seconds(self.time, self.zone, pl.col("field_time")).alias("time"))
         good = pl.all_horizontal(
             pl.col("id", "time").is_not_null(), pl.col("x", "y").is_finite().fill_null(False)
         )  # fmt: skip
@@ -245,11 +248,6 @@ class Gps(Delimited):
     row: ClassVar[str] = "rows of id, time, latitude, longitude"
     usual: ClassVar[tuple[str, ...]] = ("id", "time", "lat", "lon")
     positions: ClassVar[tuple[tuple[str, ...], ...]] = (("lat", "lon"), ("latlon",), ("lonlat",))
-    columns: str = text("", "columns in their order, - for one to ignore, or by the header's names (lat=NAME,...)")
-    sep: str = text(",", "separator of the columns: one character, tab, or space (any run of spaces)")
-    time: str = text("iso", f"how times are written: {times.FORMS}")
-    zone: str = text("", "time zone of times that name none, as Europe/Rome; UTC by default")
-    skip: int = whole(0, 0, 10_000, "lines to pass over at the top of each file")
 
 
 @register("format", "xy")
@@ -259,11 +257,7 @@ class Xy(Delimited):
     row: ClassVar[str] = "rows of id, time, x, y"
     usual: ClassVar[tuple[str, ...]] = ("id", "time", "x", "y")
     positions: ClassVar[tuple[tuple[str, ...], ...]] = (("y", "x"),)
-    columns: str = text("", "columns in their order, - for one to ignore, or by the header's names (x=NAME,...)")
-    sep: str = text(",", "separator of the columns: one character, tab, or space (any run of spaces)")
     time: str = text("unix", f"how times are written: {times.FORMS}")
-    zone: str = text("", "time zone of times that name none, as Europe/Rome; UTC by default")
-    skip: int = whole(0, 0, 10_000, "lines to pass over at the top of each file")
 
     @property
     def frame(self) -> Frame:

@@ -1,6 +1,6 @@
 """Coverage: how far a server's radio reaches."""
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from jax import Array
@@ -16,7 +16,7 @@ class Coverage(Part, kind="coverage"):
     per_server: ClassVar[tuple[str, ...]] = ()
     """numbers that may be each server's own, [servers]"""
 
-    def towards(self, servers: Int[Array, "users links"]) -> Self:
+    def towards(self, servers: Int[Array, "users links"]) -> "Coverage":
         """The same with the numbers of these servers [users, links] where each server has its own."""
         now = numbers_of(self)
         own = {name: now[name][servers] for name in self.per_server if jnp.ndim(now[name])}
