@@ -29,7 +29,7 @@ from eco_jax.random import uniform
 class Draws(NamedTuple):
     """All randomness of a slot: standard uniforms and normals."""
 
-    task: Float[Array, "users draws"]
+    task: Float[Array, "users columns"]
     """those of the tasks, and one for the transmit power"""
     fading: Float[Array, "draws users links"]
     """in (0, 1)"""

@@ -20,6 +20,7 @@ OWN: dict[str, tuple[str, ...]] = {
 _MARGIN = 0.5
 """Sides that a server may stand outside of the area."""
 _LEAST_M = 300.0
+_FARTHEST_M = 1e8
 
 
 class Sites(NamedTuple):
@@ -132,6 +133,8 @@ def _place(place: NDArray[np.float64], trace: Mapping[str, Any] | None) -> NDArr
     """Metres of the area from metres: of the area, or of the plane that the trace's positions were on."""
     from eco_jax.data.geo import METRES
 
+    if np.abs(place).max(initial=0.0) > _FARTHEST_M:
+        raise UserError(f"sites: hold {np.abs(place).max():g}: must be m, to {_FARTHEST_M:g} at most")
     if trace is not None and _frame(trace) is METRES:
         place = METRES.to_metres(place[:, 0], place[:, 1], tuple(trace["centre"]), float(trace["side_m"]))
     return place.astype(np.float32)

@@ -32,6 +32,7 @@ def test_degrees_dates_and_names():
 
 
 def test_a_world_replays_them():
+    assert eco_jax.data.from_tracks is from_tracks
     env, params = eco_jax.make("tiny", trace=from_tracks(["a"] * len(T), T, X, centre=(1500, 1500)))
     assert float(params.side) == 3000
     assert params.mobility.trace.position.shape == (1, 120, 2)
