@@ -23,7 +23,7 @@ from eco_jax.env.parts.tasks import as_workload, decided, table_of
 from eco_jax.env.sites import OWN, as_sites
 from eco_jax.env.state import Observation, State, View
 from eco_jax.errors import UserError
-from eco_jax.parts import Part, variant
+from eco_jax.parts import Part, registered, variant
 from eco_jax.settings import similar, specs
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -170,7 +170,7 @@ def _decide(chosen: dict[str, Any], overrides: Mapping[str, Any], what: str, dec
     for name, value in decided.items():
         own = name.rpartition(".")[2]
         given = overrides.get(name, overrides.get(own, value))
-        if isinstance(given, Part) and given.name == value:
+        if isinstance(given, Part) and isinstance(given, registered(name).get(value, ())):
             value = given  # which may have settings of its own
         elif isinstance(given, int | float) and isinstance(value, int | float):
             given = value if np.float32(given) == np.float32(value) else given  # an input's own numbers are fp32

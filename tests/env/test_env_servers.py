@@ -12,6 +12,7 @@ from eco_jax import make
 from eco_jax.data import from_tracks
 from eco_jax.env.action import interpret
 from eco_jax.env.observe import legal_candidates, server_range, view
+from eco_jax.env.parts import Replay, Waypoint
 from eco_jax.env.placement import admit
 from eco_jax.env.settle import settle
 from eco_jax.env.sites import as_sites
@@ -108,6 +109,16 @@ def test_degrees_make_an_area_of_their_own():
     assert env.config.servers == 4
     with pytest.raises(UserError, match="side = 3000: the table .* decides it, and has 1670"):
         make(sites=sites, candidates=2, side=3000)
+
+
+def test_a_kind_of_replay_of_ones_own_may_replay_the_trace():
+    class Late(Replay):
+        """A subclass that is not registered."""
+
+    trace = from_tracks(["a"] * 11, T, WAY, centre=(1500, 1500))
+    assert isinstance(make("tiny", trace=trace, mobility=Late())[1].mobility, Late)
+    with pytest.raises(UserError, match="mobility = .*: the trace decides it, and has 'trace'"):
+        make("tiny", trace=trace, mobility=Waypoint())
 
 
 T = np.arange(0, 1001, 100)
