@@ -108,5 +108,6 @@ def main(argv: Sequence[str]) -> int:
         raise UserError(f"{name}: unknown command; must be one of {', '.join(commands)}")
     load_plugins(rest)
     argv = without_plugins(rest)
-    parse(commands[name], argv, f"eco-jax data {name}", commands[name].__doc__ or "")  # type: ignore[arg-type]
+    about = (commands[name].__doc__ or "").split("Args:")[0]
+    parse(commands[name], argv, f"eco-jax data {name}", about)  # type: ignore[arg-type]
     return 0

@@ -262,6 +262,8 @@ WRONG = {
         "gps", ["cab,when,north,east", *rows(GPS)], {},
         r"a.csv:1: the header: no column for time and lat and lon; there are 'cab', 'when', 'north', 'east': name it",
     ),
+    "header of metres": ("gps", ["id,time,x,y", *rows(GPS)], {}, r"no column for lat and lon; .*; or --format xy\?"),
+    "header of degrees": ("xy", ["id,time,lat,lon", *rows(GPS)], {}, r"no column for y and x; .*; or --format gps\?"),
     "few": ("gps", rows("{time},{lat},{lon}"), {}, r"a.csv:1: .*; has 3 columns, at least 4 are needed"),
     "decimal comma": ("gps", ["7;2000-01-01 12:00:00;41,9;12,4"], {"sep": ";"}, r"lat = '41,9' has a decimal comma"),
     "no number": ("gps", ["7,2000-01-01 12:00:00,north,12.4"], {}, r"lat = 'north' is no number"),

@@ -143,6 +143,10 @@ class Delimited(Format):
         if missing:
             has = "" if header is None else f"; there are {', '.join(map(repr, header))}: name it, as --columns "
             has += "" if header is None else f"{missing[0]}=NAME with all others"
+            roles = {_ROLES.get(_plain_name(field)) for field in header or ()}
+            for name, pair in (("xy", {"x", "y"}), ("gps", {"lat", "lon"})):
+                if pair <= roles and name != self.name:
+                    has += f"; or --format {name}?"
             raise UserError(f"{where}: no column for {' and '.join(missing)}{has}"[:500])
 
     def _layout(self, number: int, line: str, name: str) -> Layout:
