@@ -69,8 +69,8 @@ def main(argv: Sequence[str]) -> int:
     for name in given.flags:
         if name.split(".")[0] in REFUSED:
             raise UserError(
-                f"--{name}: the run's network and training are what they were; only the world, knowledge, trace and "
-                "sites may differ here"
+                f"--{name}: the run's network and training are what they were; only the world, knowledge, trace, "
+                "sites and workload may differ here"
             )
     a: Any = parse(Arguments, given.rest, "eco-jax evaluate", Arguments.__doc__ or "", None, True, REFUSED)
     if not 2 <= a.episodes <= MOST:

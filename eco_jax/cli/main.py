@@ -25,7 +25,7 @@ COMMANDS = {
     "view": "play one episode and show it: a page, a moving picture, a table",
     "sweep": "train many configurations of a search space, here or on a cluster",
     "reproduce": "the paper's figures and claims put to the test, in one report",
-    "data": "prepare T-Drive traces, or synthesize rows in their format",
+    "data": "prepare traces of any town, or synthesize taxi rows",
     "bench": "time everything, against peers and against the machine",
     "info": "versions, devices, presets, examples, cache",
     "completion": "a script that completes all this at the Tab key",
