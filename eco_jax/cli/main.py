@@ -22,6 +22,8 @@ from eco_jax.run import messages
 COMMANDS = {
     "train": "train agents and keep the run in a folder",
     "evaluate": "play a run's agents and the rules on the same episodes",
+    "compare": "runs and rules against a baseline, with intervals and verdicts",
+    "plot": "learning curves and other figures of your own runs and sweeps",
     "sweep": "train many configurations of a search space, here or on a cluster",
     "reproduce": "the paper's figures and claims put to the test, in one report",
     "data": "prepare T-Drive traces, or synthesize rows in their format",
