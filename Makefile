@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce bench peers test test-fast test-cluster test-long test-numpy test-bench test-mangle test-wheel lint format coverage clean
+.PHONY: help setup reproduce bench peers test test-fast test-cluster test-long test-numpy test-bench test-mangle test-trackers test-wheel lint format coverage clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,7 +38,7 @@ peers: $(PEERS:%=.peers/%/.ready)  ## the peers' own virtual environments (for `
 CHECKED := --jaxtyping-packages=eco_jax.model,eco_jax.env,eco_jax.agent,eco_jax.train,beartype.beartype
 PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations=5
 UNIT := tests/model tests/env tests/agent
-APART := not bench and not cluster and not long and not mangle and not numpy and not wheel
+APART := not bench and not cluster and not long and not mangle and not numpy and not trackers and not wheel
 
 test: $(READY)  ## all tests, shapes and types checked in the unit tests: about 6 minutes on 2 cores
 	$(PYTEST) $(UNIT) -m "$(APART)" $(CHECKED)
@@ -64,6 +64,10 @@ test-bench: $(READY)  ## every benchmark suite at its smallest size
 
 test-mangle: $(READY)  ## thousands of mangled inputs: a result, or one line
 	$(BIN)/python -m pytest -s -m mangle $(TESTS)
+
+test-trackers: $(READY)  ## TensorBoard, W&B and MLflow themselves: written by us, read back by their readers
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[tensorboard,wandb,mlflow]"
+	$(BIN)/python -m pytest -rs -m trackers $(TESTS)
 
 test-wheel: $(READY)  ## the installed wheel: plug-ins and the README, in folders outside of the checkout
 	rm -rf runs/wheel && $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w runs/wheel .
