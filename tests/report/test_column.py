@@ -12,7 +12,7 @@ from eco_jax.metrics import ENERGY, REWARD
 from eco_jax.report.figures import column
 from eco_jax.report.figures.column import check_out, panels, printing, save_as, scale_of, setting_label
 from eco_jax.report.figures.curves import Curve, learning_curves, smoothed
-from eco_jax.report.figures.lines import Series, over
+from eco_jax.report.figures.lines import Series, beside, over
 from eco_jax.report.figures.terms import stacked
 from eco_jax.study.statistics import Interval
 
@@ -163,6 +163,14 @@ def test_lines_over_a_number():
     assert columns["series"].tolist() == ["twin", "twin", "none"]
     assert columns["mean"].tolist() == [0.1, 0.3, 0.1]
     assert made.axes[0].lines[0].get_color() == "#0072B2"  # levels look as in the report
+
+
+def test_points_at_one_x_stand_beside_one_another():
+    series = [Series(name, [1.0, 101.0], {}) for name in "abc"]
+    linear, log = beside(series, False), beside(series, True)
+    np.testing.assert_allclose([x[0] for x in linear], [0.0, 1.0, 2.0])
+    assert log[0][0] < log[1][0] < log[2][0]
+    np.testing.assert_allclose([linear[1], log[1]], [[1.0, 101.0]] * 2)
 
 
 def test_bars_are_the_terms(tmp_path):

@@ -133,11 +133,12 @@ def label_x(axes: Sequence[Any], text: str) -> None:
 
 
 def legend_below(made: "Drawing", handles: Sequence["Artist"], labels: Sequence[str]) -> None:
-    """A legend below all panels, in as many columns as the figure's width has room for."""
+    """A legend below all panels, in as few rows as the figure's width has room for, all about equally long."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     renderer = FigureCanvasAgg(made).get_renderer()
-    for columns in range(len(labels), 0, -1):
+    for rows in range(1, len(labels) + 1):
+        columns = -(-len(labels) // rows)
         legend = made.legend(list(handles), list(labels), loc="outside lower center", ncols=columns)
         if columns == 1 or legend.get_window_extent(renderer).width <= 0.98 * made.bbox.width:
             return

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eco_jax.env.config import KNOWLEDGE
 from eco_jax.metrics import Metric
@@ -32,6 +33,15 @@ def looks(labels: Sequence[str]) -> list[dict[str, Any]]:
     return list(SERIES[: len(labels)])
 
 
+def beside(series: Sequence[Series], log: bool) -> list[NDArray[np.floating]]:
+    """Where the points of each series are drawn: a little beside one another, so that no interval hides another."""
+    every = np.concatenate([np.asarray(line.x, float) for line in series])
+    every = np.log(every) if log else every
+    shifts = 0.01 * float(np.ptp(every)) * (np.arange(len(series)) - (len(series) - 1) / 2)
+    where = [(np.log(line.x) if log else np.asarray(line.x, float)) + s for line, s in zip(series, shifts, strict=True)]
+    return [np.exp(x) if log else x for x in where]
+
+
 def over(
     series: Sequence[Series], metrics: Sequence[Metric], x_label: str, width: float, height: float | None = None,
     log: bool = False,
@@ -50,11 +60,11 @@ def over(
         The figure, and its numbers.
     """
     made, axes = panels(len(metrics), width, height, 1.75, 0.25 + 0.16 * len(series), sharex=True)
-    rows = []
+    rows, apart = [], beside(series, log)
     for ax, metric in zip(axes, metrics, strict=True):
         scale, label = scale_of(metric, np.array([f.mean for line in series for f in line.found[metric]]))
-        for line, style in zip(series, looks([line.label for line in series]), strict=True):
-            points(ax, line.x, line.found[metric], scale, label=line.label, markersize=3.8, **style)
+        for i, (line, style) in enumerate(zip(series, looks([line.label for line in series]), strict=True)):
+            points(ax, apart[i], line.found[metric], scale, label=line.label, markersize=3.8, **style)
             rows += [
                 {"series": line.label, "metric": str(metric), "x": x, **spread(f)}
                 for x, f in zip(line.x, line.found[metric], strict=True)

@@ -11,7 +11,7 @@ from eco_jax.metrics import ENERGY, energy_term
 from eco_jax.model.energy import EnergyTerms
 from eco_jax.report.figures.column import PAGE, legend_below, panels
 from eco_jax.report.figures.figure import Columns, Values, table
-from eco_jax.report.figures.policies import LOOKS, TERM
+from eco_jax.report.figures.policies import TERM
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
@@ -22,6 +22,11 @@ WORDS = {
     "synchronisation": "synchronisation",
 }  # fmt: skip
 """Term -> in words, in the order of a bar; a term without stands under its own name."""
+LOOKS = (
+    ("#0072B2", ""), ("#56B4E9", ""), ("#E69F00", "///"), ("#CC79A7", "..."), ("#000000", ""), ("#009E73", "xxx"),
+    ("#D55E00", "---"), ("#F0E442", ""), ("#999999", "\\\\\\"),
+)  # fmt: skip
+"""Colour and hatching of the terms, in the order of a bar: neighbours differ in grey."""
 
 
 def terms_of(played: Mapping[str, Mapping[str, Values]]) -> list[str]:
@@ -63,7 +68,7 @@ def stacked(
     ax.set_yticks(y, policies)
     ax.set_ylim(len(policies) - 0.4, -0.6)
     ax.set_xlabel(f"{ENERGY.label}, mJ")
-    ax.margins(x=0.12)
+    ax.set_xlim(0.0, float(left.max()) * (1.0 + 0.45 / width))  # room for the numbers
     ax.grid(axis="y", visible=False)
     legend_below(made, *ax.get_legend_handles_labels())
     return made, table({"policy": name, **{f"{t}_mj": v for t, v in means[name].items()}} for name in policies)
