@@ -48,6 +48,10 @@ class Arguments:
     """Seed of the episodes, - (0 to 4294967295)."""
     labels: str | None = None
     """Names of the runs and rules in tables, with commas between them."""
+    preset: str | None = None
+    """The world in which all play, by name, instead of that of the first run."""
+    config: Path | None = None
+    """The same from a TOML file of settings."""
     json: Path | None = None
     """Write the comparison to this file too."""
     csv: Path | None = None

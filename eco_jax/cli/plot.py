@@ -59,6 +59,10 @@ class Arguments:
     """Energy by term, as stacked bars, of runs and rules."""
     over: str | None = None
     """A number of the world and its values, as physics.sync_energy=0,5,20,80: runs and rules are played at each."""
+    preset: str | None = None
+    """The world in which runs and rules play, by name, instead of that of the first run."""
+    config: Path | None = None
+    """The same from a TOML file of settings."""
     episodes: int = 64
     """Episodes to play for --terms and --over, - (2 to 1000000)."""
     seed: int = PLAYED
@@ -107,6 +111,8 @@ def _check(a: Arguments) -> None:
         raise UserError(f"--height {a.height:g}: must lie in [1, {column.WIDTHS[1]:g}] inches")
     if a.smooth < 1:
         raise UserError(f"--smooth {a.smooth}: must be at least 1")
+    if not a.terms and a.over is None and (a.preset or a.config):
+        raise UserError("--preset and --config: are for --terms and --over")
     if a.terms and a.over is not None:
         raise UserError("--terms and --over: give one of them, not both")
     column.check_out(a.out, [Path(word) for word in a.what])

@@ -17,8 +17,9 @@ class TensorBoard(Tracker):
     package = "tensorboard"
 
     def begin(self, run: Begun) -> str:
-        """Settings as text, once."""
+        """Settings as hyperparameters and as text, once."""
         from tensorboard.compat.proto.event_pb2 import SessionLog
+        from tensorboard.plugins.hparams.summary_v2 import hparams_pb
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
         self.folder = made_folder(self.place) / (run.id or _free(made_folder(self.place), run.name))
@@ -26,6 +27,7 @@ class TensorBoard(Tracker):
         if run.id:  # of steps that were written twice, after a sudden end, the later one counts
             self._add(run.done + 1, session_log=SessionLog(status=SessionLog.START))
         else:
+            self._add(0, summary=hparams_pb(plain(run.settings), trial_id=run.name))
             rows = [f"| {name} | {value} |" for name, value in plain(run.settings).items()]
             self._text("settings", "\n".join(["| setting | value |", "|---|---|", *rows]))
         self.writer.flush()

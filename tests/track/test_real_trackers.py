@@ -46,6 +46,8 @@ def test_tensorboard(tmp_path):
     events = found.Scalars("reward/seed4")
     assert [e.step for e in events] == STEPS
     np.testing.assert_allclose([e.value for e in events], np.arange(6) + 0.5)
+    assert "_hparams_/session_start_info" in found.summary_metadata
+    assert b"algorithm.entropy" in found.summary_metadata["_hparams_/session_start_info"].plugin_data.content
     (text,) = (
         found.Tensors("settings/text_summary")
         if "settings/text_summary" in found.Tags()["tensors"]
