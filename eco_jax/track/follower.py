@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -92,7 +93,8 @@ class Follower:
             self.watcher.join(left)
         if self.watcher.is_alive():
             self._warn(f"did not end within {time.monotonic() - began:.0f} s, and was ended")
-            self.process.kill()
+            with contextlib.suppress(OSError):
+                os.killpg(self.process.pid, signal.SIGKILL)  # with what it has started itself
 
     def _watch(self) -> None:
         """Hears what the process tells, until it ends."""
