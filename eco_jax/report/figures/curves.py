@@ -79,6 +79,7 @@ def learning_curves(
             )
         ax.set_ylabel(axis_label(label, 1.5))
         ax.margins(x=0.01)
+        ax.set_xlim(left=0.0)
     label_x(axes, x_label)
     if len(runs) > 1:
         legend_below(made, *axes[0].get_legend_handles_labels())
