@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ALIVE, SAYS, FAILED = "eco-jax: alive", "eco-jax: says: ", "eco-jax: failed: "
+ALIVE, SAYS, FAILED = "eco-jax: alive", "eco-jax: says:", "eco-jax: failed:"
 PAUSE_S = 0.5
 """Between two runs of a tracker where each member of a sweep has its own: servers refuse who begins too many."""
 
@@ -30,7 +30,7 @@ def main() -> int:
         follow(task, wait, tell)
     except BaseException as error:  # whatever a tracker does: the parent is told why
         words = (str(error).strip() or type(error).__name__).splitlines()[0]
-        tell(f"{FAILED}{type(error).__name__}: {words}")
+        tell(f"{FAILED} {type(error).__name__}: {words}")
         return 1
     return 0
 
@@ -111,7 +111,7 @@ def _run(folder: Path, made: Callable[[], Any], state: Any, tell: Callable[[str]
     records, tracker = RunRecords(folder), made()
     state.id = tracker.begin(Begun(folder.absolute().name, records.settings, state.id, state.done)) or "-"
     state.keep()
-    tell(SAYS + tracker.told())
+    tell(f"{SAYS} {tracker.told()}")
     try:
         while True:
             rows = records.new(state.done)
@@ -134,7 +134,7 @@ def _sweep(folder: Path, made: Callable[[], Any], state: Any, tell: Callable[[st
     if tracker is not None:
         state.id = tracker.begin(Begun(name, records.settings, state.id, 0)) or "-"
         state.keep()
-        tell(SAYS + tracker.told())
+        tell(f"{SAYS} {tracker.told()}")
     try:
         while True:
             for batch in records.new(state.batches):

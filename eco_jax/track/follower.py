@@ -22,6 +22,8 @@ from eco_jax.train.interrupt import Interrupted
 
 PATIENCE_S = 10.0
 """Without a sign of life at the end of a run before a tracker is given up."""
+START_S = 30.0
+"""That a tracker has to begin, counted from its start: MLflow makes a database first, and a run may be short."""
 INTERRUPTED_S = 3.0
 """The same where a run was interrupted."""
 MOST_S = 60.0
@@ -59,7 +61,7 @@ class Follower:
         self.name = wanted.tracker
         self.process: subprocess.Popen[bytes] | None = None
         self.watcher: threading.Thread | None = None
-        self.alive_s, self.warned = 0.0, False
+        self.started_s, self.alive_s, self.begun, self.warned = 0.0, 0.0, False, False
 
     def begin(self) -> None:
         """Start: the folder holds a run that has begun."""
@@ -75,22 +77,29 @@ class Follower:
         except OSError as error:
             self._warn(f"could not be started: {error.strerror}")
             return
-        self.alive_s = time.monotonic()
+        self.started_s = self.alive_s = time.monotonic()
         self.watcher = threading.Thread(target=self._watch, name=f"tracker {self.name}", daemon=True)
         self.watcher.start()
 
-    def close(self, patience_s: float = PATIENCE_S) -> None:
-        """The run is over: wait for what is still written, as long as there are signs of life."""
+    def close(self, patience_s: float = PATIENCE_S, start_s: float = 0.0) -> None:
+        """The run is over: wait for what is still written, as long as there are signs of life.
+
+        Args:
+            patience_s: without one before the tracker is given up.
+            start_s: that a tracker which has not begun yet has for it, from its start.
+        """
         if self.process is None or self.watcher is None:
             return
         with contextlib.suppress(OSError):  # it has ended
             self.process.stdin.close()  # type: ignore[union-attr]
         began = self.alive_s = time.monotonic()
         while self.watcher.is_alive() and time.monotonic() - began < MOST_S:
-            left = self.alive_s + patience_s - time.monotonic()
+            until = self.alive_s + patience_s
+            until = until if self.begun else max(until, self.started_s + start_s)
+            left = until - time.monotonic()
             if left <= 0:
                 break
-            self.watcher.join(left)
+            self.watcher.join(min(left, 1.0))
         if self.watcher.is_alive():
             self._warn(f"did not end within {time.monotonic() - began:.0f} s, and was ended")
             with contextlib.suppress(OSError):
@@ -106,9 +115,11 @@ class Follower:
             text = line.decode(errors="replace").strip()
             self.alive_s, last = time.monotonic(), text or last
             if text.startswith(FAILED):
-                failed = text.removeprefix(FAILED)
-            elif text.startswith(SAYS) and len(text) > len(SAYS):
-                say(f"{self.name}: {text.removeprefix(SAYS)}")
+                failed = text.removeprefix(FAILED).strip()
+            elif text.startswith(SAYS):
+                self.begun = True
+                if words := text.removeprefix(SAYS).strip():
+                    say(f"{self.name}: {words}")
         code = process.wait()
         if code:
             self._warn(failed or f"ended with code {code}: {shown(last, 200)}")
@@ -131,14 +142,14 @@ def following(folder: Path, wanted: Tracking | None, sweep: bool = False) -> Ite
     if wanted is None:
         yield lambda: None
         return
-    follower, patience_s = Follower(folder, wanted, sweep), PATIENCE_S
+    follower, patience = Follower(folder, wanted, sweep), (PATIENCE_S, START_S)
     try:
         yield follower.begin
     except Interrupted:
-        patience_s = INTERRUPTED_S
+        patience = (INTERRUPTED_S, 0.0)
         raise
     finally:
-        follower.close(patience_s)
+        follower.close(*patience)
 
 
 def checked(tracker: str | None, place: str | None, project: str, out: Path) -> Callable[..., Tracking] | None:

@@ -54,7 +54,7 @@ def test_it_is_told_all_and_goes_on_without_double_steps(tmp_path, told):
     path.write_bytes(b"".join(whole[:4]))
     said = []
     follow.follow(task(tmp_path, tmp_path / "run"), lambda seconds: True, said.append)
-    assert said[0] == f"{follow.SAYS}look at {tmp_path / 'place'}"
+    assert said[0] == f"{follow.SAYS} look at {tmp_path / 'place'}"
     path.write_bytes(b"".join(whole))  # resumed
     follow.follow(task(tmp_path, tmp_path / "run"), lambda seconds: True, said.append)
     one, two = (line for line in lines(told) if "begin" in line)
@@ -148,6 +148,17 @@ def test_what_hangs_is_left_behind(tmp_path, told, caplog):
     assert seconds < 5.0
     assert len(warnings) == 1
     assert "did not end within" in warnings[0]
+
+
+def test_one_that_has_not_begun_has_time_for_it_from_its_start(tmp_path, caplog):
+    recorded(tmp_path / "run")
+    plugin = made_up_tracker.write(tmp_path / "own.py", begin="time.sleep(600)")
+    one = Follower(tmp_path / "run", Tracking("made-up", str(tmp_path / "place"), plugins=[str(plugin)]))
+    began = time.monotonic()
+    one.begin()
+    one.close(0.1, start_s=2.0)
+    assert 2.0 <= time.monotonic() - began < 6.0
+    assert caplog.text.count("did not end within") == 1
 
 
 @pytest.mark.parametrize(
