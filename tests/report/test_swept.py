@@ -56,8 +56,20 @@ def test_too_many_lines_are_refused():
         lines_of(frame, ENERGY_OF, None, [REWARD])
 
 
+def test_a_sweep_that_is_going_on_is_read_batch_by_batch(tmp_path):
+    for name, value in (("0000", 1.0), ("0001", 2.0), ("0002", 3.0)):
+        (tmp_path / "batches" / name).mkdir(parents=True)
+        (tmp_path / "batches" / name / "batch.json").touch()
+        if name != "0002":  # is trained now
+            table().with_columns(pl.lit(value).alias("reward")).write_parquet(
+                tmp_path / "batches" / name / "results.parquet"
+            )
+            (tmp_path / "batches" / name / "finished.json").touch()
+    assert sorted(results_of(tmp_path)["reward"].unique()) == [1.0, 2.0]
+
+
 def test_only_what_was_trained_to_its_end_counts(tmp_path):
-    with pytest.raises(UserError, match="no generation of the sweep has finished"):
+    with pytest.raises(UserError, match="no batch of the sweep has finished"):
         results_of(tmp_path)
     frame = table().with_columns(
         pl.when(pl.col("seed") == 0).then(pl.lit("pruned")).otherwise(pl.lit("done")).alias("status")

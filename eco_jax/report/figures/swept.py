@@ -15,26 +15,30 @@ from eco_jax.report.figures.column import SERIES
 from eco_jax.report.figures.lines import Series
 from eco_jax.settings import similar
 from eco_jax.study.statistics import Interval, over_seeds
+from eco_jax.sweep.batch import finished
+from eco_jax.sweep.results import read_results
+from eco_jax.sweep.state import batches as batches_of
 
 OTHERS = ("trial", "seed", "status", "cause", "updates", "params_sha256")
 """Columns of the results that are neither a metric nor a setting."""
 
 
 def results_of(folder: Path) -> pl.DataFrame:
-    """The rows of a sweep's `results.parquet` that were trained to the end.
+    """What a sweep has trained to the end: the rows of its finished batches, or of `results.parquet` without these.
 
     Raises:
         UserError: there are none yet.
     """
-    path = folder / "results.parquet"
-    if not path.is_file():
-        raise UserError(f"{path}: is missing: no generation of the sweep has finished yet")
+    path, batches = folder / "results.parquet", [batch for batch in batches_of(folder) if finished(batch)]
+    if not batches and not path.is_file():
+        raise UserError(f"{folder}: no batch of the sweep has finished yet")
     try:
-        frame = pl.read_parquet(path).filter(pl.col("status") == "done")
+        frame = read_results(batches, {}) if batches else pl.read_parquet(path)
+        frame = frame.filter(pl.col("status") == "done")
     except (pl.exceptions.PolarsError, OSError) as error:
         raise UserError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
     if frame.is_empty():
-        raise UserError(f"{path}: no trial was trained to its end")
+        raise UserError(f"{folder}: no trial was trained to its end")
     return frame
 
 
