@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import struct
+import time
 
 import numpy as np
 import pytest
@@ -79,7 +80,9 @@ def test_wandb_offline(tmp_path, monkeypatch):
     files = sorted((tmp_path / "place" / "wandb").glob("offline-run-*/*.wandb"), key=os.path.getmtime)
     assert len(files) == 2  # of one run: `wandb sync` puts them together
     assert all(state["id"] in file.name for file in files)
-    rows = [row for file in files for row in history(file)]
+    until = time.monotonic() + 20.0
+    while len(rows := [row for file in files for row in history(file)]) < 6 and time.monotonic() < until:
+        time.sleep(0.2)  # W&B's own process may close its file a little after `finish` returns
     assert [row["updates"] for row in rows] == STEPS
     np.testing.assert_allclose([row["reward/seed4"] for row in rows], np.arange(6) + 0.5)
 
