@@ -171,9 +171,12 @@ def evaluate_run(
     return found
 
 
-def watched(display: Display, what: str) -> Callable[[int, int], None]:
-    """Shows that `what` is compiled from now on; the function returned is told how many of how many have played."""
-    began, name = time.monotonic(), "eco-jax evaluate"
+def watched(display: Display, what: str, name: str = "eco-jax evaluate") -> Callable[[int, int], None]:
+    """Shows that `what` is compiled from now on; the function returned is told how many of how many have played.
+
+    `name`: of the command, before its plain lines.
+    """
+    began = time.monotonic()
     display.begin(f"compiling {what}", f"{name}: compiling {what}")
 
     def look(done: int, total: int) -> None:

@@ -23,6 +23,8 @@ COMMANDS = {
     "train": "train agents and keep the run in a folder",
     "evaluate": "play a run's agents and the rules on the same episodes",
     "view": "play one episode and show it: a page, a moving picture, a table",
+    "compare": "runs and rules against a baseline, with intervals and verdicts",
+    "plot": "learning curves and other figures of your own runs and sweeps",
     "sweep": "train many configurations of a search space, here or on a cluster",
     "reproduce": "the paper's figures and claims put to the test, in one report",
     "data": "prepare traces of any town, or synthesize taxi rows",
