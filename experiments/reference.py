@@ -46,7 +46,7 @@ def card(found: dict[str, dict], played: dict[str, dict]) -> str:
     """The model card."""
     any_ = next(iter(found.values()))
     versions = ", ".join(f"{name} {v}" for name, v in any_["versions"].items())
-    heads = " | ".join(metric.head for metric in MAIN)
+    heads = " | ".join(m.head if m.unit == "-" else f"{m.head} {m.unit}" for m in MAIN)
     rows = [
         f"| `{level}` | "
         + " | ".join(f"{(c := played[level][metric])['mean']:.3f} [{c['lo']:.3f}, {c['hi']:.3f}]" for metric in MAIN)

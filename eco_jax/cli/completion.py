@@ -47,7 +47,7 @@ def parser_of() -> argparse.ArgumentParser:
             given = choices.get(flag.removeprefix("--"))
             option = own.add_argument(flag, choices=given)
             if given is None:
-                option.complete = shtab.FILE  # type: ignore[attr-defined]
+                setattr(option, "complete", shtab.FILE)  # noqa: B010
 
     for name in COMMANDS:
         add(commands, name)
