@@ -4,13 +4,14 @@ VENV ?= .venv
 PROFILE ?= quick
 OUT ?= runs/reproduce
 PEERS ?= sb3 rejax mobile-env
+TRAINERS := sb3 rejax jaxmarl
 TESTS ?= tests
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce bench peers test test-fast test-cluster test-long test-numpy test-bench test-mangle test-wheel lint format coverage clean
+.PHONY: help setup reproduce bench peers test test-fast test-cluster test-long test-numpy test-bench test-mangle test-trainers test-wheel lint format coverage clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,7 +39,7 @@ peers: $(PEERS:%=.peers/%/.ready)  ## the peers' own virtual environments (for `
 CHECKED := --jaxtyping-packages=eco_jax.model,eco_jax.env,eco_jax.agent,eco_jax.train,beartype.beartype
 PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations=5
 UNIT := tests/model tests/env tests/agent
-APART := not bench and not cluster and not long and not mangle and not numpy and not wheel
+APART := not bench and not cluster and not long and not mangle and not numpy and not trainers and not wheel
 
 test: $(READY)  ## all tests, shapes and types checked in the unit tests: about 6 minutes on 2 cores
 	$(PYTEST) $(UNIT) -m "$(APART)" $(CHECKED)
@@ -61,6 +62,9 @@ test-cluster: $(READY)  ## sweeps as jobs of a real SLURM on this machine (root;
 
 test-bench: $(READY)  ## every benchmark suite at its smallest size
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m bench
+
+test-trainers: $(READY) $(TRAINERS:%=.peers/%/.ready)  ## other people's trainers on our environment: about 1 minute
+	$(BIN)/python -m pytest -rs --durations=3 -m trainers tests/adapters $(FLAGS)
 
 test-mangle: $(READY)  ## thousands of mangled inputs: a result, or one line
 	$(BIN)/python -m pytest -s -m mangle $(TESTS)
