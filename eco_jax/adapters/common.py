@@ -245,14 +245,17 @@ class Batch:
         """Which environments have had a seed, [envs]."""
         return self._seeded
 
-    def reset(self, which: np.ndarray | None = None) -> Observation:
-        """The next episode of some environments, [envs], or of all; rows of the others mean nothing."""
+    def reset(self, which: np.ndarray | None = None) -> Any:
+        """The next episode of some environments, [envs], or of all: an `Observation` of NumPy arrays.
+
+        Rows of the others mean nothing.
+        """
         chosen = np.ones(self.envs, bool) if which is None else np.asarray(which, bool)
         packed, self._running = _restart(self.env, self.user, self.params, self._running, chosen)
         return _unpack(jax.device_get(packed), self._observation)
 
-    def step(self, action: np.ndarray) -> Frame:
-        """One slot of all environments.
+    def step(self, action: np.ndarray) -> Any:
+        """One slot of all environments: a `Frame` of NumPy arrays, [envs, ...] each.
 
         Args:
             action: choices of the heads, [envs, users, 4], or [envs, 4] of one user.

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from eco_jax.adapters.common import HEADS, Batch, Frame, needs
+from eco_jax.adapters.common import HEADS, Batch, needs
 from eco_jax.adapters.spaces import View
 from eco_jax.env import PRESETS, make
 from eco_jax.env.policies import Rule
@@ -33,10 +33,12 @@ from eco_jax.errors import UserError, quoted
 EXTRA = "gymnasium"
 gymnasium = needs("gymnasium", EXTRA)
 vector = needs("gymnasium.vector", EXTRA)
+Env: Any = gymnasium.Env
+VectorEnv: Any = vector.VectorEnv
 batch_space = needs("gymnasium.vector.utils", EXTRA).batch_space
 
 
-class EcoGymnasium(gymnasium.Env):
+class EcoGymnasium(Env):
     """One environment: see the module."""
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012  # as Gymnasium declares it
@@ -96,7 +98,7 @@ class EcoGymnasium(gymnasium.Env):
         return self._mask
 
 
-class EcoVector(vector.VectorEnv):
+class EcoVector(VectorEnv):
     """Environments side by side on the device: see the module. Environment i of seed s is `EcoGymnasium` of s + i."""
 
     def __init__(
@@ -177,7 +179,7 @@ class EcoVector(vector.VectorEnv):
         given = [None] * self.num_envs if seed is None else list(seed)
         drawn = self.np_random.integers(2**32, size=self.num_envs) if not self.batch.seeded.all() else given
         fresh = [s is None and not known for s, known in zip(given, self.batch.seeded, strict=True)]
-        return [int(d) if new else s for s, d, new in zip(given, drawn, fresh, strict=True)]  # type: ignore[arg-type]
+        return [int(d) if new else s for s, d, new in zip(given, drawn, fresh, strict=True)]
 
     def _restart(self, which: np.ndarray, info: dict[str, Any]) -> None:
         """Begin the next episode of some environments; their masks are told."""
@@ -211,7 +213,7 @@ class EcoVector(vector.VectorEnv):
             self._restart(resets, info)
         return self._observed.copy(), reward, np.zeros(self.num_envs, bool), ended, info
 
-    def _told(self, frame: Frame, live: np.ndarray, ended: np.ndarray, info: dict[str, Any]) -> None:
+    def _told(self, frame: Any, live: np.ndarray, ended: np.ndarray, info: dict[str, Any]) -> None:
         told = self.view.told(frame)
         if self.mode != vector.AutoresetMode.SAME_STEP or not ended.any():
             _tell(info, told, live)

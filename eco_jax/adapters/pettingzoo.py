@@ -21,10 +21,10 @@ from eco_jax.env.observe import HIGHEST
 from eco_jax.errors import UserError
 
 EXTRA = "pettingzoo"
-pettingzoo = needs("pettingzoo", EXTRA)
+ParallelEnv: Any = needs("pettingzoo", EXTRA).ParallelEnv
 
 
-class EcoParallel(pettingzoo.ParallelEnv):
+class EcoParallel(ParallelEnv):
     """The users as agents: see the module."""
 
     metadata: dict[str, Any] = {  # noqa: RUF012  # as PettingZoo declares it

@@ -20,7 +20,7 @@ from eco_jax.adapters.spaces import View
 from eco_jax.env import make
 
 EXTRA = "sb3"
-base = needs("stable_baselines3.common.vec_env.base_vec_env", EXTRA)
+VecEnv: Any = needs("stable_baselines3.common.vec_env.base_vec_env", EXTRA).VecEnv
 
 
 class Row:
@@ -49,7 +49,7 @@ class Row:
         """Nothing is open."""
 
 
-class EcoVecEnv(base.VecEnv):
+class EcoVecEnv(VecEnv):
     """Environments times users, a row each: see the module."""
 
     def __init__(self, num_envs: int = 1, preset: str = "repaired", *, actions: str = HEADS, **settings: Any) -> None:
@@ -92,7 +92,7 @@ class EcoVecEnv(base.VecEnv):
             self.batch.seed([first + i for i in range(self.batch.envs)])
         self._reset_seeds()
         self._reset_options()
-        self.reset_infos = [{} for _ in range(self.num_envs)]
+        self.reset_infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         return self._begin()
 
     def step_async(self, actions: np.ndarray) -> None:

@@ -30,7 +30,7 @@ from eco_jax.env.policies.rules import GREEDY
 from eco_jax.metrics import REWARD
 
 EXTRA = "gymnax"
-environment = needs("gymnax.environments.environment", EXTRA)
+Environment: Any = needs("gymnax.environments.environment", EXTRA).Environment
 spaces = needs("gymnax.environments.spaces", EXTRA)
 
 
@@ -48,7 +48,7 @@ class GymnaxParams:
         return dataclasses.replace(self, **changes)
 
 
-class EcoGymnax(environment.Environment):
+class EcoGymnax(Environment):
     """One user's view of our environment, as gymnax 1.x has it: see the module."""
 
     def __init__(self, env: EcoEnv, params: EnvParams, user: int = 0, others: str | Rule = GREEDY) -> None:
