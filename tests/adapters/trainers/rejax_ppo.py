@@ -10,18 +10,18 @@ from gymnax.wrappers.purerl import FlattenObservationWrapper, LogWrapper
 
 from eco_jax.adapters.to_gymnax import eco_gymnax
 
-WORLD = {"preset": "tiny", "slots": 4, "others": "local", "five": True}
+WORLD = {"preset": "tiny", "users": 2, "candidates": 2, "slots": 4, "others": "local", "five": True}
 
 
 def rejax_ppo():
     env, params = eco_gymnax(**WORLD)
     algorithm = rejax.PPO.create(
         env=env, env_params=params, num_envs=4, num_steps=16, num_epochs=1, num_minibatches=2, total_timesteps=256,
-        eval_freq=128, agent_kwargs={"hidden_layer_sizes": (16,)},
+        eval_freq=256, skip_initial_evaluation=True, agent_kwargs={"hidden_layer_sizes": (16,)},
     )  # fmt: skip
     state, (lengths, returns) = jax.jit(algorithm.train)(jax.random.PRNGKey(0))
     assert int(state.global_step) == 256
-    assert (lengths == 4).all()  # whole episodes, and no further
+    assert (lengths == 4).all()  # of the evaluation: whole episodes, and no further
     assert jnp.isfinite(returns).all()
     leaves = jax.tree.leaves((state.actor_ts.params, state.critic_ts.params))
     assert all(jnp.isfinite(leaf).all() for leaf in leaves)
