@@ -64,7 +64,7 @@ test-bench: $(READY)  ## every benchmark suite at its smallest size
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m bench
 
 test-trainers: $(READY) $(TRAINERS:%=.peers/%/.ready)  ## other people's trainers on our environment: about 1 minute
-	$(BIN)/python -m pytest -rs --durations=3 -m trainers tests/adapters $(FLAGS)
+	$(BIN)/python -m pytest -n 2 -rs --durations=3 -m trainers tests/adapters $(FLAGS)
 
 test-mangle: $(READY)  ## thousands of mangled inputs: a result, or one line
 	$(BIN)/python -m pytest -s -m mangle $(TESTS)
