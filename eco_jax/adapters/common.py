@@ -1,7 +1,8 @@
 """What the doors to other libraries share: environments played from Python, seeds, and actions as one number.
 
 A seed and an episode give every random number: environment i of a batch that was reset with seed s is the one that a
-single environment is with seed s + i, and its next episodes follow from the same seed.
+single environment is with seed s + i, and its next episodes follow from the same seed. Batches of one size are one
+program and equal to the bit; those of other sizes are equal to rounding.
 """
 
 import importlib

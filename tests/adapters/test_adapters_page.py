@@ -17,7 +17,7 @@ BLOCKS = [code for code in re.findall(r"```python\n(.*?)```", PAGE, flags=re.S) 
 
 def run(python, code, folder):
     done = subprocess.run(
-        [str(python), "-c", code], cwd=folder, capture_output=True, text=True, timeout=300,
+        [str(python), "-c", code], cwd=folder, capture_output=True, text=True, timeout=600,
         env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_COMPILATION_CACHE_DIR": os.environ["ECO_JAX_CACHE"]},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]

@@ -24,7 +24,7 @@ def test_it_trains(environment, program, trained):
     if not python.is_file():
         pytest.skip(f"no environment {python.parents[1]}: make test-trainers")
     done = subprocess.run(
-        [str(python), str(PROGRAMS / program)], capture_output=True, text=True, timeout=300,
+        [str(python), str(PROGRAMS / program)], capture_output=True, text=True, timeout=600,
         env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_COMPILATION_CACHE_DIR": os.environ["ECO_JAX_CACHE"]},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
