@@ -42,7 +42,7 @@ def protocol():
     """Rows, seeds, the true last observation, and the methods that go to rows."""
     env = EcoVecEnv(ENVS, **WORLD)
     assert (env.num_envs, env.users) == (ENVS * USERS, USERS)
-    reference = EcoVector(ENVS, **WORLD, autoreset_mode="SameStep", credit="team")
+    reference = EcoVector(ENVS, **WORLD, autoreset_mode="SameStep")
     assert env.seed(7) == [7 + i for i in range(env.num_envs)]
     rows, wanted = env.reset(), reference.reset(seed=7)[0]
     rng = np.random.default_rng(0)
