@@ -63,7 +63,7 @@ test-cluster: $(READY)  ## sweeps as jobs of a real SLURM on this machine (root;
 test-bench: $(READY)  ## every benchmark suite at its smallest size
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m bench
 
-test-trainers: $(READY) $(TRAINERS:%=.peers/%/.ready)  ## other people's trainers on our environment: about 1 minute
+test-trainers: $(READY) $(TRAINERS:%=.peers/%/.ready)  ## other people's trainers on our environment: about 2 minutes
 	$(BIN)/python -m pytest -n 2 -rs --durations=3 -m trainers tests/adapters $(FLAGS)
 
 test-mangle: $(READY)  ## thousands of mangled inputs: a result, or one line
