@@ -4,6 +4,7 @@ VENV ?= .venv
 PROFILE ?= quick
 OUT ?= runs/reproduce
 PEERS ?= sb3 rejax mobile-env
+TRAINERS := sb3 rejax jaxmarl
 TESTS ?= tests
 
 BIN := $(VENV)/bin
@@ -66,6 +67,9 @@ test-browser: $(READY)  ## the page of `eco-jax view` in a headless Chromium (De
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[browser]" || \
 	echo "no playwright to be had: the tests say so, and are left out"
 	$(BIN)/python -m pytest -rs --durations=3 -m browser tests/view $(FLAGS)
+
+test-trainers: $(READY) $(TRAINERS:%=.peers/%/.ready)  ## other people's trainers on our environment: about 2 minutes
+	$(BIN)/python -m pytest -n 2 -rs --durations=3 -m trainers tests/adapters $(FLAGS)
 
 test-mangle: $(READY)  ## thousands of mangled inputs: a result, or one line
 	$(BIN)/python -m pytest -s -m mangle $(TESTS)

@@ -12,7 +12,8 @@ RATIOS = (
     "env.growth_per_user_30_to_200", "train.vs_sb3", "train.vs_sb3_stock", "train.matmul_share", "train.network_share",
     "train.vs_dummy_env", "cartpole.vs_rejax", "cartpole.vs_rejax_with_compile", "cartpole.vs_purejaxrl",
     "cartpole.vs_purejaxrl_with_compile", "population.aggregate_vs_single", "population.time_16x16",
-    "population.time_256x16",
+    "population.time_256x16", "doors.gymnasium", "doors.gymnasium_vector", "doors.sb3", "doors.pettingzoo",
+    "doors.gymnax",
 )  # fmt: skip
 """All ratios of a record; null where the suite was not run or a peer is missing."""
 

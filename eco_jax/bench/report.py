@@ -27,6 +27,11 @@ MEANING = {
     "population.aggregate_vs_single": "steps/s of the largest population over those of one run",
     "population.time_16x16": "small world, 16 environments x 16 slots: time of a configuration, 64 at once over 1",
     "population.time_256x16": "the same with 256 environments",
+    "doors.gymnasium": "one Gymnasium environment: its speed over that of the environment alone, one at a time",
+    "doors.gymnasium_vector": "Gymnasium's vector: its speed over that of as many environments alone",
+    "doors.sb3": "the VecEnv of Stable-Baselines3, without its training: the same",
+    "doors.pettingzoo": "one PettingZoo environment: its speed over that of the environment alone, one at a time",
+    "doors.gymnax": "gymnax, one user and a rule for the others: its speed over that of as many environments alone",
 }
 
 
@@ -115,6 +120,9 @@ def tables(bench: Mapping[str, Any]) -> list[str]:
             for r in details["population"]
         ]
         lines += _rows("Population", ["members", *speeds, "memory MB", "compile s"], body)
+    if "doors" in details:
+        body = [[name, str(r["envs"]), *_speed(r)] for name, r in details["doors"].items()]
+        lines += _rows("Doors to other libraries, random actions, 30 users", ["", "environments", *speeds], body)
     if "cartpole" in details:
         body = [[name, *_speed(r)[:2], f"{r['compile_s']:.1f}"] for name, r in details["cartpole"].items()]
         lines += _rows("PPO on CartPole, 64 environments", ["", "steps/s", "rounds", "compile s"], body)

@@ -12,6 +12,7 @@ import jax
 from eco_jax.agent.algorithms import A2C, PPO
 from eco_jax.agent.network import MLP
 from eco_jax.bench import programs
+from eco_jax.bench.doors import doors
 from eco_jax.bench.measure import Contender, Peers, Speed, take_turns, timed
 from eco_jax.bench.profile import shares
 from eco_jax.bench.record import Record, Size, start_peers
@@ -241,5 +242,6 @@ SUITES: dict[str, Callable[[Record, Size, Peers, Callable[[str], None]], None]] 
     "sweep": populations,
     "compile": compilation,
     "peers": cartpole,
+    "doors": doors,
 }
 """By the name that `--suite` takes."""

@@ -16,10 +16,10 @@ from eco_jax.run import setup
 
 @dataclass(frozen=True)
 class Arguments:
-    """Time the environment, training, a population, compilation and peers, each against its counterpart in turns, and
-    write bench.json, bench.md and bench.png."""  # noqa: D209
+    """Time the environment, training, a population, compilation, peers and the doors to other libraries, each against
+    its counterpart in turns, and write bench.json, bench.md and bench.png."""  # noqa: D209
 
-    suite: Literal["all", "env", "train", "sweep", "compile", "peers"] = "all"
+    suite: Literal["all", "env", "train", "sweep", "compile", "peers", "doors"] = "all"
     """What to time."""
     out: Path = Path("runs/bench")
     """Folder for the results (earlier results there are replaced)."""

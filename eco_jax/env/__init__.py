@@ -2,6 +2,7 @@
 
 from eco_jax.env.config import KNOWLEDGE, EnvConfig
 from eco_jax.env.eco import PRESETS, EcoEnv, make
+from eco_jax.env.observe import feature_docs, feature_names
 from eco_jax.env.params import EnvParams
 from eco_jax.env.protocol import Environment
 from eco_jax.env.state import Observation, State, View
@@ -16,5 +17,7 @@ __all__ = [
     "Observation",
     "State",
     "View",
+    "feature_docs",
+    "feature_names",
     "make",
 ]

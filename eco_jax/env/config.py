@@ -69,6 +69,18 @@ class EnvConfig:
             raise UserError(f"env.candidates = {self.candidates}: must lie in [1, {self.servers}], as env.servers says")
 
     @property
+    def choices(self) -> dict[str, tuple[str, ...]]:
+        """Action head -> its choices by name, in their order.
+
+        The target is where the task runs; the factor is the share of it that is offloaded; cache asks for a replica of
+        the service at the server where the user is expected next; sync refreshes the twin. Factor and cache have no
+        effect on a local task.
+        """
+        targets = ("local", *(f"candidate{k}" for k in range(1, self.candidates + 1)))
+        asked = ("no", "yes")
+        return {"target": targets, "factor": tuple(map(str, self.beta_levels)), "cache": asked, "sync": asked}
+
+    @property
     def heads(self) -> tuple[int, int, int, int]:
         """Choices of each action head: target (0 = local), offloading factor, cache, sync."""
         return (self.candidates + 1, len(self.beta_levels), 2, 2)

@@ -1,12 +1,15 @@
 """What a controller sees: the `View` in SI units, and the features made of it."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Real
 
 from eco_jax.env.config import EnvConfig
-from eco_jax.env.forecast import LOWEST, forecast
+from eco_jax.env.forecast import LOWEST, Forecast, forecast
 from eco_jax.env.outcome import believed, rates
 from eco_jax.env.params import EnvParams
 from eco_jax.env.state import Observation, State, View
@@ -118,9 +121,149 @@ def server_range(params: EnvParams) -> tuple[Real[Array, ""], Real[Array, ""]]:
     return (low if jnp.ndim(low) == 0 else jnp.min(low)), (high if jnp.ndim(high) == 0 else jnp.max(high))
 
 
+class Seen(NamedTuple):
+    """What the features are made of."""
+
+    view: View
+    ahead: Forecast
+    params: EnvParams
+    spacing: Float[Array, ""]
+    """side of the area that one server has to itself, m"""
+    cycles: tuple[Float[Array, ""], Float[Array, ""]]
+    """fewest and most of a task"""
+    migration: Float[Array, ""]
+    """the longest, s"""
+    local_time: Float[Array, " users"]
+    """expected on the device, s"""
+    edge_time: Float[Array, "users candidates"]
+    """expected on the candidate with the last slot's load, s"""
+    upload_time: Float[Array, "users candidates"]
+    """s"""
+
+
+class Feature(NamedTuple):
+    """One number of an observation."""
+
+    name: str
+    scale: str
+    """its unit, or how it is scaled"""
+    meaning: str
+    of: Callable[[Seen], Array]
+    """its value: [users], or [users, candidates]"""
+
+
+_RANGE = "-1 to 1 over its range"
+_FLAG = "0 or 1"
+_DEADLINE = "time t over the task's deadline L as t / (L + t)"
+_LONGEST = "time t over the longest deadline L as t / (L + t)"
+USER_FEATURES = (
+    Feature("data", _RANGE, "data of the task", lambda s: _ranged(s, s.view.data, "data")),
+    Feature("cycles", _RANGE, "CPU cycles of the task", lambda s: _centred(s.view.cycles, *s.cycles)),
+    Feature("deadline", _RANGE, "deadline of the task", lambda s: _ranged(s, s.view.deadline, "deadline")),
+    Feature("power", _RANGE, "transmit power", lambda s: _ranged(s, s.view.power, "power")),
+    Feature("service", _RANGE, "size of the service", lambda s: _ranged(s, s.view.service, "service")),
+    Feature("device", _RANGE, "nominal CPU rate of the device", lambda s: _ranged(s, s.view.device, "device")),
+    Feature("device_mean", "-", "mean of the belief about the device's x", lambda s: s.view.device_mean),
+    Feature("device_variance", "-", "variance of that belief, 1 for the prior", lambda s: s.view.device_variance),
+    Feature(
+        "local_time", _DEADLINE, "expected time on the device", lambda s: _squash(s.local_time / s.view.deadline)
+    ),
+    Feature("twin_data", _RANGE, "data of the task, as forecast", lambda s: _ranged(s, s.view.twin_data, "data")),
+    Feature("twin_cycles", _RANGE, "its CPU cycles, as forecast", lambda s: _centred(s.view.twin_cycles, *s.cycles)),
+    Feature(
+        "last_latency", _LONGEST, "latency of the last task, as predicted where nothing is measured",
+        lambda s: _squash(s.view.latency / s.params.deadline_max),
+    ),
+    Feature(
+        "twin_latency", _LONGEST, "latency of the last task, as the belief predicted it",
+        lambda s: _squash(s.view.twin_latency / s.params.deadline_max),
+    ),
+    Feature("migration", "over the longest", "time of the last migration", lambda s: s.view.migration / s.migration),
+    Feature(
+        "twin_migration", "over the longest", "the same as the twin has it",
+        lambda s: s.view.twin_migration / s.migration,
+    ),
+    Feature("bits", "over the most data", "data offloaded last", lambda s: s.view.bits / s.params.data_max),
+    Feature(
+        "fix_age", "age a over 10 slots S as a / (S + a)", "age of the last position fix",
+        lambda s: _squash(s.view.fix_age / (10.0 * s.params.slot)),
+    ),
+    Feature("never_served", _FLAG, "no task was offloaded yet", lambda s: (s.view.last_server < 0) * 1.0),
+    Feature(
+        "served_elsewhere", _FLAG, "the last offloaded task ran on a server that is no candidate now",
+        lambda s: ((s.view.last_server >= 0) & ~s.view.served.any(axis=1)) * 1.0,
+    ),
+    Feature("no_replica", _FLAG, "no server holds a replica of the service", lambda s: (s.view.replica < 0) * 1.0),
+)  # fmt: skip
+"""Of a user."""
+CANDIDATE_FEATURES = (
+    Feature("distance", "over the servers' spacing", "distance", lambda s: s.view.distance / s.spacing),
+    Feature(
+        "predicted_distance", "over the servers' spacing", "distance from the predicted point",
+        lambda s: s.view.predicted_distance / s.spacing,
+    ),
+    Feature(
+        "predicted", _FLAG, "nearest to the predicted point",
+        lambda s: (s.view.predicted_server[:, None] == s.view.candidates) * 1.0,
+    ),
+    Feature("server", _RANGE, "nominal CPU rate", lambda s: _centred(s.view.server, *server_range(s.params))),
+    Feature("server_mean", "-", "mean of the belief about the server's x", lambda s: s.view.server_mean),
+    Feature("server_variance", "-", "variance of that belief, 1 for the prior", lambda s: s.view.server_variance),
+    Feature("others", "log(1 + tasks)", "tasks of others in the last slot", lambda s: jnp.log(1.0 + s.view.others)),
+    Feature(
+        "others_ahead", "log(1 + tasks)", "the same as forecast of this slot, below `forecast` of the last one",
+        lambda s: jnp.log(1.0 + s.ahead.others),
+    ),
+    Feature(
+        "harm", "reward, times 2", "what others there lose by one task more, 0 below `forecast`",
+        lambda s: 2.0 * jnp.minimum(s.ahead.harm, -LOWEST),
+    ),
+    Feature("served", _FLAG, "ran the last offloaded task", lambda s: s.view.served * 1.0),
+    Feature("holds", _FLAG, "holds the replica of the service", lambda s: s.view.holds * 1.0),
+    Feature(
+        "edge_time", _DEADLINE, "expected time there with the last slot's load",
+        lambda s: _squash(s.edge_time / s.view.deadline[:, None]),
+    ),
+    Feature(
+        "upload_time", _DEADLINE, "time of the upload of all data",
+        lambda s: _squash(s.upload_time / s.view.deadline[:, None]),
+    ),
+    Feature("legal", _FLAG, "offloading to it is allowed", lambda s: s.view.legal * 1.0),
+)  # fmt: skip
+"""Of each candidate server of a user."""
+GAIN = Feature(
+    "gain", "reward, times 2, at least -2", "expected own reward over running locally, at the loads ahead",
+    lambda s: 2.0 * jnp.maximum(s.ahead.gain, LOWEST),
+)  # fmt: skip
+"""Of each candidate and offloading factor: [users, candidates, levels]."""
+
+
+def feature_docs(config: EnvConfig) -> dict[str, str]:
+    """Name of every feature of an observation, in its order -> what it is, and its unit or scale.
+
+    Candidates are counted from 1, as the choices of a target are: `candidate1/distance` is that of the nearest server.
+    A gain is of a candidate and an offloading factor: `candidate1/gain/0.25`.
+    """
+    names = config.choices["target"][1:]
+    every: list[tuple[str, Feature]] = [(feature.name, feature) for feature in USER_FEATURES]
+    every += [(f"{name}/{feature.name}", feature) for name in names for feature in CANDIDATE_FEATURES]
+    every += [(f"{name}/{GAIN.name}/{beta}", GAIN) for name in names for beta in config.choices["factor"]]
+    return {name: f"{feature.meaning} ({feature.scale})" for name, feature in every}
+
+
+def feature_names(config: EnvConfig) -> tuple[str, ...]:
+    """Names of the features of an observation, in its order: see `feature_docs`."""
+    return tuple(feature_docs(config))
+
+
+def _ranged(seen: Seen, value: Float[Array, "*s"], name: str) -> Float[Array, "*s"]:
+    """A uniform quantity over the range that the parameters have of it."""
+    return _centred(value, getattr(seen.params, f"{name}_min"), getattr(seen.params, f"{name}_max"))
+
+
 @jax.named_scope("features")
 def features(config: EnvConfig, seen: View, params: EnvParams) -> Float[Array, "users features"]:
-    """The view and the forecast made of it: user by user, candidate by candidate, then the gains.
+    """The view and the forecast made of it: user by user, candidate by candidate, then the gains (`feature_docs`).
 
     Scaled to O(1), and cut at +-`HIGHEST`, which only extreme parameters reach. Gains and harm are rewards, as bad as
     the worst link: cut where an alternative is out of question.
@@ -136,52 +279,14 @@ def features(config: EnvConfig, seen: View, params: EnvParams) -> Float[Array, "
     server = believed(p, seen.server, seen.server_mean, seen.server_variance)
     edge_time = latency.sharing_load(seen.others + 1.0, p.overlap) * seen.cycles[:, None] / server.rate
     upload_time = seen.data[:, None] / seen.rate_up
-    deadline = seen.deadline[:, None]
     spacing = p.side / jnp.sqrt(1.0 * config.servers)
 
-    user = [
-        _centred(seen.data, p.data_min, p.data_max),
-        _centred(seen.cycles, cycles_low, cycles_high),
-        _centred(seen.deadline, p.deadline_min, p.deadline_max),
-        _centred(seen.power, p.power_min, p.power_max),
-        _centred(seen.service, p.service_min, p.service_max),
-        _centred(seen.device, p.device_min, p.device_max),
-        seen.device_mean,
-        seen.device_variance,
-        _squash(local_time / seen.deadline),
-        _centred(seen.twin_data, p.data_min, p.data_max),
-        _centred(seen.twin_cycles, cycles_low, cycles_high),
-        _squash(seen.latency / p.deadline_max),
-        _squash(seen.twin_latency / p.deadline_max),
-        seen.migration / scale,
-        seen.twin_migration / scale,
-        seen.bits / p.data_max,
-        _squash(seen.fix_age / (10.0 * p.slot)),
-        (seen.last_server < 0) * 1.0,
-        ((seen.last_server >= 0) & ~seen.served.any(axis=1)) * 1.0,
-        (seen.replica < 0) * 1.0,
-    ]
-    candidate = [
-        seen.distance / spacing,
-        seen.predicted_distance / spacing,
-        (seen.predicted_server[:, None] == seen.candidates) * 1.0,
-        _centred(seen.server, *server_range(p)),
-        seen.server_mean,
-        seen.server_variance,
-        jnp.log(1.0 + seen.others),
-        jnp.log(1.0 + ahead.others),
-        2.0 * jnp.minimum(ahead.harm, -LOWEST),
-        seen.served * 1.0,
-        seen.holds * 1.0,
-        _squash(edge_time / deadline),
-        _squash(upload_time / deadline),
-        seen.legal * 1.0,
-    ]
+    of = Seen(seen, ahead, p, spacing, (cycles_low, cycles_high), scale, local_time, edge_time, upload_time)
     users = seen.data.shape[0]
     parts = (
-        jnp.stack(user, axis=1),
-        jnp.stack(candidate, axis=2).reshape(users, -1),
-        2.0 * jnp.maximum(ahead.gain, LOWEST).reshape(users, -1),
+        jnp.stack([feature.of(of) for feature in USER_FEATURES], axis=1),
+        jnp.stack([feature.of(of) for feature in CANDIDATE_FEATURES], axis=2).reshape(users, -1),
+        GAIN.of(of).reshape(users, -1),
     )
     return jnp.clip(jnp.concatenate(parts, axis=1), -HIGHEST, HIGHEST)
 

@@ -76,6 +76,18 @@ def test_the_other_suites(suite, tmp_path):
     assert (tmp_path / "bench.md").read_text().startswith("# Benchmark: ")
 
 
+@pytest.mark.bench
+def test_the_doors(tmp_path):
+    assert main(["bench", "--suite", "doors", "--size", "smoke", "--out", str(tmp_path), "--peers", str(tmp_path)]) == 0
+    bench = json.loads((tmp_path / "bench.json").read_text())
+    for name in ("gymnasium", "gymnasium_vector", "gymnax"):
+        assert bench["ratios"][f"doors.{name}"] > 0
+        assert bench["details"]["doors"][f"doors.{name}"]["steps_per_s"] > 0
+    for name in ("sb3", "pettingzoo"):
+        assert (bench["ratios"][f"doors.{name}"] is None) == (f"doors.{name}" in bench["missing"])
+    assert "| doors.gymnasium_vector | 1 |" in (tmp_path / "bench.md").read_text()
+
+
 def test_a_checkout_of_purejaxrl_must_be_one(tmp_path, capsys):
     assert main(["bench", "--purejaxrl", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert capsys.readouterr().err == f"eco-jax bench: --purejaxrl {tmp_path}: holds no purejaxrl/ppo.py\n"
