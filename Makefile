@@ -42,14 +42,18 @@ UNIT := tests/model tests/env tests/agent
 APART := not (bench or browser or cluster or documents or long or mangle or numpy or trackers or trainers or wheel)
 
 test: $(READY)  ## all tests, shapes and types checked in the unit tests: about 6 minutes on 2 cores
-	$(PYTEST) $(UNIT) -m "$(APART)" $(CHECKED)
-	$(PYTEST) tests $(UNIT:%=--ignore=%) -m "$(APART)"
+	$(PYTEST) $(UNIT) -m "$(APART)" $(CHECKED) $(COVER)
+	$(PYTEST) tests $(UNIT:%=--ignore=%) -m "$(APART)" $(COVER:%=% --cov-append)
 
 test-fast: $(READY)  ## the tests that take no more than seconds
 	$(PYTEST) $(TESTS) -m "not slow and $(APART)"
 
-coverage: $(READY)  ## how much of the core the unit tests run: at least 95 %
-	$(PYTEST) $(UNIT) tests/train -m "$(APART)" --cov --cov-report=term:skip-covered --cov-fail-under=95 $(FLAGS)
+test-core: $(READY)  ## the quick tests of equations, environment and agents, on one core: for another Python
+	$(BIN)/python -m pytest $(UNIT) -m "not slow and $(APART)"
+
+coverage: $(READY)  ## `make test`, and how much of the core it runs: at least 95 %
+	$(MAKE) --no-print-directory test COVER="--cov --cov-report="
+	$(BIN)/coverage report --skip-covered --fail-under=95
 
 test-long: $(READY)  ## agents that learn, runs that are killed, large samples, a run on eight devices
 	$(PYTEST) $(TESTS) -m long
