@@ -8,9 +8,10 @@ TESTS ?= tests
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DOCS_READY := $(VENV)/.docs-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce bench peers test test-fast test-cluster test-long test-numpy test-bench test-mangle test-wheel lint format coverage clean
+.PHONY: help setup reproduce bench peers docs test test-docs test-fast test-cluster test-long test-numpy test-bench test-mangle test-wheel lint format coverage clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,10 +36,18 @@ peers: $(PEERS:%=.peers/%/.ready)  ## the peers' own virtual environments (for `
 	.peers/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+$(DOCS_READY): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"
+	@touch $(DOCS_READY)
+
+docs: $(DOCS_READY)  ## the documentation, its tutorial run; a warning is an error
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo docs/_build/html/index.html
+
 CHECKED := --jaxtyping-packages=eco_jax.model,eco_jax.env,eco_jax.agent,eco_jax.train,beartype.beartype
 PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations=5
 UNIT := tests/model tests/env tests/agent
-APART := not bench and not cluster and not long and not mangle and not numpy and not wheel
+APART := not bench and not cluster and not documents and not long and not mangle and not numpy and not wheel
 
 test: $(READY)  ## all tests, shapes and types checked in the unit tests: about 6 minutes on 2 cores
 	$(PYTEST) $(UNIT) -m "$(APART)" $(CHECKED)
@@ -52,6 +61,9 @@ coverage: $(READY)  ## how much of the core the unit tests run: at least 95 %
 
 test-long: $(READY)  ## agents that learn, runs that are killed, large samples, a run on eight devices
 	$(PYTEST) $(TESTS) -m long
+
+test-docs: $(READY)  ## every command and every piece of code in README and docs/, in small worlds
+	$(PYTEST) $(TESTS) -m documents
 
 test-numpy: $(READY)  ## every slot against an independent environment in NumPy, float64 to 1e-12
 	$(PYTEST) tests/benchmarks
@@ -81,4 +93,4 @@ format: $(READY)  ## let ruff mend what it can
 	$(BIN)/ruff format .
 
 clean:  ## remove environments and caches (not runs)
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage
+	rm -rf $(VENV) docs/_build .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage
