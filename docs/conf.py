@@ -9,6 +9,7 @@ sys.path.insert(0, str(HERE / "extensions"))
 # A notebook's `!eco-jax` is that of this environment; what it computes runs on the CPU.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # compiling is most of what the tutorial costs
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(HERE / "_build" / "compiled"))
 
 import eco_jax

@@ -50,6 +50,8 @@ SHRUNK: dict[str, tuple[str, ...]] = {
     "sweep": ("--trials", "2", "--seeds", "1"),
 }  # fmt: skip
 """Command -> flags that go behind those of the page: the last one counts."""
+UNLESS = {"train": ("--env.users", "3"), "evaluate": ("--rules", "local")}
+"""Command -> a flag that goes there, too, where the page has none of its own."""
 
 
 class Block(NamedTuple):
@@ -170,7 +172,7 @@ class Page:
         for name, source in GIVEN.get(self.path.name, {}).items():
             Path(name).write_text((ROOT / source).read_text())
         if ROWS in self.path.read_text():
-            data.synthesize(Path(ROWS), taxis=200)
+            data.synthesize(Path(ROWS), taxis=200, hours=1.0, seed=0)
         for block in blocks(self.path.read_text(), self.path.parent):
             where = f"{self.path.name}:{block.line}"
             if block.kind == "file":
@@ -208,9 +210,9 @@ class Page:
     def eco_jax(self, argv: list[str], where: str, check: bool) -> None:
         """`eco-jax` in this process; `check`: up to where the work begins."""
         if not check:
-            small = [*argv, *SHRUNK.get(argv[0] if argv else "", ())]
-            if argv[:1] == ["evaluate"] and not {"--rules", "--no-rules"} & set(argv):
-                small += ["--rules", "local"]
+            name = argv[0] if argv else ""
+            more = UNLESS.get(name, ())
+            small = [*argv, *SHRUNK.get(name, ()), *(() if {*more[:1], "--no-rules"} & set(argv) else more)]
             with _sweeps_are_short():
                 assert main(small) == 0, f"{where}: ends with an error (see stderr)"
             return

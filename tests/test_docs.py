@@ -128,3 +128,4 @@ def test_a_signature_is_that_of_the_source():
     assert arguments == "(share: Real, cycles: Real, frequency: Real, deviation: Real)"
     assert result == "Real"
     assert docstrings.signature(eco_jax.EnvParams.set)[0] == "(**values: Any)"
+    assert "bits: Float[Array, 'users']" in docstrings.signature(model.tasks.migration_cost_printed)[0]

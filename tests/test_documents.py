@@ -9,7 +9,10 @@ from documents import ROOT, Block, Page, blocks, nothing_stays, why_not
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PAGES = [page for page in PAGES if "_build" not in page.parts]
+BUILT = [page for page in PAGES if "file_format: mystnb" in page.read_text()]
+"""Notebooks: `make docs` runs them, and shows what comes of it."""
 RUN = [page for page in PAGES if any(block.kind != "file" for block in blocks(page.read_text(), page.parent))]
+RUN = [page for page in RUN if page not in BUILT]
 
 
 def named(page: Path) -> str:

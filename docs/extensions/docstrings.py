@@ -74,7 +74,13 @@ def signature(thing: Any) -> tuple[str, str | None] | None:
     arguments = node.args.posonlyargs or node.args.args
     if arguments and arguments[0].arg in ("self", "cls"):
         arguments.pop(0)
-    return f"({ast.unparse(node.args)})", ast.unparse(node.returns) if node.returns else None
+    given, returned = ast.unparse(node.args), ast.unparse(node.returns) if node.returns else None
+    return f"({plain(given)})", plain(returned) if returned else None
+
+
+def plain(types: str) -> str:
+    """Shapes without the space that keeps linters from taking one word for a name: `" users"`."""
+    return re.sub(r"(\[\w+, ') (?=\w)", r"\1", types)
 
 
 def process_signature(

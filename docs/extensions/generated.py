@@ -36,6 +36,12 @@ ROOT = DOCS.parent
 HEAD = ("setting", "symbol", "default", "unit", "range", "source", "meaning")
 CONSTANTS = {"KNOWLEDGE": "The levels of knowledge, from least to most.", "PRESETS": "Worlds by name."}
 """What public constants are."""
+SECTIONS = {
+    "train": "The training loop. Static: each change is another program.",
+    "env": "The shape of the world. Static: each change is another program.",
+    "physics": "The numbers of the world. Traced: a sweep over them shares one program.",
+}
+"""What sections are that are no part."""
 MARK = re.compile(r"^<!-- generated: ([a-z-]+) -->$", flags=re.M)
 
 
@@ -66,7 +72,7 @@ def parameters() -> str:
     found = []
     for section, variants in made.items():
         kind = FIXED.get(section) or KINDS[section.split(".")[0]]
-        found += [f"## `{section}`", prose(kind)]
+        found += [f"## `{section}`", SECTIONS.get(section) or prose(kind)]
         for part, rows in variants.items():
             found += [f'With `{section.split(".")[0]} = "{part}"`:'] if part else []
             found.append(table(HEAD, rows))
