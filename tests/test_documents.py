@@ -12,7 +12,13 @@ PAGES = [page for page in PAGES if "_build" not in page.parts]
 BUILT = [page for page in PAGES if "file_format: mystnb" in page.read_text()]
 """Notebooks: `make docs` runs them, and shows what comes of it."""
 RUN = [page for page in PAGES if any(block.kind != "file" for block in blocks(page.read_text(), page.parent))]
-RUN = [page for page in RUN if page not in BUILT]
+OWN = {
+    "adapters.md": "tests/adapters/test_adapters_page.py", "data.md": "tests/cli/test_data_page.py",
+    "viewer.md": "tests/view/test_view_page.py", "figures.md": "tests/test_docs_own_figures.py",
+    "trackers.md": "tests/test_docs_own_figures.py",
+}  # fmt: skip
+"""Page -> the test that runs it, in worlds of its own: what it shows takes other packages, or larger runs."""
+RUN = [page for page in RUN if page not in BUILT and page.name not in OWN]
 
 
 def named(page: Path) -> str:
@@ -36,6 +42,11 @@ def test_every_link_leads_somewhere(page):
     for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
         if "://" not in link:
             assert (page.parent / link).exists(), f"{named(page)}: {link}"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name in OWN], ids=named)
+def test_a_page_with_a_test_of_its_own_has_it(page):
+    assert page.stem in (ROOT / OWN[page.name]).read_text()
 
 
 def test_every_reason_is_needed():

@@ -168,7 +168,7 @@ def rules() -> str:
 def shown(*argv: str) -> str:
     """What a command prints as its help."""
     before, out = os.environ.get("COLUMNS"), io.StringIO()
-    os.environ["COLUMNS"] = "110"
+    os.environ["COLUMNS"] = "88"
     try:
         with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
             main([*argv, "--help"])
