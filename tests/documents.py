@@ -3,7 +3,7 @@
 A page is Markdown. What is run of it, from top to bottom in one folder that begins empty:
 
 - each line of a ```bash block, and each indented line that begins with one of `PROGRAMS`;
-- each ```python block and each cell of a notebook (where lines that begin with `!` are commands);
+- each ```python block and each cell of a notebook (where lines that begin with `!`, and cells that begin with `%%bash`, are commands);
 - a block after `<!-- file: NAME -->`, and a file that a page includes, are written to the folder.
 """
 
@@ -140,6 +140,9 @@ def _commands(body: Iterable[str], at: int) -> Iterator[Block]:
 
 
 def _cell(body: Sequence[str], at: int) -> Iterator[Block]:
+    if body[:1] == ["%%bash"]:
+        yield from _commands(body[1:], at + 1)
+        return
     yield from (Block("command", line[1:], at + i) for i, line in enumerate(body, 1) if line.startswith("!"))
     code = ["" if line.startswith("!") else line for line in body]
     if any(code):
