@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce bench peers docs test test-docs test-fast test-cluster test-long test-numpy test-bench test-mangle test-wheel lint format coverage clean
+.PHONY: help setup reproduce bench peers docs test test-docs test-fast test-cluster test-long test-numpy test-bench test-browser test-mangle test-wheel lint format coverage clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,7 +47,7 @@ docs: $(DOCS_READY)  ## the documentation, its tutorial run; a warning is an err
 CHECKED := --jaxtyping-packages=eco_jax.model,eco_jax.env,eco_jax.agent,eco_jax.train,beartype.beartype
 PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations=5
 UNIT := tests/model tests/env tests/agent
-APART := not bench and not cluster and not documents and not long and not mangle and not numpy and not wheel
+APART := not (bench or browser or cluster or documents or long or mangle or numpy or trackers or trainers or wheel)
 
 test: $(READY)  ## all tests, shapes and types checked in the unit tests: about 6 minutes on 2 cores
 	$(PYTEST) $(UNIT) -m "$(APART)" $(CHECKED)
@@ -74,23 +74,31 @@ test-cluster: $(READY)  ## sweeps as jobs of a real SLURM on this machine (root;
 test-bench: $(READY)  ## every benchmark suite at its smallest size
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m bench
 
+test-browser: $(READY)  ## the page of `eco-jax view` in a headless Chromium (Debian's chromium)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[browser]" || \
+	echo "no playwright to be had: the tests say so, and are left out"
+	$(BIN)/python -m pytest -rs --durations=3 -m browser tests/view $(FLAGS)
+
 test-mangle: $(READY)  ## thousands of mangled inputs: a result, or one line
 	$(BIN)/python -m pytest -s -m mangle $(TESTS)
 
-test-wheel: $(READY)  ## the installed wheel: plug-ins and the README, in folders outside of the checkout
-	rm -rf runs/wheel && $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w runs/wheel .
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall runs/wheel/*.whl
-	cd tests && ../$(BIN)/pytest -q -n 2 -m wheel .; status=$$?; cd .. && \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e . && exit $$status
+test-wheel: $(READY)  ## sdist and wheel, in an environment that has nothing else and a folder outside of the checkout
+	rm -rf runs/wheel .venv-wheel
+	$(BIN)/python -m build --quiet --outdir runs/wheel .
+	$(BIN)/python -m venv .venv-wheel
+	.venv-wheel/bin/pip install --quiet --disable-pip-version-check runs/wheel/*.whl
+	cd tests && ECO_JAX_PYTHON=$(CURDIR)/.venv-wheel/bin/python ../$(BIN)/pytest -q -n 2 -m wheel .
 
-lint: $(READY)  ## ruff and mypy
+lint: $(READY)  ## ruff and mypy; the recipes of the containers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/spython recipe --parser singularity apptainer.def | $(BIN)/hadolint --no-color --ignore DL3020 --failure-threshold error - >/dev/null
 
 format: $(READY)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:  ## remove environments and caches (not runs)
-	rm -rf $(VENV) docs/_build .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage
+	rm -rf $(VENV) .venv-wheel docs/_build .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage

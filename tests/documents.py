@@ -3,7 +3,8 @@
 A page is Markdown. What is run of it, from top to bottom in one folder that begins empty:
 
 - each line of a ```bash block, and each indented line that begins with one of `PROGRAMS`;
-- each ```python block and each cell of a notebook (where lines that begin with `!`, and cells that begin with `%%bash`, are commands);
+- each ```python block and each cell of a notebook (lines that begin with `!`, and cells that begin with `%%bash`, are
+  commands);
 - a block after `<!-- file: NAME -->`, and a file that a page includes, are written to the folder.
 """
 

@@ -1,6 +1,7 @@
 """What README and the pages of `docs/` show works as it stands: see `documents`."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import documents
@@ -14,7 +15,7 @@ BUILT = [page for page in PAGES if "file_format: mystnb" in page.read_text()]
 RUN = [page for page in PAGES if any(block.kind != "file" for block in blocks(page.read_text(), page.parent))]
 OWN = {
     "adapters.md": "tests/adapters/test_adapters_page.py", "data.md": "tests/cli/test_data_page.py",
-    "viewer.md": "tests/view/test_view_page.py", "figures.md": "tests/test_docs_own_figures.py",
+    "viewer.md": "tests/view/test_viewer_document.py", "figures.md": "tests/test_docs_own_figures.py",
     "trackers.md": "tests/test_docs_own_figures.py",
 }  # fmt: skip
 """Page -> the test that runs it, in worlds of its own: what it shows takes other packages, or larger runs."""
@@ -25,11 +26,8 @@ def named(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-IN_WHEEL = [pytest.param(p, marks=[pytest.mark.wheel] if p.name == "README.md" else [], id=named(p)) for p in RUN]
-
-
 @pytest.mark.documents
-@pytest.mark.parametrize("page", IN_WHEEL)
+@pytest.mark.parametrize("page", RUN, ids=named)
 def test_page(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "Agg")
@@ -42,6 +40,13 @@ def test_every_link_leads_somewhere(page):
     for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
         if "://" not in link:
             assert (page.parent / link).exists(), f"{named(page)}: {link}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_extra_that_a_page_names_is_there(page):
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for names in re.findall(r"""["'](?:\.|eco[-_]jax)\[([\w,-]+)\]["']""", page.read_text()):
+        assert set(names.split(",")) <= set(extras), f"{named(page)}: [{names}]"
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name in OWN], ids=named)

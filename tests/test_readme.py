@@ -1,24 +1,13 @@
 """The file of one's own parts in the README is what it says. Its commands and code are run in `test_documents`."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from outside import command
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 SHORT = ("--preset", "tiny", "--train.updates", "2", "--train.envs", "2", "--train.chunk", "1")
-
-
-def command(folder, *argv):
-    """A command in a folder."""
-    program = "import sys; from eco_jax.cli.main import main; sys.exit(main())"
-    done = subprocess.run(
-        [sys.executable, "-c", program, *argv], cwd=folder, capture_output=True, text=True, timeout=600
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.mark.wheel

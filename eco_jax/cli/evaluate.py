@@ -14,6 +14,7 @@ from eco_jax.agent.algorithms import DEFAULTS as AGENT
 from eco_jax.cli.main import parse, peek, settings_of
 from eco_jax.cli.screen import show_table
 from eco_jax.env import policies
+from eco_jax.env.config import TWIN
 from eco_jax.env.parts import COST
 from eco_jax.env.parts.cost import reported
 from eco_jax.errors import UserError, quoted
@@ -23,6 +24,7 @@ from eco_jax.run import settings, setup
 from eco_jax.run.config import INPUTS, RunConfig
 from eco_jax.run.messages import warn
 from eco_jax.run.progress import Display
+from eco_jax.run.reference import reference
 from eco_jax.settings import similar
 from eco_jax.train.config import PLAYED
 
@@ -38,8 +40,8 @@ REFUSED = ("train", *AGENT)
 class Arguments:
     """Play a run's agents and the rules on the same episodes. Settings may differ from those of the run."""
 
-    checkpoint: Path
-    """Folder of a run (what `eco-jax train` wrote)."""
+    checkpoint: Path | None = None
+    """Folder of a run (what `eco-jax train` wrote). By default the agent of `--knowledge` that comes with eco_jax."""
     episodes: int = 64
     """Parallel episodes, - (2 to 1000000)."""
     seed: int = PLAYED
@@ -54,18 +56,21 @@ class Arguments:
 
 def main(argv: Sequence[str]) -> int:
     """See the module."""
-    folder = peek(argv, "checkpoint").get("checkpoint")
-    if folder is not None and not (Path(folder) / "config.toml").is_file():
+    found = peek(argv, "checkpoint", "knowledge")
+    if "checkpoint" not in found and {"-h", "--help"} & set(argv):  # it needs no run
+        settings_of(argv)
+        parse(Arguments, ["--help"], "eco-jax evaluate", Arguments.__doc__ or "", None, True, REFUSED)
+    folder = Path(found["checkpoint"]) if "checkpoint" in found else reference(found.get("knowledge", TWIN))
+    if not (folder / "config.toml").is_file():
         raise UserError(f"{folder}: holds no run (no config.toml)")
-    given = settings_of(argv, None if folder is None else Path(folder) / "config.toml")
+    given = settings_of(argv, folder / "config.toml")
     for name in given.flags:
         if name.split(".")[0] in REFUSED:
             raise UserError(
                 f"--{name}: the run's network and training are what they were; only the world, knowledge, trace and "
                 "sites may differ here"
             )
-    default = Arguments(checkpoint=tyro.MISSING)
-    a: Any = parse(Arguments, given.rest, "eco-jax evaluate", Arguments.__doc__ or "", default, True, REFUSED)
+    a: Any = parse(Arguments, given.rest, "eco-jax evaluate", Arguments.__doc__ or "", None, True, REFUSED)
     if not 2 <= a.episodes <= MOST:
         raise UserError(f"--episodes {a.episodes}: must lie in [2, {MOST}]")
     settings.check_seeds(a.seed)
@@ -73,13 +78,13 @@ def main(argv: Sequence[str]) -> int:
     rules = chosen_rules("none" if a.no_rules else a.rules)
     if a.no_rules and a.rules not in ("all", "none"):
         raise UserError(f"--no-rules and --rules {a.rules}: give one of them, not both")
-    _check_inputs(config, a.checkpoint / "config.toml")
+    _check_inputs(config, folder / "config.toml")
     if a.json is not None:
         check_output(a.json, _ours, [path for name in INPUTS if (path := config.values[name]) is not None])
         if not a.json.absolute().parent.is_dir():
             raise UserError(f"--json {a.json}: its folder does not exist")
     setup.configure()
-    values = evaluate_run(config, a.checkpoint, a.episodes, a.seed, rules)
+    values = evaluate_run(config, folder, a.episodes, a.seed, rules)
     _show(values, a.episodes, config.values[COST])
     if a.json is not None:
         from eco_jax.study import statistics

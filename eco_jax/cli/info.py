@@ -1,4 +1,4 @@
-"""`eco-jax info`: versions, devices, presets, cache."""
+"""`eco-jax info`: versions, devices, presets, examples, cache."""
 
 import os
 from collections.abc import Sequence
@@ -22,12 +22,23 @@ def parameter_table() -> str:
     return "\n".join(["# Parameters", "", about, "", head, *rows])
 
 
-def info(parameters: bool = False) -> None:
+def examples_folder() -> Path:
+    """Where the example plug-ins lie: in the installed package, or in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "examples"
+    return installed if installed.is_dir() else package.parent / "experiments" / "plugins"
+
+
+def info(parameters: bool = False, examples: bool = False) -> None:
     """Print what this installation runs on.
 
     Args:
         parameters: print the table of all settings (Markdown) instead.
+        examples: print the folder of the example plug-ins instead.
     """
+    if examples:
+        print(examples_folder())
+        return
     if parameters:
         print(parameter_table())
         return
@@ -43,10 +54,17 @@ def info(parameters: bool = False) -> None:
         size = sum(path.stat().st_size for path in files)
         print(f"{'cache':<17} {folder} ({size / 1e6:.1f} MB of compiled programs; ECO_JAX_CACHE moves it)")
     print(f"{'presets':<17} {', '.join(preset_names())}")
+    names = ", ".join(sorted(path.name for path in examples_folder().glob("*.py")))
+    print(f"{'examples':<17} {names} in {examples_folder()}")
 
 
 def main(argv: Sequence[str]) -> int:
     """See the module."""
     load_plugins(argv)
-    parse(info, without_plugins(argv), "eco-jax info", "Versions, devices, presets and the compilation cache.")
+    parse(
+        info,
+        without_plugins(argv),
+        "eco-jax info",
+        "Versions, devices, presets, examples and the compilation cache.",
+    )
     return 0

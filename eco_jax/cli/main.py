@@ -22,11 +22,13 @@ from eco_jax.run import messages
 COMMANDS = {
     "train": "train agents and keep the run in a folder",
     "evaluate": "play a run's agents and the rules on the same episodes",
+    "view": "play one episode and show it: a page, a moving picture, a table",
     "sweep": "train many configurations of a search space, here or on a cluster",
     "reproduce": "the paper's figures and claims put to the test, in one report",
     "data": "prepare T-Drive traces, or synthesize rows in their format",
     "bench": "time everything, against peers and against the machine",
-    "info": "versions, devices, presets, cache",
+    "info": "versions, devices, presets, examples, cache",
+    "completion": "a script that completes all this at the Tab key",
 }
 
 

@@ -134,6 +134,22 @@ class Checkpoints:
                 shutil.rmtree(self.folder / str(step), ignore_errors=True)
 
 
+def save_params(folder: Path, update: int, params: Any, run: str = "") -> None:
+    """Keep parameters alone: what an agent is played by, and nothing to go on training from.
+
+    Args:
+        folder: of the checkpoints.
+        update: updates done.
+        params: of all members.
+        run: the run's own name, noted with them.
+
+    Raises:
+        OSError: they could not be written.
+    """
+    with Checkpoints(folder, 1, run) as kept:
+        kept.pending = kept.writer.submit(kept._write, update, {"params": params, "rest": {}}, -math.inf, None)
+
+
 def restore(folder: Path, like: Any, warn: Warn, run: str = "") -> tuple[int, Any] | None:
     """The newest intact checkpoint's (update, state of all members); None where there is none at all.
 

@@ -24,6 +24,8 @@ class Remembering(NamedTuple):
     """(memory, key, observation, state, params) -> (action, memory after it)"""
 
 
+Kept = Callable[[Any, Array, Any, dict[str, Any]], Any]
+"""kept(state before, action, state after, info) -> what is kept of a slot."""
 QUANTILES = tuple(q / 100.0 for q in range(1, 100))
 """Probabilities at which the distribution of latencies is reported."""
 SHOWN = {50: LATENCY_P50, 95: LATENCY_P95, 99: LATENCY_P99}
@@ -52,24 +54,13 @@ def play_episodes(
         key: the episodes.
         episodes: how many.
     """
-    horizon = env.fixed_horizon
-    assert horizon is not None, "evaluation plays episodes of a fixed horizon"
-    memory, act = policy if isinstance(policy, Remembering) else _without_memory(policy)
+
+    def kept(before: Any, action: Array, after: Any, info: dict[str, Any]) -> Any:
+        detail = (info["outcome"].latency, info["outcome"].qoe) if "outcome" in info else None
+        return info["metrics"], detail
 
     def episode(key: PRNGKeyArray) -> dict[str, Array]:
-        world, choices = jax.random.split(key)
-        start, steps = jax.random.split(world)
-        first = env.reset(start, params)
-
-        def slot(carry: tuple[Any, Any, Any], keys: tuple[Array, Array]) -> tuple[tuple[Any, Any, Any], Any]:
-            memory, observation, state = carry
-            action, memory = act(memory, keys[1], observation, state, params)
-            observation, state, _, _, _, info = env.step(keys[0], state, action, params)
-            detail = (info["outcome"].latency, info["outcome"].qoe) if "outcome" in info else None
-            return (memory, observation, state), (info["metrics"], detail)
-
-        keys = jax.random.split(steps, horizon), jax.random.split(choices, horizon)
-        _, (metrics, detail) = lax.scan(slot, (memory, *first), keys)
+        metrics, detail = play_episode(env, params, policy, key, kept)
         means = {name: jnp.mean(value) for name, value in metrics.items()}
         if detail is not None:
             latency, qoe = detail
@@ -78,8 +69,39 @@ def play_episodes(
             means |= {metric: quantiles[q - 1] for q, metric in SHOWN.items()}
         return means
 
-    # Folded in, not split: episode e is the same however many there are.
-    return jax.vmap(lambda e: episode(jax.random.fold_in(key, e)))(jnp.arange(episodes))
+    return jax.vmap(lambda e: episode(episode_key(key, e)))(jnp.arange(episodes))
+
+
+def play_episode(env: Environment, params: Any, policy: Policy | Remembering, key: PRNGKeyArray, kept: Kept) -> Any:
+    """One whole episode: what `kept` takes of each slot, every leaf [slots, ...].
+
+    Args:
+        env: with a fixed horizon.
+        params: its parameters.
+        policy: what decides.
+        key: of the episode, as `episode_key` gives it.
+        kept: given the state before the slot, the joint action, the state after it and `info` of the step.
+    """
+    horizon = env.fixed_horizon
+    assert horizon is not None, "evaluation plays episodes of a fixed horizon"
+    memory, act = policy if isinstance(policy, Remembering) else _without_memory(policy)
+    world, choices = jax.random.split(key)
+    start, steps = jax.random.split(world)
+    first = env.reset(start, params)
+
+    def slot(carry: tuple[Any, Any, Any], keys: tuple[Array, Array]) -> tuple[tuple[Any, Any, Any], Any]:
+        memory, observation, state = carry
+        action, memory = act(memory, keys[1], observation, state, params)
+        observation, after, _, _, _, info = env.step(keys[0], state, action, params)
+        return (memory, observation, after), kept(state, action, after, info)
+
+    keys = jax.random.split(steps, horizon), jax.random.split(choices, horizon)
+    return lax.scan(slot, (memory, *first), keys)[1]
+
+
+def episode_key(key: PRNGKeyArray, episode: Any) -> PRNGKeyArray:
+    """The key of one of the episodes that `play_episodes` plays with `key`. It is the same however many there are."""
+    return jax.random.fold_in(key, episode)
 
 
 def _without_memory(policy: Policy) -> Remembering:

@@ -1,8 +1,6 @@
 """The example plug-ins do what they say, and are known wherever parts are named."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import jax
@@ -10,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import polars as pl
 import pytest
+from outside import command
 
 import eco_jax
 from eco_jax import plugins
@@ -112,16 +111,6 @@ def test_reinforce_learns():
 SHORT = ("--preset", "tiny", "--train.updates", "4", "--train.envs", "2", "--train.chunk", "2", "--network.hidden", "8")
 
 
-def run_outside(folder, *argv):
-    """A command of its own, in a folder that is no checkout."""
-    done = subprocess.run(
-        [sys.executable, "-c", "import sys; from eco_jax.cli.main import main; sys.exit(main())", *map(str, argv)],
-        cwd=folder, capture_output=True, text=True, timeout=600,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.mark.wheel
 def test_all_of_them_from_a_folder_outside(tmp_path):
     """Trained with, evaluated, swept over numbers of their own; each appears by name in what is written."""
@@ -132,13 +121,13 @@ def test_all_of_them_from_a_folder_outside(tmp_path):
         "--mobility", "levy", "--mobility.exponent", "1.6", "--cost", "money", "--cost.money.price", "0.5",
         "--pathloss", "shadowing", "--pathloss.sigma", "8", "--algorithm", "reinforce", "--algorithm.lr", "1e-2",
     )  # fmt: skip
-    run_outside(tmp_path, "train", *named, *SHORT, *chosen, "--out", "run")
+    command(tmp_path, "train", *named, *SHORT, *chosen, "--out", "run")
     config = (tmp_path / "run" / "config.toml").read_text()
     for word in ('kind = "levy"', "exponent = 1.6", "price = 0.5", "sigma = 8.0", 'kind = "reinforce"', "lr = 0.01"):
         assert word in config
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["cost/money_cent"] > 0
-    shown = run_outside(
+    shown = command(
         tmp_path, "evaluate", *named, "--checkpoint", "run", "--episodes", "4", "--rules", "least-loaded,greedy",
         "--json", "means.json",
     )  # fmt: skip
@@ -152,7 +141,7 @@ def test_all_of_them_from_a_folder_outside(tmp_path):
         '[space]\n"mobility.exponent" = { uniform = [1.0, 2.5] }\n"cost.money.price" = { choice = [0.1, 1.0] }\n'
         '"algorithm.lr" = { log_uniform = [1e-4, 1e-1] }\n'
     )
-    run_outside(tmp_path, "sweep", "space.toml", "--out", "sweep", "--trials", "3", "--objective", "cost/money")
+    command(tmp_path, "sweep", "space.toml", "--out", "sweep", "--trials", "3", "--objective", "cost/money")
     found = pl.read_parquet(tmp_path / "sweep" / "results.parquet")
     assert {"mobility.exponent", "cost.money.price", "algorithm.lr", "cost/money_cent"} <= set(found.columns)
     assert found["status"].to_list() == ["done"] * 3

@@ -1,0 +1,58 @@
+"""The agents that come with the package are what their card says."""
+
+import re
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import eco_jax
+from eco_jax.cli.main import main
+from eco_jax.env import KNOWLEDGE
+from eco_jax.errors import UserError
+from eco_jax.run import reference as module
+from eco_jax.run.reference import reference
+from eco_jax.train.checkpoint import params_sha256
+
+FOLDER = Path(__file__).parents[2] / "checkpoints" / "reference"
+
+
+@pytest.mark.parametrize("level", KNOWLEDGE)
+def test_each_level_has_one_and_the_card_names_it(level):
+    run = eco_jax.load(reference(level))
+    assert run.seeds == (0,)
+    digest = params_sha256(run.agents)
+    row = re.search(rf"^\| `{level}` \|.*\| `(\w+)` \|$", (FOLDER / "README.md").read_text(), flags=re.M)
+    assert digest.startswith(row.group(1))
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(run.agents))
+
+
+def test_they_are_small_and_name_no_machine():
+    files = [path for path in FOLDER.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 1e6
+    for path in FOLDER.rglob("config.toml"):
+        assert "/" not in re.sub(r"#.*", "", path.read_text()), path
+
+
+def test_a_level_that_is_none_is_refused():
+    with pytest.raises(UserError, match="must be one of none, telemetry"):
+        reference("psychic")
+
+
+def test_an_installation_without_them_says_so(monkeypatch, capsys):
+    monkeypatch.setattr(module, "FOLDERS", ("nowhere",))
+    assert main(["evaluate"]) == 2
+    assert capsys.readouterr().err == (
+        "eco-jax evaluate: no reference agent for knowledge = 'twin' came with this installation; name a run\n"
+    )
+
+
+@pytest.mark.slow
+def test_evaluate_plays_them_where_no_run_is_named(capsys):
+    assert (
+        main(["evaluate", "--knowledge", "telemetry", "--episodes", "2", "--rules", "local", "--env.users", "3"]) == 0
+    )
+    shown = capsys.readouterr().out
+    assert "a2c-telemetry" in shown
+    assert "local" in shown
