@@ -49,6 +49,7 @@ SHRUNK: dict[str, tuple[str, ...]] = {
     ),
     "evaluate": ("--episodes", "2"),
     "sweep": ("--trials", "2", "--seeds", "1"),
+    "view": ("--env.slots", "4"),
 }  # fmt: skip
 """Command -> flags that go behind those of the page: the last one counts."""
 UNLESS = {"train": ("--env.users", "3"), "evaluate": ("--rules", "local")}

@@ -252,7 +252,13 @@ def read(app: Any, name: str, source: list[str]) -> None:
     source[0] = filled(source[0])
 
 
+def outdated(app: Any, env: Any, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
+    """Pages that are made from the code are read again in every build: see Sphinx's event `env-get-outdated`."""
+    return [name for name in env.found_docs if MARK.search(Path(env.doc2path(name)).read_text())]
+
+
 def setup(app: Any) -> dict[str, bool]:
     """See Sphinx."""
     app.connect("source-read", read)
+    app.connect("env-get-outdated", outdated)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
