@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce bench peers docs test test-docs test-fast test-cluster test-long test-numpy test-bench test-browser test-mangle test-wheel lint format coverage clean
+.PHONY: help setup reproduce bench peers docs test test-core test-docs test-fast test-cluster test-long test-numpy test-bench test-browser test-mangle test-trackers test-trainers test-wheel lint format coverage clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -81,6 +81,10 @@ test-browser: $(READY)  ## the page of `eco-jax view` in a headless Chromium (De
 
 test-mangle: $(READY)  ## thousands of mangled inputs: a result, or one line
 	$(BIN)/python -m pytest -s -m mangle $(TESTS)
+
+test-trackers: $(READY)  ## TensorBoard, W&B and MLflow themselves: written by us, read back by their readers
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[tensorboard,wandb,mlflow]"
+	$(BIN)/python -m pytest -rs -m trackers $(TESTS)
 
 test-wheel: $(READY)  ## sdist and wheel, in an environment that has nothing else and a folder outside of the checkout
 	rm -rf runs/wheel .venv-wheel

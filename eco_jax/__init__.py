@@ -10,11 +10,12 @@ __version__ = "0.2.0"
 LAZY = {
     "train": "eco_jax.api", "load": "eco_jax.api", "evaluate": "eco_jax.api", "Run": "eco_jax.api",
     "policies": "eco_jax.env.policies", "plugins": "eco_jax.plugins", "algorithms": "eco_jax.agent.algorithms",
+    "data": "eco_jax.data",
 }  # fmt: skip
 """Public name -> where it lives: what costs time to import is imported when it is asked for."""
 __all__ = [
     "KNOWLEDGE", "PRESETS", "EcoEnv", "EnvConfig", "EnvParams", "Environment", "Observation", "Run", "UserError",
-    "algorithms", "evaluate", "load", "make", "plugins", "policies", "register", "train",
+    "algorithms", "data", "evaluate", "load", "make", "plugins", "policies", "register", "train",
 ]  # fmt: skip
 
 

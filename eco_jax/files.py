@@ -15,8 +15,8 @@ PART = ".part"
 OF_A_RUN = ("config.toml", "sweep.json", "batch.json")
 """Files that say that a folder holds a run, a sweep or a batch of one."""
 RUN_FILES = (
-    *OF_A_RUN, "metrics.jsonl", "summary.json", "checkpoint", "last-finite", "journal.log", "best.toml",
-    "results.parquet", "curves.parquet", "leaderboard.csv",
+    *OF_A_RUN, "metrics.jsonl", "times.jsonl", "summary.json", "tracker.json", "checkpoint", "last-finite",
+    "journal.log", "best.toml", "results.parquet", "curves.parquet", "leaderboard.csv",
 )  # fmt: skip
 """What such a folder holds, or will."""
 

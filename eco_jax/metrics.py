@@ -66,6 +66,11 @@ MAIN = (REWARD, ENERGY, LATENCY, QOE)
 """What every table, summary and sweep shows, and may be looked for."""
 
 
+def declared() -> dict[str, Metric]:
+    """Name -> metric, of all that stand above; terms of the energy and costs have names of their own."""
+    return {str(metric): metric for metric in globals().values() if isinstance(metric, Metric)}
+
+
 def energy_term(name: str) -> Metric:
     """A term of the energy, by its name in `model.energy.EnergyTerms`."""
     return Metric(f"{ENERGY}/{name}", ENERGY.unit, f"energy: {name}", -1)

@@ -35,6 +35,7 @@ CHECKED = {
     r"^eco-jax bench\b": "minutes",
     r"--launcher slurm\b": "needs SLURM",
     r"--distributed\b": "needs several nodes",
+    r"--tracker (tensorboard|wandb|mlflow)\b": "needs a package of an extra",
     r"--source nyc\.csv\b": "needs rows that we have not",
 }
 """Commands that are not run, and why. Their flags and files are read and checked up to where the work begins."""
@@ -50,6 +51,7 @@ SHRUNK: dict[str, tuple[str, ...]] = {
     "evaluate": ("--episodes", "2"),
     "sweep": ("--trials", "2", "--seeds", "1"),
     "view": ("--env.slots", "4"),
+    "compare": ("--episodes", "4"),
 }  # fmt: skip
 """Command -> flags that go behind those of the page: the last one counts."""
 UNLESS = {"train": ("--env.users", "3"), "evaluate": ("--rules", "local")}
@@ -222,7 +224,7 @@ class Page:
                 assert main(small) == 0, f"{where}: ends with an error (see stderr)"
             return
         with self.monkeypatch.context() as patch:
-            for place in ("eco_jax.run.setup.configure", "eco_jax.data.prepare"):
+            for place in ("eco_jax.run.setup.configure", "eco_jax.data.prepare", "eco_jax.cli.train.checked"):
                 patch.setattr(place, _begin)
             try:
                 code = main(argv)

@@ -140,7 +140,7 @@ def is_missing(name: str, method: Any) -> bool:
 def all_parts() -> str:
     """Each kind of part, what one of its own needs, and its variants with their settings."""
     found = []
-    for kind in [*CHOSEN, COST]:
+    for kind in dict.fromkeys([*CHOSEN, *KINDS]):
         base, usual = KINDS[kind], CHOSEN.get(kind)
         needs = [f"`{name}`" for name, made in vars(base).items() if is_missing(name, made)]
         found += [f"## {kind}", prose(base)]

@@ -24,7 +24,7 @@ from eco_jax.run import settings, setup
 from eco_jax.run.config import INPUTS, RunConfig
 from eco_jax.run.messages import warn
 from eco_jax.run.progress import Display
-from eco_jax.run.reference import reference
+from eco_jax.run.reference import PREFIX, folder_of
 from eco_jax.settings import similar
 from eco_jax.train.config import PLAYED
 
@@ -41,7 +41,8 @@ class Arguments:
     """Play a run's agents and the rules on the same episodes. Settings may differ from those of the run."""
 
     checkpoint: Path | None = None
-    """Folder of a run (what `eco-jax train` wrote). By default the agent of `--knowledge` that comes with eco_jax."""
+    """Folder of a run (what `eco-jax train` wrote), or an agent that comes with eco_jax, `reference-LEVEL`: by default
+    that of `--knowledge`."""
     episodes: int = 64
     """Parallel episodes, - (2 to 1000000)."""
     seed: int = PLAYED
@@ -60,15 +61,16 @@ def main(argv: Sequence[str]) -> int:
     if "checkpoint" not in found and {"-h", "--help"} & set(argv):  # it needs no run
         settings_of(argv)
         parse(Arguments, ["--help"], "eco-jax evaluate", Arguments.__doc__ or "", None, True, REFUSED)
-    folder = Path(found["checkpoint"]) if "checkpoint" in found else reference(found.get("knowledge", TWIN))
+    named = found.get("checkpoint", PREFIX + found.get("knowledge", TWIN))
+    folder = Path(folder_of(named))
     if not (folder / "config.toml").is_file():
         raise UserError(f"{folder}: holds no run (no config.toml)")
     given = settings_of(argv, folder / "config.toml")
     for name in given.flags:
         if name.split(".")[0] in REFUSED:
             raise UserError(
-                f"--{name}: the run's network and training are what they were; only the world, knowledge, trace and "
-                "sites may differ here"
+                f"--{name}: the run's network and training are what they were; only the world, knowledge, trace, "
+                "sites and workload may differ here"
             )
     a: Any = parse(Arguments, given.rest, "eco-jax evaluate", Arguments.__doc__ or "", None, True, REFUSED)
     if not 2 <= a.episodes <= MOST:
@@ -169,9 +171,12 @@ def evaluate_run(
     return found
 
 
-def watched(display: Display, what: str) -> Callable[[int, int], None]:
-    """Shows that `what` is compiled from now on; the function returned is told how many of how many have played."""
-    began, name = time.monotonic(), "eco-jax evaluate"
+def watched(display: Display, what: str, name: str = "eco-jax evaluate") -> Callable[[int, int], None]:
+    """Shows that `what` is compiled from now on; the function returned is told how many of how many have played.
+
+    `name`: of the command, before its plain lines.
+    """
+    began = time.monotonic()
     display.begin(f"compiling {what}", f"{name}: compiling {what}")
 
     def look(done: int, total: int) -> None:

@@ -15,7 +15,8 @@ HELP = "--help-physics"
 PLAIN = {
     "knowledge": "what the agent knows: none, telemetry, forecast, twin or truth, each more than the one before",
     "trace": "prepared trace (`eco-jax data prepare`) to replay as the users' mobility",
-    "sites": "own server coordinates: a text file of `x,y` rows, m",
+    "sites": "own servers: a table of x,y in m or lat,lon in degrees; it may have cpu_ghz, coverage_m, cache_slots",
+    "workload": "tasks to draw from: a table of data_kb, deadline_ms and cycles_per_byte (or cycles_per_bit)",
     "plugin": "a Python file of one's own parts, rules or algorithms; may be repeated",
     COST: "a cost term of one's own, by name; may be repeated",
 }

@@ -30,7 +30,7 @@ def _entries(boxed: str) -> Iterator[tuple[str, int]]:
     """Headings, options and paragraphs, each with how far its lines but the first are indented."""
     entry, prose = "", ""
     for line in [*boxed.splitlines(), "╰"]:
-        text, option = line.strip("│ "), line.startswith("│ -")
+        text, option = line.strip("│ "), re.match(r"│ \S", line) is not None
         plain = line[:1] not in ("╭", "│", "╰")
         if prose and not (plain and text):
             yield prose, 0

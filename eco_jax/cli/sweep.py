@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from eco_jax import plugins
 from eco_jax.cli.main import load_plugins, parse, without_plugins
 from eco_jax.cli.screen import show_table
 from eco_jax.errors import UserError
@@ -18,6 +19,7 @@ from eco_jax.run import settings, setup
 from eco_jax.run.folder import Saving, locked
 from eco_jax.run.messages import warn
 from eco_jax.run.progress import Display, Pace, updates_in_words
+from eco_jax.track.follower import checked, following
 from eco_jax.train.interrupt import Interrupted, Stop, interruptible
 
 
@@ -61,6 +63,15 @@ class Arguments:
     """Go on with the sweep that the folder holds; begin one where there is none. --trials may be larger than before."""
     save_s: float = 30.0
     """Seconds between two checkpoints of a batch, s (at least 0)."""
+    tracker: str | None = None
+    """Show the sweep in tensorboard, wandb or mlflow too, or in a tracker of one's own, batch by batch: it never stops
+    or changes it."""
+    tracker_dir: str | None = None
+    """Folder of the tracker's files (`tracker/` in the sweep's folder, by default), or an address that MLflow takes."""
+    tracker_project: str = "eco_jax"
+    """Project, or experiment, of the tracker."""
+    tracker_each: bool = False
+    """A run of the tracker for each member, instead of one for the sweep with all members inside."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -104,6 +115,9 @@ def sweep(a: Arguments, stop: Stop) -> None:
     state.check_folder(a.out, a.resume, (a.space, a.slurm))
     if a.storage is not None:
         study.check_storage(a.storage)
+    if a.tracker_each and a.tracker is None:
+        raise UserError("--tracker-each: is for --tracker")
+    tracking = checked(a.tracker, a.tracker_dir, a.tracker_project, a.out)
     # Everything is checked; from here on it is written.
     with ExitStack() as opened:
         opened.enter_context(locked(a.out))
@@ -121,7 +135,10 @@ def sweep(a: Arguments, stop: Stop) -> None:
                 training.train_batch(folder, saving, stop, training.Told(warn, said, look), programs)
 
         launch = here if a.launcher == "local" else cluster.Launcher(a.out, jobs, saving, display.say, stop)
-        running.run(launch, write_tables)
+        loaded = plugins.LOADED.values()
+        with following(a.out, None if tracking is None else tracking(loaded, a.tracker_each), sweep=True) as begun:
+            begun()
+            running.run(launch, write_tables)
         found = best_config(running.results(), what, wanted.objective)
         if found is not None:
             config, row = found

@@ -13,6 +13,7 @@ from eco_jax.cli.main import parse, peek, settings_of
 from eco_jax.errors import UserError
 from eco_jax.run import processes, settings, setup, summary
 from eco_jax.run.folder import Saving, run
+from eco_jax.track.follower import checked, following
 from eco_jax.train.interrupt import Interrupted, interruptible
 
 
@@ -46,6 +47,12 @@ class Arguments:
     """Devices that share the environments of a run, - (at least 1; 0: all there are)."""
     distributed: bool = False
     """Several processes train one run (`srun eco-jax train --distributed ...`), on all their devices."""
+    tracker: str | None = None
+    """Show the run in tensorboard, wandb or mlflow too, or in a tracker of one's own: it never stops or changes it."""
+    tracker_dir: str | None = None
+    """Folder of the tracker's files (`tracker/` in the run's folder, by default), or an address that MLflow takes."""
+    tracker_project: str = "eco_jax"
+    """Project, or experiment, of the tracker."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -62,17 +69,20 @@ def main(argv: Sequence[str]) -> int:
         raise UserError("--save-s and --save-updates must be at least 0, --keep at least 1")
     if a.resume and a.force:
         raise UserError("--resume and --force: give one of them, not both")
+    wanted = checked(a.tracker, a.tracker_dir, a.tracker_project, a.out)
     setup.configure(look=not a.distributed)
     if a.distributed:
         processes.join_in()
         setup.devices()
     devices = 0 if a.distributed else a.devices
     saving = Saving(a.save_s, a.save_updates, a.keep)
+    seeds = range(a.seed, a.seed + a.seeds)
     try:
-        made = interruptible(
-            lambda stop: run(config, a.out, range(a.seed, a.seed + a.seeds), a.force, a.resume, saving, stop, devices),
-            lambda name: print(f"eco-jax train: {name}: saving, then ending", file=sys.stderr, flush=True),
-        )
+        with following(a.out, None if wanted is None else wanted(config.values["plugins"])) as begun:
+            made = interruptible(
+                lambda stop: run(config, a.out, seeds, a.force, a.resume, saving, stop, devices, begun),
+                lambda name: print(f"eco-jax train: {name}: saving, then ending", file=sys.stderr, flush=True),
+            )
     except Interrupted as signal:
         print(f"eco-jax train: {signal}: saved; --resume goes on from there", file=sys.stderr)
         return signal.code

@@ -10,12 +10,14 @@ import tyro
 
 from eco_jax.agent.algorithms import DEFAULTS as AGENT
 from eco_jax.cli.main import Given, parse, peek, settings_of
+from eco_jax.env.config import TWIN
 from eco_jax.errors import UserError, shown
 from eco_jax.files import check_output, write_whole
 from eco_jax.run import settings, setup
 from eco_jax.run.config import INPUTS, RunConfig
 from eco_jax.run.messages import say, warn
 from eco_jax.run.progress import Display
+from eco_jax.run.reference import PREFIX, folder_of
 from eco_jax.train.config import PLAYED
 
 REFUSED = ("train", *AGENT)
@@ -29,10 +31,11 @@ LARGE = 50e6
 @dataclass(frozen=True)
 class Arguments:
     """Play one episode and show it: a page that needs no network, a moving picture, a table. Who plays is the folder of
-    a run, or a rule by name, with a level of knowledge behind it if wanted: greedy, foresight-twin.
+    a run, or a rule by name, with a level of knowledge behind it if wanted: greedy, foresight-twin; or an agent that
+    comes with eco_jax: reference-twin. It comes first; left out, it is the latter at --knowledge.
     """
 
-    what: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|RULE")]
+    what: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|RULE")] = PREFIX + TWIN
     """Who plays."""
     against: str | None = None
     """Who else plays the same episode: a run or a rule."""
@@ -77,9 +80,8 @@ def _arguments(argv: Sequence[str]) -> tuple[Given, Any, Path | None]:
     """(settings of the world, the command's own arguments, `config.toml` of the run that the world is of)."""
     from eco_jax.view.players import is_run
 
-    asks = {"-h", "--help", "--help-physics"} & set(argv)
-    if not asks and (not argv or argv[0].startswith("-")):
-        raise UserError("who plays comes first: a run's folder or a rule, as in `eco-jax view greedy`")
+    if not {"-h", "--help", "--help-physics"} & set(argv):
+        argv = _with_references(argv)
     names = [*argv[:1], peek(argv, "against").get("against", "")]
     run = next((Path(name) / "config.toml" for name in names if name and is_run(name)), None)
     given = settings_of(argv, run)
@@ -89,9 +91,25 @@ def _arguments(argv: Sequence[str]) -> tuple[Given, Any, Path | None]:
                 f"--{name}: networks and training are what they were; only the world, knowledge, trace and sites may "
                 "be chosen here"
             )
-    default = Arguments(what=tyro.MISSING)
-    a = parse(Arguments, given.rest, "eco-jax view", Arguments.__doc__ or "", default, True, REFUSED)
+    a = parse(Arguments, given.rest, "eco-jax view", Arguments.__doc__ or "", None, True, REFUSED)
     return given, a, run
+
+
+def _with_references(argv: Sequence[str]) -> list[str]:
+    """The arguments with who plays as the first, and with the folders of agents that came with eco_jax for their names.
+
+    Raises:
+        UserError: there is no such agent.
+    """
+    words = list(argv)
+    if not words or words[0].startswith("-"):
+        words.insert(0, PREFIX + peek(words, "knowledge").get("knowledge", TWIN))
+    words[0] = folder_of(words[0])
+    against = peek(words, "against").get("against")
+    if against is not None:
+        there = folder_of(against)
+        words = [{against: there, f"--against={against}": f"--against={there}"}.get(word, word) for word in words]
+    return words
 
 
 def _check_seed(flag: str, seed: int) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eco_jax.data.geo import TOWN, Bounds, distance_m, in_town
+from eco_jax.data.geo import DEGREES, TOWN, Bounds, Frame, in_town
 from eco_jax.data.read import Fixes
 
 YEARS = (1970, 2100)
@@ -27,7 +27,7 @@ class Cleaned(NamedTuple):
     fast_steps: int  # steps over the speed limit, before any was dropped for it
 
 
-def clean(raw: Fixes, max_speed_kmh: float, bounds: Bounds = TOWN) -> Cleaned:
+def clean(raw: Fixes, max_speed_kmh: float, bounds: Bounds = TOWN, frame: Frame = DEGREES) -> Cleaned:
     """Sort rows that come in file order, and drop the bad ones.
 
     A row with several faults counts under the first of these reasons:
@@ -48,8 +48,8 @@ def clean(raw: Fixes, max_speed_kmh: float, bounds: Bounds = TOWN) -> Cleaned:
     fixes = fixes.where(np.lexsort((fixes.time, fixes.taxi)))  # stable: equal times stay in file order
     first, same_place = _same_time(fixes)
     fixes, doubles = _keep(fixes, first)
-    fast = _fast_steps(fixes, max_speed_kmh)
-    fixes, jump = _keep(fixes, ~_jumps(fixes, fast, max_speed_kmh))
+    fast = _fast_steps(fixes, max_speed_kmh, frame)
+    fixes, jump = _keep(fixes, ~_jumps(fixes, fast, max_speed_kmh, frame))
     repeat = int(np.sum(same_place & ~first))
     dropped = {
         "year": year,
@@ -86,21 +86,23 @@ def _same_time(fixes: Fixes) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     return first, same
 
 
-def _too_fast(fixes: Fixes, a: NDArray[np.int64], b: NDArray[np.int64], max_speed_kmh: float) -> NDArray[np.bool_]:
+def _too_fast(
+    fixes: Fixes, a: NDArray[np.int64], b: NDArray[np.int64], max_speed_kmh: float, frame: Frame
+) -> NDArray[np.bool_]:
     """Whether fixes `a` and the later `b` (indices) are of one taxi, too far apart for the speed limit."""
-    metres = distance_m(fixes.longitude[a], fixes.latitude[a], fixes.longitude[b], fixes.latitude[b])
+    metres = frame.distance_m(fixes.longitude[a], fixes.latitude[a], fixes.longitude[b], fixes.latitude[b])
     too_far = metres > max_speed_kmh / 3.6 * (fixes.time[b] - fixes.time[a])
     same_taxi: NDArray[np.bool_] = fixes.taxi[a] == fixes.taxi[b]
     return same_taxi & too_far
 
 
-def _fast_steps(fixes: Fixes, max_speed_kmh: float) -> NDArray[np.int64]:
+def _fast_steps(fixes: Fixes, max_speed_kmh: float, frame: Frame) -> NDArray[np.int64]:
     """Indices of the fixes that are too far from the fix just before."""
     later = np.arange(1, fixes.time.size)
-    return later[_too_fast(fixes, later - 1, later, max_speed_kmh)]
+    return later[_too_fast(fixes, later - 1, later, max_speed_kmh, frame)]
 
 
-def _jumps(fixes: Fixes, fast: NDArray[np.int64], max_speed_kmh: float) -> NDArray[np.bool_]:
+def _jumps(fixes: Fixes, fast: NDArray[np.int64], max_speed_kmh: float, frame: Frame) -> NDArray[np.bool_]:
     """Which sorted fixes to drop so that no step between the remaining ones is too fast.
 
     Only fast steps need a look: from each, walk on until a fix is reachable from the last good one.
@@ -111,7 +113,7 @@ def _jumps(fixes: Fixes, fast: NDArray[np.int64], max_speed_kmh: float) -> NDArr
         if index < following:
             continue
         anchor, following = index - 1, index
-        while following < dropped.size and _too_fast(fixes, _one(anchor), _one(following), max_speed_kmh)[0]:
+        while following < dropped.size and _too_fast(fixes, _one(anchor), _one(following), max_speed_kmh, frame)[0]:
             dropped[following] = True
             following += 1
         following += 1  # the fix where the walk ended is good

@@ -1,14 +1,19 @@
 """From a source of raw rows to one prepared file: read, clean, window, resample, cut, write."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eco_jax.data.choose import at_times, checked_bounds, checked_centre, extent, moment
 from eco_jax.data.clean import Cleaned, clean
-from eco_jax.data.geo import BUSY_CENTRE, TOWN, Bounds, distance_m, in_town, show_bounds
-from eco_jax.data.read import Fixes, Rows, read
+from eco_jax.data.formats import Format, TDrive, as_format
+from eco_jax.data.formats.hints import nowhere
+from eco_jax.data.geo import BUSY_CENTRE, DEGREES, TOWN, Bounds, Frame
+from eco_jax.data.read import Fixes, Rows
 from eco_jax.data.report import Report
 from eco_jax.data.resample import Segments, Slots, Tracks, cut, join, pad, resample
 from eco_jax.data.sources import why_no_trace
@@ -16,46 +21,94 @@ from eco_jax.data.store import FORMAT_VERSION, Traces, check_out, is_prepared, s
 from eco_jax.data.window import densest
 from eco_jax.errors import UserError, shown
 
-_WIDEST_TOWN = 5.0  # degrees: more is no town, and the grid of `densest` grows with it
+
+class Settings(NamedTuple):
+    """How fixes become segments, checked."""
+
+    slot_s: float
+    side_m: float
+    bounds: Bounds | None
+    """of the town; None: the extent of the fixes"""
+    centre: tuple[float, float] | str | None
+    max_gap_s: float
+    max_speed_kmh: float
+    min_slots: int
+    max_slots: int
+    begin: float | None
+    """s since 1970"""
+    hours: float | None
+    frame: Frame
+    """what bounds and centre are in"""
 
 
 def prepare(
     source: str | Path,
     out: str | Path,
     *,
+    format: str | Format = TDrive.name,
     slot_s: float = 5.0,
     side_m: float = 3000.0,
-    bounds: Bounds = TOWN,
+    bounds: Bounds | None = None,
     centre: tuple[float, float] | str | None = None,
+    begin: str | float | None = None,
+    hours: float | None = None,
     max_gap_s: float = 300.0,
     max_speed_kmh: float = 150.0,
     min_slots: int = 61,
     max_slots: int | None = None,
+    **of_format: Any,
 ) -> Report:
-    """Prepare taxi traces for the simulator, and say what was kept and what was dropped.
+    """Prepare traces for the simulator, and say what was kept and what was dropped.
 
-    The same rows give the same bytes, however they are packed into files.
+    The same rows give the same bytes, however they are packed into files (but for the hash of the files, which formats
+    other than T-Drive's record).
 
     Args:
-        source: rows `taxi id,YYYY-MM-DD HH:MM:SS,longitude,latitude` in a file, a folder of *.txt or
-            *.csv, or a zip of those.
+        source: a file, a folder or a zip of traces.
         out: the `.npz` to write; see `Traces` for its arrays. It is replaced as a whole or left alone; nothing but a
             prepared file is ever replaced.
+        format: how the traces are written: a name that is registered, as tdrive or gps, or an object
+            (`eco_jax.data.formats.Gps(sep=";")`).
         slot_s: length of a slot, whole seconds (the rows' clock has no finer ones).
         side_m: side of the square window in metres.
-        bounds: of the town as west, south, east, north in degrees; rows outside are dropped. The default is Greater
-            Beijing, T-Drive's town.
-        centre: of the window as longitude and latitude in degrees, within `bounds`, or "densest": the busiest place in
+        bounds: of the town as west, south, east, north, in degrees, or in metres where the positions are; rows outside
+            are dropped. By default Greater Beijing for T-Drive, and for all others the extent of the rows.
+        centre: of the window, east and north, within `bounds`, or "densest": the busiest place in
             town. By default `geo.BUSY_CENTRE` in Beijing, and the densest in any other town.
+        begin: earliest time kept: a date with a time of day, or s since 1970, on the rows' clock.
+        hours: how long after `begin`, or after the first fix.
         max_gap_s: a taxi that is silent for longer is not interpolated; its track is cut there.
         max_speed_kmh: a fix that could only be reached faster is dropped.
         min_slots: shortest segment to keep: an episode's slots and the state after the last.
         max_slots: longer segments are cut into equal parts, since all are padded to the longest; at least
             2 * min_slots, and 4 * min_slots by default.
+        of_format: settings of the format, as columns.
 
     Raises:
         UserError: a number is out of range, the source is missing or holds nothing usable, or `out` cannot be
             written, or is something else than a prepared file.
+    """
+    form = as_format(format, of_format)
+    bounds = form.town if bounds is None else bounds
+    settings = checked(
+        form.frame, slot_s=slot_s, side_m=side_m, bounds=bounds, centre=centre, begin=begin, hours=hours,
+        max_gap_s=max_gap_s, max_speed_kmh=max_speed_kmh, min_slots=min_slots, max_slots=max_slots,
+    )  # fmt: skip
+    _check_out(Path(out), Path(source), form)
+    rows = form.read(Path(source))
+    traces, report = assemble(rows, settings, shown(source, 300), form.origin(rows))
+    save(out, traces)
+    return report
+
+
+def checked(
+    frame: Frame, *, slot_s: float, side_m: float, bounds: Any, centre: Any, begin: Any, hours: Any, max_gap_s: float,
+    max_speed_kmh: float, min_slots: int, max_slots: int | None,
+) -> Settings:  # fmt: skip
+    """The settings of `prepare`, if they are allowed.
+
+    Raises:
+        UserError: one is not.
     """
     _check("slot_s", slot_s, 1, 300, "whole seconds", whole=True)
     _check("side_m", side_m, 100, 50_000, "metres")
@@ -64,35 +117,56 @@ def prepare(
     _check("min_slots", min_slots, 1, 1_000_000, "whole slots", whole=True)
     max_slots = 4 * min_slots if max_slots is None else max_slots
     _check("max_slots", max_slots, 2 * min_slots, 10_000_000, "whole slots, from 2 * min_slots", whole=True)
-    min_slots, max_slots = int(min_slots), int(max_slots)
-    bounds = _checked_bounds(bounds)
+    if hours is not None:
+        _check("hours", hours, 1 / 3600, 1e6, "hours")
+    if bounds is not None:
+        bounds = checked_bounds(bounds, frame)
     if centre is None:
-        centre = BUSY_CENTRE if bounds == TOWN else "densest"
-    centre = _checked_centre(centre, bounds)
-    _check_out(Path(out), Path(source))
+        centre = BUSY_CENTRE if bounds == TOWN and frame is DEGREES else "densest"
+    centre = checked_centre(centre, bounds, frame)
+    return Settings(
+        slot_s, side_m, bounds, centre, max_gap_s, max_speed_kmh, int(min_slots), int(max_slots),
+        None if begin is None else moment(begin), hours, frame,
+    )  # fmt: skip
 
-    rows = read(source)
-    cleaned = clean(rows.fixes, max_speed_kmh, bounds)
+
+def assemble(rows: Rows, settings: Settings, place: str, origin: Mapping[str, Any]) -> tuple[Traces, Report]:
+    """Segments from fixes: clean, window, resample, cut.
+
+    Args:
+        rows: what was read.
+        settings: as `checked` gives them.
+        place: names the source in a message.
+        origin: what the file records of the source.
+
+    Raises:
+        UserError: nothing usable is left.
+    """
+    slot_s, side_m, bounds, centre, max_gap_s, max_speed_kmh, min_slots, max_slots, begin, hours, frame = settings
+    own = bounds is None
+    bounds = extent(rows.fixes, frame) if bounds is None else bounds
+    cleaned = at_times(clean(rows.fixes, max_speed_kmh, bounds, frame), begin, hours)
     if not cleaned.fixes.time.size:
         dropped = {"garbled": rows.garbled, **cleaned.dropped}
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items() if count)
+        town = "lies in the extent of the rows" if own else "lies in town"
         raise UserError(
-            f"no row of {shown(source, 300)} lies in town ({show_bounds(bounds)}; set bounds for another): {reasons}"
+            f"no row of {place} {town} ({frame.show(bounds)}; set bounds for another): {reasons}"
+            f"{nowhere(rows.fixes, bounds, frame)}"
         )
-    place = densest(cleaned.fixes, side_m, bounds) if isinstance(centre, str) else centre
-    tracks = join(cleaned.fixes, place, side_m, max_gap_s)
+    there = densest(cleaned.fixes, side_m, bounds, frame) if centre is None or isinstance(centre, str) else centre
+    tracks = join(cleaned.fixes, there, side_m, max_gap_s, frame)
     slots = resample(tracks, side_m, int(slot_s))
     start, length = cut(slots, min_slots, max_slots)
     if not length.size:
         longest, tracks_inside = int(slots.run_length.max(initial=0)), slots.run_length.size
         raise UserError(
-            f"no segment of {min_slots} slots in {shown(source, 300)}: {tracks_inside:,} tracks lie in the window, "
+            f"no segment of {min_slots} slots in {place}: {tracks_inside:,} tracks lie in the window, "
             f"the longest over {longest} slots of {slot_s:g} s; lower min_slots, or raise side_m or max_gap_s"
         )
     segments = pad(tracks, slots, start, length, int(slot_s))
-    report = _report(rows, cleaned, tracks, slots, segments, bounds, place, side_m, slot_s, min_slots)
-    save(out, _traces(segments, report))
-    return report
+    report = _report(rows, cleaned, tracks, slots, segments, bounds, there, settings, dict(origin))
+    return _traces(segments, report), report
 
 
 def _check(
@@ -103,42 +177,17 @@ def _check(
         raise UserError(f"{name} is {shown(value)}: allowed are {low:g} to {high:,g} ({unit})")
 
 
-def _check_out(out: Path, source: Path) -> None:
+def _check_out(out: Path, source: Path, form: Format) -> None:
     check_out(out, is_prepared, [source])
     here, there = (Path(os.path.realpath(path)) for path in (source, out))
-    if here.is_dir() and there.is_relative_to(here) and not why_no_trace(there.relative_to(here).as_posix()):
+    if (
+        here.is_dir()
+        and there.is_relative_to(here)
+        and not why_no_trace(there.relative_to(here).as_posix(), form.suffixes)
+    ):
         raise UserError(
             f"{shown(out, 300)}: lies in the source and would be read as rows there; give it a name that ends in .npz"
         )
-
-
-def _numbers(name: str, value: object, expected: str, count: int) -> tuple[float, ...]:
-    try:
-        numbers = np.array(value, float)
-    except (ValueError, TypeError, OverflowError):
-        numbers = np.array([np.nan])
-    if numbers.shape != (count,) or not np.isfinite(numbers).all():
-        raise UserError(f"{name} is {shown(value)}: allowed are {expected}")
-    return tuple(numbers.tolist())
-
-
-def _checked_bounds(bounds: Bounds) -> Bounds:
-    west, south, east, north = _numbers("bounds", bounds, "west, south, east, north in degrees", 4)
-    if not (-180 <= west < east <= min(180, west + _WIDEST_TOWN)):
-        raise UserError(f"bounds are {west:g} to {east:g} E: allowed are -180 to 180, rising, {_WIDEST_TOWN:g} at most")
-    if not (-85 <= south < north <= min(85, south + _WIDEST_TOWN)):
-        raise UserError(f"bounds are {south:g} to {north:g} N: allowed are -85 to 85, rising, {_WIDEST_TOWN:g} at most")
-    return west, south, east, north
-
-
-def _checked_centre(centre: tuple[float, float] | str, bounds: Bounds) -> tuple[float, float] | str:
-    if isinstance(centre, str) and centre == "densest":
-        return centre
-    expected = f'"densest", or {show_bounds(bounds)} (bounds), in this order'
-    longitude, latitude = _numbers("centre", centre, expected, 2)
-    if not np.all(in_town(np.array([longitude]), np.array([latitude]), bounds)):
-        raise UserError(f"centre is {longitude:g}, {latitude:g}: allowed are {expected}")
-    return longitude, latitude
 
 
 def _traces(segments: Segments, report: Report) -> Traces:
@@ -160,12 +209,11 @@ def _report(
     segments: Segments,
     bounds: Bounds,
     centre: tuple[float, float],
-    side_m: float,
-    slot_s: float,
-    min_slots: int,
+    settings: Settings,
+    origin: dict[str, Any],
 ) -> Report:
-    interval, step = _intervals_and_steps(cleaned.fixes)
-    inside = np.all((tracks.position >= 0) & (tracks.position <= side_m), axis=1)
+    interval, step = _intervals_and_steps(cleaned.fixes, settings.frame)
+    inside = np.all((tracks.position >= 0) & (tracks.position <= settings.side_m), axis=1)
     return Report(
         rows=rows.rows,
         dropped={"garbled": rows.garbled, **cleaned.dropped},
@@ -178,9 +226,9 @@ def _report(
         step_mean_m=_rounded(step.mean()) if step.size else 0.0,
         bounds=bounds,
         centre=(float(centre[0]), float(centre[1])),
-        side_m=float(side_m),
-        slot_s=float(slot_s),
-        min_slots=int(min_slots),
+        side_m=float(settings.side_m),
+        slot_s=float(settings.slot_s),
+        min_slots=settings.min_slots,
         window_fixes=int(inside.sum()),
         window_taxis=np.unique(tracks.taxi[inside]).size,
         mean_taxis=_rounded(slots.number.size / np.unique(slots.number).size),
@@ -192,14 +240,15 @@ def _report(
         bad_rows=rows.bad_rows,
         skipped=rows.skipped,
         skipped_names=rows.skipped_names,
+        origin=origin,
     )
 
 
-def _intervals_and_steps(fixes: Fixes) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _intervals_and_steps(fixes: Fixes, frame: Frame) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Seconds and metres from each fix to the next of its taxi."""
     same = np.flatnonzero(np.diff(fixes.taxi) == 0)
     here, there = fixes.where(same), fixes.where(same + 1)
-    metres = distance_m(here.longitude, here.latitude, there.longitude, there.latitude)
+    metres = frame.distance_m(here.longitude, here.latitude, there.longitude, there.latitude)
     return there.time - here.time, metres
 
 

@@ -7,6 +7,7 @@ goes on; so does it past a file that cannot be opened.
 """
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -54,9 +55,10 @@ class Rows(NamedTuple):
     empty_files: int  # without a row
     skipped: dict[str, int]  # files left out, by reason: the keys of `report.SKIPPED`
     skipped_names: dict[str, tuple[str, ...]]  # the first few of each reason
+    digest: str = ""  # SHA-256 of what the files hold; not taken of T-Drive's
 
 
-class _Piece(NamedTuple):
+class Piece(NamedTuple):
     """Whole lines of one file."""
 
     file: int  # its number
@@ -64,7 +66,7 @@ class _Piece(NamedTuple):
     text: str
 
 
-class _Account:
+class Account:
     """What is found on the way through the files."""
 
     def __init__(self) -> None:
@@ -74,20 +76,24 @@ class _Account:
         self.left_out: dict[str, list[str]] = {}
 
     def skip(self, name: str, why: str) -> None:
-        self.left_out.setdefault(why, []).append(_plain(name))
+        """Take down a file that is left out; see `sources.Skip`."""
+        self.left_out.setdefault(why, []).append(plain(name))
 
     def begin(self, name: str) -> int:
-        self.names.append(_plain(name))
+        """Take down a file that is read, and give it a number."""
+        self.names.append(plain(name))
         self.rows.append(0)
         self.good.append(0)
         return len(self.names) - 1
 
     def count(self, counts: "pl.DataFrame") -> None:
+        """Add up rows and good ones of files by number."""
         for file, rows, good in counts.iter_rows():
             self.rows[file] += rows
             self.good[file] += good
 
     def skipped(self) -> dict[str, list[str]]:
+        """Names of the files that gave nothing, by reason."""
         useless = [name for name, rows, good in zip(self.names, self.rows, self.good, strict=True) if rows and not good]
         found = {**self.left_out, "useless": useless}
         return {why: sorted(names) for why, names in sorted(found.items()) if names}
@@ -103,7 +109,7 @@ def read(source: str | Path) -> Rows:
         UserError: the source is missing, unreadable, or without a good row.
     """
     path, place = Path(source), shown(source, 300)
-    account = _Account()
+    account = Account()
     columns: list[Fixes] = []
     bad: list[str] = []
     with traces(path, account.skip) as files:
@@ -112,14 +118,16 @@ def read(source: str | Path) -> Rows:
             columns.append(good)
             account.count(counts)
             for file, line, text in rejected.head(BAD_ROWS_SHOWN - len(bad)).iter_rows():
-                bad.append(f"{account.names[file]}:{line}: {_plain(text)}")
+                bad.append(f"{account.names[file]}:{line}: {plain(text)}")
     rows, good_rows = sum(account.rows), sum(account.good)
     skipped = account.skipped()
     if rows == 0:
-        others = f"; left out: {_examples(account.left_out)}" if account.left_out else ""
+        others = f"; left out: {examples(account.left_out)}" if account.left_out else ""
         raise UserError(f"{place} holds no rows: expected *.txt or *.csv files with rows {ROW_FORMAT}{others}")
     if good_rows == 0:
-        raise UserError(f"none of the {rows:,} rows in {place} is of the form {ROW_FORMAT}; found {bad[0]}")
+        raise UserError(
+            f"none of the {rows:,} rows in {place} is of the form {ROW_FORMAT}; found {bad[0]}{_hint(bad[0])}"
+        )
     return Rows(
         Fixes(*(np.concatenate(parts) for parts in zip(*columns, strict=True))),
         rows,
@@ -132,17 +140,26 @@ def read(source: str | Path) -> Rows:
     )
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """A name or a row, short and in ASCII: any terminal can print it."""
     return shown(text).encode("ascii", "backslashreplace").decode()
 
 
-def _examples(left_out: dict[str, list[str]]) -> str:
+def _hint(row: str) -> str:
+    """Where a row ("file:line: text") may be of another format, which."""
+    text = row.split(": ", 1)[-1]
+    if text.startswith("<"):
+        return "; looks like XML: --format sumo?"
+    columns = len(re.split(r"[,;|\s]+|\\t", text))
+    return "; other rows need --format gps, xy or bonnmotion" if columns > 2 and re.search(r"\d", text) else ""
+
+
+def examples(left_out: dict[str, list[str]]) -> str:
     """One name for each reason, and how many there are."""
     return ", ".join(f"{len(n):,} {SKIPPED[why]} ({sorted(n)[0]})" for why, n in sorted(left_out.items()))
 
 
-def _pieces(files: list[File], account: _Account, place: str) -> Iterator[_Piece]:
+def _pieces(files: list[File], account: Account, place: str) -> Iterator[Piece]:
     """The text of all files, one by one. One that cannot be opened is left out; one that breaks off is an error."""
     for file in files:
         try:
@@ -153,28 +170,28 @@ def _pieces(files: list[File], account: _Account, place: str) -> Iterator[_Piece
         number = account.begin(file.name)
         with io.TextIOWrapper(stream, encoding="utf-8", errors="replace") as text:  # line ends become LF
             try:
-                yield from _cut(number, text.read)
+                yield from cut(number, text.read)
             except UNREADABLE as error:
                 raise UserError(f"cannot read {place}: {account.names[number]}: {reason(error)}") from error
 
 
-def _cut(file: int, read_text: Callable[[int], str]) -> Iterator[_Piece]:
+def cut(file: int, read_text: Callable[[int], str]) -> Iterator[Piece]:
     """A file in pieces of whole lines."""
     line, rest = 1, ""
     while block := read_text(_BATCH):
         text, newline, rest = (rest + block).rpartition("\n")
         if newline:
-            yield _Piece(file, line, text)
+            yield Piece(file, line, text)
             line += text.count("\n") + 1
         if len(rest) > _LONGEST_LINE:
             rest = rest[: _LONGEST_LINE - len(_CUT)] + _CUT
     if rest:
-        yield _Piece(file, line, rest)
+        yield Piece(file, line, rest)
 
 
-def _batches(pieces: Iterator[_Piece]) -> Iterator[list[_Piece]]:
+def _batches(pieces: Iterator[Piece]) -> Iterator[list[Piece]]:
     """Pieces grouped up to a size that pays for a call of the parser."""
-    batch: list[_Piece] = []
+    batch: list[Piece] = []
     size = 0
     for piece in pieces:
         batch.append(piece)
@@ -186,7 +203,7 @@ def _batches(pieces: Iterator[_Piece]) -> Iterator[list[_Piece]]:
         yield batch
 
 
-def _parse(batch: list[_Piece]) -> "tuple[Fixes, pl.DataFrame, pl.DataFrame]":
+def _parse(batch: list[Piece]) -> "tuple[Fixes, pl.DataFrame, pl.DataFrame]":
     """The good rows of a batch, the garbled ones (file, line, text), and how many rows and good ones each file has."""
     import polars as pl
 

@@ -1,8 +1,10 @@
 """What preparing a source kept, what it dropped, and why."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
+from eco_jax.data.geo import DEGREES, FRAMES, Frame
 from eco_jax.errors import shown
 
 _WIDTH = 80  # of a terminal
@@ -16,6 +18,7 @@ _REASONS = {
     "repeat": "repeat of a row",
     "same_time": "second place at one time",
     "jump": "jump over the speed limit",
+    "other_time": "outside of the time chosen",
 }
 SKIPPED = {
     "unreadable": "cannot be opened",
@@ -24,6 +27,7 @@ SKIPPED = {
     "hidden": "hidden",
     "readme": "readme",
     "name": "not *.txt or *.csv",
+    "ending": "of another ending",
     "useless": "no row that can be read",
 }
 """Why a file of a source gave nothing. The rows of the last kind count as rows that cannot be read."""
@@ -61,11 +65,19 @@ class Report:
     bad_rows: tuple[str, ...]  # the first few garbled ones as "file:line: text"
     skipped: dict[str, int]  # files that gave nothing, by reason (`SKIPPED`)
     skipped_names: dict[str, tuple[str, ...]]  # the first few of each reason
+    origin: dict[str, Any] = field(default_factory=dict)  # format with its settings, frame, hash; empty for T-Drive's
 
     def to_json(self, *, packing: bool = True) -> str:
         """The report as JSON; without `packing`, only what does not depend on how rows lie in files."""
         fields = {name: value for name, value in asdict(self).items() if packing or name not in _PACKING}
+        if not (packing or self.origin):
+            del fields["origin"]  # files of T-Drive's rows stay what they were to the byte
         return json.dumps(fields, indent=1)
+
+    @property
+    def frame(self) -> Frame:
+        """What `bounds` and `centre` are in."""
+        return FRAMES[self.origin.get("frame", DEGREES.name)]
 
     def lines(self) -> list[str]:
         """The report for a terminal."""
@@ -93,7 +105,7 @@ class Report:
                 f"s on average, median {self.interval_median_s:.0f}",
             ),
             _line("  step", round(self.step_mean_m), "m on average"),
-            _line("window", round(self.side_m), f"m a side around {_degrees(*self.centre)}"),
+            _line("window", round(self.side_m), f"m a side around {self.frame.point(*self.centre)}"),
             _line("  fixes inside", self.window_fixes, f"of {self.window_taxis:,} taxis"),
             _line("  taxis at once", round(self.mean_taxis), "on average"),
             _line("segments", self.segments, f"of {self.min_slots} to {self.longest} slots of {self.slot_s:g} s"),
@@ -106,10 +118,6 @@ class Report:
 
 def _line(name: str, number: int, rest: str) -> str:
     return f"{name:<28}{number:>12,}  {rest}".rstrip()
-
-
-def _degrees(east: float, north: float) -> str:
-    return f"{abs(east):.4f} {'E' if east >= 0 else 'W'} {abs(north):.4f} {'N' if north >= 0 else 'S'}"
 
 
 def _share(count: int, total: int) -> str:

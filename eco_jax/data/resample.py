@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from eco_jax.data.geo import to_metres
+from eco_jax.data.geo import DEGREES, Frame
 from eco_jax.data.read import Fixes
 
 T = TypeVar("T", bound=np.generic)
@@ -49,11 +49,11 @@ class Segments(NamedTuple):
     start_s: NDArray[np.int64]
 
 
-def join(fixes: Fixes, centre: tuple[float, float], side_m: float, max_gap_s: float) -> Tracks:
+def join(fixes: Fixes, centre: tuple[float, float], side_m: float, max_gap_s: float, frame: Frame = DEGREES) -> Tracks:
     """Project sorted fixes to the window and cut them into tracks wherever two are over `max_gap_s` apart."""
     joined = np.zeros(fixes.time.size, bool)
     joined[1:] = (np.diff(fixes.taxi) == 0) & (np.diff(fixes.time) <= max_gap_s)
-    position = to_metres(fixes.longitude, fixes.latitude, centre, side_m)
+    position = frame.to_metres(fixes.longitude, fixes.latitude, centre, side_m)
     return Tracks(fixes.taxi, fixes.time, position, joined)
 
 

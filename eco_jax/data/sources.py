@@ -1,5 +1,6 @@
 """Files of rows: which of a folder or a zip are traces, and what became of the others."""
 
+import gzip
 import lzma
 import os
 import stat
@@ -7,9 +8,9 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 from eco_jax.errors import UserError, shown
 
@@ -21,6 +22,8 @@ UNREADABLE = (
 )  # fmt: skip
 """What opening and reading a damaged zip or a file raises, by experience."""
 _SUFFIXES = (".txt", ".csv")
+GZ, ZIP = ".gz", ".zip"
+"""Endings of packed files. A zip within a folder is looked into where a format has `ZIP` among its endings."""
 
 Skip = Callable[[str, str], None]
 """Takes down that the file of a name was left out, for a reason (a key of `report.SKIPPED`)."""
@@ -34,45 +37,63 @@ class File(NamedTuple):
 
 
 @contextmanager
-def traces(path: Path, skip: Skip) -> Iterator[list[File]]:
+def traces(path: Path, skip: Skip, suffixes: tuple[str, ...] = _SUFFIXES) -> Iterator[list[File]]:
     """The traces under `path` (a file, a folder or a zip), in the order of their names; perhaps none.
 
     Links to files are followed, links to folders inside of a folder are not: they may lead anywhere, and back.
 
+    Args:
+        path: the source.
+        skip: told of every file that is left out.
+        suffixes: endings of the names of traces in a folder or a zip, in small letters; see `GZ` and `ZIP`.
+
     Raises:
         UserError: `path` cannot be read.
     """
-    place = shown(path, 300)
+    place, kinds = shown(path, 300), endings(suffixes)
     if not os.path.exists(path):
-        raise UserError(f"{place} does not exist: expected a file, a folder of *.txt or *.csv, or a zip")
+        raise UserError(f"{place} does not exist: expected a file, a folder of {kinds}, or a zip")
     if os.path.isdir(path):
-        try:
-            found = _in_folder(path, skip)
-        except RecursionError as error:
-            raise UserError(f"cannot read {place}: its folders are nested too deep") from error
-        yield sorted(found, key=_name)
+        with ExitStack() as opened:
+            try:
+                found = _in_folder(path, skip, suffixes, opened)
+            except RecursionError as error:
+                raise UserError(f"cannot read {place}: its folders are nested too deep") from error
+            yield sorted(found, key=_name)
     elif not os.path.isfile(path):
-        raise UserError(f"{place} is no plain file: expected a file, a folder of *.txt or *.csv, or a zip")
+        raise UserError(f"{place} is no plain file: expected a file, a folder of {kinds}, or a zip")
     elif zipfile.is_zipfile(path):
         try:
             archive = zipfile.ZipFile(path)
         except UNREADABLE as error:
             raise UserError(f"cannot read {place}: {reason(error)}") from error
         with archive:
-            yield sorted(_in_zip(archive, skip), key=_name)
+            yield sorted(_in_zip(archive, skip, suffixes), key=_name)
     else:
         try:
             path.open("rb").close()
         except OSError as error:
             raise UserError(f"cannot read {place}: {reason(error)}") from error
-        yield [File(path.name, lambda: path.open("rb"))]
+        yield [File(path.name, _unpacked(path.name, lambda: path.open("rb")))]
+
+
+def endings(suffixes: tuple[str, ...]) -> str:
+    """Endings for a message, without those of packed files."""
+    return " or ".join(f"*{suffix}" for suffix in suffixes if not suffix.endswith((GZ, ZIP)))
+
+
+def _unpacked(name: str, opens: Callable[[], IO[bytes]]) -> Callable[[], IO[bytes]]:
+    """What opens the file of this name: through gzip, where its name says so."""
+    if not name.lower().endswith(GZ):
+        return opens
+    return lambda: cast(IO[bytes], gzip.GzipFile(fileobj=opens()))
 
 
 def _name(file: File) -> str:
     return file.name  # equal ones, as a zip may have, stay in their order
 
 
-def _in_folder(root: Path, skip: Skip) -> list[File]:
+def _in_folder(root: Path, skip: Skip, suffixes: tuple[str, ...], opened: ExitStack) -> list[File]:
     files: list[File] = []
 
     def closed(error: OSError) -> None:
@@ -85,11 +106,19 @@ def _in_folder(root: Path, skip: Skip) -> list[File]:
                 skip(f"{path.relative_to(root).as_posix()}/", "link")
         for path in (Path(folder, name) for name in names):
             name = path.relative_to(root).as_posix()
-            why = why_no_trace(name) or _why_closed(path)
+            why = why_no_trace(name, suffixes) or _why_closed(path)
             if why:
                 skip(name, why)
+            elif name.lower().endswith(ZIP):
+                try:
+                    archive = opened.enter_context(zipfile.ZipFile(path))
+                except UNREADABLE:
+                    skip(name, "unreadable")
+                    continue
+                inner = _in_zip(archive, lambda member, why, name=name: skip(f"{name}/{member}", why), suffixes)  # type: ignore[misc]
+                files += [file._replace(name=f"{name}/{file.name}") for file in inner]
             else:
-                files.append(File(name, lambda path=path: path.open("rb")))  # type: ignore[misc]
+                files.append(File(name, _unpacked(name, lambda path=path: path.open("rb"))))  # type: ignore[misc]
     return files
 
 
@@ -101,25 +130,26 @@ def _why_closed(path: Path) -> str | None:
         return "unreadable"
 
 
-def _in_zip(archive: zipfile.ZipFile, skip: Skip) -> list[File]:
+def _in_zip(archive: zipfile.ZipFile, skip: Skip, suffixes: tuple[str, ...]) -> list[File]:
     files: list[File] = []
     for info in archive.infolist():
         folder = info.filename.endswith("/") and not info.file_size  # a damaged name may be empty, or end so
-        why = None if folder else why_no_trace(info.filename)
+        within = tuple(suffix for suffix in suffixes if suffix != ZIP)  # a zip in a zip is not looked into
+        why = None if folder else why_no_trace(info.filename, within)
         if why:
             skip(info.filename, why)
         elif not folder:
-            files.append(File(info.filename, lambda info=info: archive.open(info)))  # type: ignore[misc]
+            files.append(File(info.filename, _unpacked(info.filename, lambda info=info: archive.open(info))))  # type: ignore[misc]
     return files
 
 
-def why_no_trace(name: str) -> str | None:
+def why_no_trace(name: str, suffixes: tuple[str, ...] = _SUFFIXES) -> str | None:
     """The reason why a file of this name in a source is not taken for a trace, or None: it is one."""
     path = PurePosixPath(name)
     if any(part.startswith((".", "__MACOSX")) for part in path.parts):
         return "hidden"
-    if path.suffix.lower() not in _SUFFIXES:
-        return "name"
+    if not path.name.lower().endswith(suffixes):
+        return "name" if suffixes == _SUFFIXES else "ending"
     return "readme" if path.stem.lower().endswith("readme") else None
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eco_jax import files
+from eco_jax.data.geo import DEGREES, FRAMES, Frame
 from eco_jax.data.sources import UNREADABLE, reason
 from eco_jax.env.parts.mobility.replay import check
 from eco_jax.errors import UserError, shown
@@ -47,7 +48,7 @@ class Traces(NamedTuple):
     start_s: NDArray[np.int64]  # [segments] s since 1970-01-01 00:00 on the clock of the rows
     slot_s: NDArray[np.float64]  # [] s
     side_m: NDArray[np.float64]  # [] m
-    centre: NDArray[np.float64]  # [2] longitude, latitude in degrees
+    centre: NDArray[np.float64]  # [2] longitude, latitude in degrees; m where the rows' positions were (`frame_of`)
     format_version: NDArray[np.int64]  # []
     report: NDArray[np.str_]  # [] JSON
 
@@ -70,7 +71,7 @@ _SHAPES: dict[str, tuple[str | int, ...]] = {  # s segments, t slots, and number
 }
 _TYPES = {"length": "i4", "fixes": "i1", "taxi": "i8", "start_s": "i8", "format_version": "i8", "report": "U"}
 _TYPES |= {"slot_s": "f8", "side_m": "f8", "centre": "f8"}  # and f4 for all others
-_RANGES = (("slot_s", 1, 300), ("side_m", 100, 50_000), ("centre", -180, 180), ("start_s", 0, 4_102_444_800))
+_RANGES = (("slot_s", 1, 300), ("side_m", 100, 50_000), ("start_s", 0, 4_102_444_800))
 
 
 def save(path: str | Path, traces: Traces) -> None:
@@ -172,18 +173,30 @@ def _problem(arrays: Mapping[str, NDArray[Any]]) -> str | None:
             return f"{name} is of shape {arrays[name].shape}, expected {shape}"
     if (arrays["fixes"] != 0)[np.arange(slots) >= arrays["length"][:, None]].any():
         return "length disagrees with the slots that are filled: fixes are known after the last"
-    for name, low, high in _RANGES:
+    try:
+        limit = frame_of(arrays).limits[0]
+    except (ValueError, RecursionError, SystemError):
+        return "report is not JSON"
+    for name, low, high in (*_RANGES, ("centre", -limit, limit)):
         if not np.all((arrays[name] >= low) & (arrays[name] <= high)):  # and not so for NaN
             return f"{name} is out of range: allowed are {low:,g} to {high:,g}"
     if arrays["slot_s"] % 1 != 0:
         return f"slot_s is {arrays['slot_s']}: allowed are whole seconds"
     if np.any(arrays["start_s"] % int(arrays["slot_s"])):
         return "start_s holds a time that is not at the start of a slot"
-    try:
-        json.loads(str(arrays["report"]))
-    except (ValueError, RecursionError, SystemError):
-        return "report is not JSON"
     return None
+
+
+def frame_of(arrays: Mapping[str, Any]) -> Frame:
+    """What the rows' positions were in, by a prepared trace's report: degrees, unless it says otherwise.
+
+    Raises:
+        ValueError: the report is not JSON.
+    """
+    report = json.loads(str(arrays["report"]))
+    origin = report.get("origin") if isinstance(report, dict) else None
+    name = origin.get("frame") if isinstance(origin, dict) else None
+    return FRAMES.get(name, DEGREES) if isinstance(name, str) else DEGREES
 
 
 def check_out(path: Path, ours: Callable[[Path], bool], reads: Iterable[Path] = ()) -> None:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
 from eco_jax.env.config import EnvConfig
-from eco_jax.env.params import EnvParams
+from eco_jax.env.params import PER_SERVER, EnvParams
 from eco_jax.env.parts import DEFAULTS
 from eco_jax.env.state import State
 from eco_jax.errors import UserError
@@ -24,6 +24,14 @@ def check_params(config: EnvConfig, params: Any) -> None:
         raise UserError(f"params: must be an EnvParams, not {type(params).__name__}")
     trees = {name: getattr(params, name) for name in (*EnvParams.specs(), "costs", "knowledge")}
     trees |= {kind: numbers_of(getattr(params, kind)) for kind in DEFAULTS}
+    for name in PER_SERVER:
+        if jnp.shape(trees[name]) == (config.servers,):
+            del trees[name]
+    kind = params.coverage.kind
+    trees[kind] = {
+        name: leaf for name, leaf in trees[kind].items()
+        if name not in params.coverage.per_server or jnp.shape(leaf) != (config.servers,)
+    }  # fmt: skip
     for name, tree in trees.items():
         for leaf in jax.tree.leaves(tree):
             if jnp.shape(leaf) != ():
@@ -32,6 +40,8 @@ def check_params(config: EnvConfig, params: Any) -> None:
         raise UserError(f"params.sites: has shape {jnp.shape(params.sites)}, must be ({config.servers}, 2)")
     if getattr(params.mobility, "trace", ...) is None:
         raise UserError("params.mobility: has no trace to replay")
+    if getattr(params.tasks, "table", ...) is None:
+        raise UserError("params.tasks: has no rows to draw from")
 
 
 def check_action(config: EnvConfig, action: Any) -> None:

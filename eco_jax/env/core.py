@@ -18,6 +18,7 @@ from eco_jax.env.outcome import believed, outcome_of
 from eco_jax.env.params import EnvParams
 from eco_jax.env.parts.credit import Earned
 from eco_jax.env.parts.mobility.fixes import dead_reckoning
+from eco_jax.env.parts.tasks import Drawn
 from eco_jax.env.settle import paid, settle
 from eco_jax.env.state import Decision, Fixes, Hardware, Memory, Observation, Outcome, Place, State, Task, View
 from eco_jax.metrics import REWARD
@@ -28,7 +29,8 @@ from eco_jax.random import uniform
 class Draws(NamedTuple):
     """All randomness of a slot: standard uniforms and normals."""
 
-    task: Float[Array, "users four"]
+    task: Float[Array, "users columns"]
+    """those of the tasks, and one for the transmit power"""
     fading: Float[Array, "draws users links"]
     """in (0, 1)"""
     mobility: Float[Array, "users draws"]
@@ -44,13 +46,14 @@ def _draw(config: EnvConfig, key: PRNGKeyArray, params: EnvParams) -> Draws:
     fadings, moves = params.pathloss.draws * links, params.mobility.draws
     both = config.users + config.servers
     # One draw, split by slicing: many small ones cost more than the numbers themselves.
-    columns = 4 + fadings + moves
+    own = params.tasks.draws + 1
+    columns = own + fadings + moves
     flat = uniform(key, config.users * columns + 3 * both).astype(params.dtype)
     user = flat[: config.users * columns].reshape(config.users, columns)
     # The uniforms are multiples of 2^-23 in [0, 1): half a step up keeps normals finite and fading above 0.
     normal = 2.0**0.5 * lax.erf_inv(2.0 * flat[config.users * columns :] - (1.0 - 2.0**-23)).reshape(3, both)
-    fading = jnp.stack([user[:, 4 + first : 4 + first + links] for first in range(0, fadings, links)]) + 2.0**-24
-    return Draws(user[:, :4], fading, user[:, 4 + fadings :], normal[0], normal[1:])
+    fading = jnp.stack([user[:, own + first : own + first + links] for first in range(0, fadings, links)]) + 2.0**-24
+    return Draws(user[:, :own], fading, user[:, own + fadings :], normal[0], normal[1:])
 
 
 def _between(uniform: Array, low: Any, high: Any) -> Array:
@@ -58,13 +61,12 @@ def _between(uniform: Array, low: Any, high: Any) -> Array:
 
 
 def _task(config: EnvConfig, draws: Draws, params: EnvParams) -> Task:
-    data = _between(draws.task[:, 0], params.data_min, params.data_max)
-    density = _between(draws.task[:, 1], params.density_min, params.density_max)
+    drawn: Drawn = params.tasks.draw(draws.task[:, :-1], params)
     return Task(
-        data=data,
-        cycles=tasks.required_cycles(data, density, params.equations.density_unit),
-        deadline=_between(draws.task[:, 2], params.deadline_min, params.deadline_max),
-        power=_between(draws.task[:, 3], params.power_min, params.power_max),
+        data=drawn.data,
+        cycles=tasks.required_cycles(drawn.data, drawn.density, params.equations.density_unit),
+        deadline=drawn.deadline,
+        power=_between(draws.task[:, -1], params.power_min, params.power_max),
         fading=params.pathloss.fading(draws.fading, params.fading_floor),
     )
 
@@ -113,8 +115,9 @@ def reset(config: EnvConfig, key: PRNGKeyArray, params: EnvParams) -> tuple[Obse
     task = _task(config, draws, params)
 
     zero, none = jnp.zeros(users, params.dtype), jnp.full(users, -1, jnp.int32)
-    data = jnp.full(users, 0.5 * (params.data_min + params.data_max))
-    cycles = tasks.required_cycles(data, 0.5 * (params.density_min + params.density_max), params.equations.density_unit)
+    usual, density = params.tasks.expected(params)
+    data = jnp.full(users, usual)
+    cycles = tasks.required_cycles(data, density, params.equations.density_unit)
     idle = jnp.zeros(servers, jnp.int32)
     memory = Memory(
         latency=zero, twin_latency=zero, migration=zero, twin_migration=zero, bits=zero, data=data,

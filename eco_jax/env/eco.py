@@ -4,6 +4,7 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -16,11 +17,13 @@ from eco_jax.env import core, topology
 from eco_jax.env.config import STATIC, TWIN, EnvConfig
 from eco_jax.env.observe import view
 from eco_jax.env.params import EnvParams, Knowledge
-from eco_jax.env.parts import COST, DEFAULTS, Cost, Replay
+from eco_jax.env.parts import COST, DEFAULTS, Cost, Replay, Rows
 from eco_jax.env.parts.mobility.replay import as_trace, check
+from eco_jax.env.parts.tasks import as_workload, decided, table_of
+from eco_jax.env.sites import OWN, as_sites
 from eco_jax.env.state import Observation, State, View
 from eco_jax.errors import UserError
-from eco_jax.parts import Part, variant
+from eco_jax.parts import Part, registered, variant
 from eco_jax.settings import similar, specs
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -87,8 +90,9 @@ def make(
     preset: str = "repaired",
     *,
     knowledge: str = TWIN,
-    sites: np.ndarray | None = None,
+    sites: str | os.PathLike[str] | Mapping[str, Any] | Any = None,
     trace: str | os.PathLike[str] | Mapping[str, Any] | Any = None,
+    workload: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     costs: Sequence[Cost | str] = (),
     **overrides: Any,
 ) -> tuple[EcoEnv, EnvParams]:
@@ -97,38 +101,36 @@ def make(
     Args:
         preset: a key of `PRESETS`.
         knowledge: none, telemetry, forecast, twin or truth.
-        sites: own server coordinates, m, [servers, 2]; they say how many `servers` there are.
+        sites: own servers: coordinates, m, [servers, 2]; or columns by name, `x` and `y` (m) or `lat` and `lon`
+            (degrees), and what each server has of its own, `cpu_ghz`, `coverage_m`, `cache_slots`; or a file of
+            these. They say how many `servers` there are. See `env.sites.as_sites`.
         trace: a prepared trace: its file, what `eco_jax.data.load` gives, or its arrays by name. It decides
             `mobility`, `slot` and `side`; how it is replayed may be said all the same, as in
             `mobility=Replay(start="together")`.
+        workload: tasks to draw from: columns `data_kb`, `deadline_ms`, and `cycles_per_byte`, `cycles_per_bit` or
+            `cycles_per_kilobyte`; or a file of these. It decides `tasks`, and the ranges of all three.
         costs: own cost terms, as objects or by name.
         overrides: any field of `EnvConfig`; any number of `EnvParams`; a part by its kind, as an object
             (`mobility=GaussMarkov(speed=20)`) or by name; a part's own settings by dotted names. All in their units.
 
     Raises:
-        UserError: an unknown name, a value out of range, or one that `sites`, `trace` or the equations decide
-            otherwise.
+        UserError: an unknown name, a value out of range, or one that `sites`, `trace`, `workload` or the equations
+            decide otherwise.
     """
     if preset not in PRESETS:
         raise UserError(f"preset {preset!r}: must be one of {', '.join(PRESETS)}")
     chosen = {**PRESETS[preset], **overrides}
-    if sites is not None:
-        sites = as_sites(sites)
-        if chosen.get("servers", len(sites)) != len(sites) and "servers" in overrides:
-            raise UserError(f"servers = {chosen['servers']}: there are {len(sites)} sites")
-        chosen["servers"] = len(sites)
     if trace is not None:
         trace = _trace_arrays(trace)
-        given = overrides.get("mobility")
-        mobility = given if isinstance(given, Replay) else Replay.name  # which may have settings of its own
-        decided: dict[str, Any] = {"mobility": mobility, "slot": float(trace["slot_s"]), "side": float(trace["side_m"])}
-        for name, value in decided.items():
-            given = overrides.get(name, value)
-            if isinstance(given, int | float):
-                given = float(np.float32(given))  # as the trace's own numbers are
-            if given != value:
-                raise UserError(f"{name} = {overrides[name]!r}: the trace decides it, and has {value!r}; leave it out")
-        chosen |= decided
+        _decide(chosen, overrides, "trace", of_trace(trace))
+    if sites is not None:
+        sites = as_sites(_columns(sites, "read_sites"), trace)
+        if "servers" in overrides and overrides["servers"] != len(sites.position):
+            raise UserError(f"servers = {overrides['servers']}: there are {len(sites.position)} sites")
+        _decide(chosen, overrides, "table of sites", sites.decided())
+    rows = None if workload is None else as_workload(_columns(workload, "read_workload"))
+    if rows is not None:
+        _decide(chosen, overrides, "workload", decided(rows, split(chosen)[2]["equations"].density_unit))
     static, numbers, parts = split(chosen)
     config = EnvConfig(**static)
     if isinstance(parts["mobility"], Replay):
@@ -136,14 +138,55 @@ def make(
             raise UserError("mobility = 'trace': needs a prepared trace file")
         together = config.users if parts["mobility"].start == "together" else None
         parts["mobility"] = parts["mobility"].having("trace", as_trace(trace, config.slots, together))
+    if isinstance(parts["tasks"], Rows):
+        if rows is None:
+            raise UserError(f"tasks = {Rows.name!r}: needs a workload file")
+        parts["tasks"] = parts["tasks"].having("table", table_of(rows))
     terms = tuple(variant(COST, cost)() if isinstance(cost, str) else cost for cost in costs)
     if len({cost.name for cost in terms}) < len(terms):
         raise UserError(f"costs: {', '.join(cost.name for cost in terms)}: each at most once")
     params = EnvParams.of(**numbers, **parts, costs=terms, knowledge=Knowledge.level(knowledge))
     if sites is None:
         return EcoEnv(config), params
-    topology.check_sites(sites, float(params.side))
-    return EcoEnv(config), dataclasses.replace(params, sites=jnp.asarray(sites))
+    topology.check_sites(sites.position, float(params.side))
+    for column, (*_, name) in OWN.items():
+        if column in sites.own and f"physics.{name}" in params.equations.ignores:
+            raise UserError(f"sites: {column}: has no effect with equations = {params.equations.name!r}")
+    params = params.set(**{name: sites.own[column] for column in sites.own for name in OWN[column]})
+    return EcoEnv(config), dataclasses.replace(params, sites=jnp.asarray(sites.position))
+
+
+def of_trace(trace: Mapping[str, Any]) -> dict[str, Any]:
+    """Setting -> what a trace makes of it."""
+    return {"mobility": Replay.name, "slot": float(trace["slot_s"]), "side": float(trace["side_m"])}
+
+
+def _decide(chosen: dict[str, Any], overrides: Mapping[str, Any], what: str, decided: Mapping[str, Any]) -> None:
+    """Take over what an input decides.
+
+    Raises:
+        UserError: a setting was given, and is another.
+    """
+    for name, value in decided.items():
+        own = name.rpartition(".")[2]
+        given = overrides.get(name, overrides.get(own, value))
+        if isinstance(given, Part) and isinstance(given, registered(name).get(value, ())):
+            value = given  # which may have settings of its own
+        elif isinstance(given, int | float) and isinstance(value, int | float):
+            given = value if np.float32(given) == np.float32(value) else given  # an input's own numbers are fp32
+        if given is not value and given != value:
+            raise UserError(f"{name} = {given!r}: the {what} decides it, and has {value!r}; leave it out")
+        chosen.pop(own, None)
+        chosen[name] = value
+
+
+def _columns(given: Any, read: str) -> Any:
+    """What a file holds, by the reader of this name in `eco_jax.data`; else what is given."""
+    if not isinstance(given, str | os.PathLike):
+        return given
+    from eco_jax import data
+
+    return getattr(data, read)(Path(given))
 
 
 def split(chosen: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -197,21 +240,6 @@ def _type(kind: str, given: Any) -> Any:
             raise UserError(f"{kind}: must be a part of this kind, not {given!r:.80}")
         return type(given)
     return variant(kind, given)
-
-
-def as_sites(sites: Any) -> np.ndarray:
-    """Server coordinates, m, as fp32 [servers, 2].
-
-    Raises:
-        UserError: they are no finite numbers of this shape.
-    """
-    try:
-        sites = np.asarray(sites, np.float32)
-    except (ValueError, TypeError):
-        raise UserError("sites: must be numbers, rows of x, y in m") from None
-    if sites.ndim != 2 or sites.shape[1] != 2 or not np.isfinite(sites).all():
-        raise UserError(f"sites: must be finite coordinates in m of shape [servers, 2], not {sites.shape}")
-    return sites
 
 
 def _trace_arrays(trace: Any) -> Mapping[str, Any]:

@@ -19,7 +19,8 @@ HIGHEST = 10.0
 def legal_candidates(state: State, params: EnvParams) -> Bool[Array, "users candidates"]:
     """Candidates that a user may offload to: in coverage, and the task large enough, Eq. (12c)."""
     large = tasks.large_enough(state.task.data, params.task_min)[:, None]
-    reached = params.coverage.reaches(params.access.towards(state.place.distance))
+    coverage = params.coverage.towards(params.access.towards(state.place.candidates))
+    reached = coverage.reaches(params.access.towards(state.place.distance))
     return jnp.broadcast_to(large & reached, state.place.distance.shape)
 
 
@@ -111,6 +112,12 @@ def _centred(value: Float[Array, "*s"], low: Real[Array, ""], high: Real[Array, 
     return (value - 0.5 * (low + high)) / jnp.where(half > 0.0, half, 1.0)
 
 
+def server_range(params: EnvParams) -> tuple[Real[Array, ""], Real[Array, ""]]:
+    """Lowest and highest nominal CPU rate of a server, cycles/s: of all, where each has its own."""
+    low, high = params.server_min, params.server_max
+    return (low if jnp.ndim(low) == 0 else jnp.min(low)), (high if jnp.ndim(high) == 0 else jnp.max(high))
+
+
 @jax.named_scope("features")
 def features(config: EnvConfig, seen: View, params: EnvParams) -> Float[Array, "users features"]:
     """The view and the forecast made of it: user by user, candidate by candidate, then the gains.
@@ -158,7 +165,7 @@ def features(config: EnvConfig, seen: View, params: EnvParams) -> Float[Array, "
         seen.distance / spacing,
         seen.predicted_distance / spacing,
         (seen.predicted_server[:, None] == seen.candidates) * 1.0,
-        _centred(seen.server, p.server_min, p.server_max),
+        _centred(seen.server, *server_range(p)),
         seen.server_mean,
         seen.server_variance,
         jnp.log(1.0 + seen.others),

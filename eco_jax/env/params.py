@@ -18,6 +18,10 @@ from eco_jax.errors import UserError
 from eco_jax.parts import Part
 from eco_jax.settings import Spec, changed, check, number, similar, specs, to_si
 
+PER_SERVER = ("server_min", "server_max", "replica_slots")
+"""Numbers that may be each server's own, [servers], where one for all stands otherwise (`env.sites`); a coverage has
+such, too (`Coverage.per_server`)."""
+
 
 class Knowledge(NamedTuple):
     """What is known beyond the prior: `config.Sight` as data, so that every level of knowledge is the same program."""
@@ -124,6 +128,7 @@ class EnvParams:
     spectrum: Any = field(default_factory=DEFAULTS["spectrum"])
     energy: Any = field(default_factory=DEFAULTS["energy"])
     credit: Any = field(default_factory=DEFAULTS["credit"])
+    tasks: Any = field(default_factory=DEFAULTS["tasks"])
     costs: tuple[Cost, ...] = ()
     """own cost terms, any number"""
     # Structured leaves

@@ -12,7 +12,7 @@ def admit(
     server: Int[Array, " users"],
     bits: Float[Array, " users"],
     held: Int[Array, " servers"],
-    capacity: Float[Array, ""],
+    capacity: Float[Array, ""] | Float[Array, " servers"],
 ) -> Bool[Array, " users"]:
     """Placements of a slot that are admitted: per server in order of falling T_ij (ties by index) while slots are free.
 
@@ -23,7 +23,7 @@ def admit(
         server: where.
         bits: T_ij, bit.
         held: replicas on each server.
-        capacity: replicas that a server can hold.
+        capacity: replicas that a server can hold, one number for all or each server's own.
     """
     index = jnp.arange(server.shape[0])
     # The others lead and the users follow: sums over a leading axis are vector instructions.
@@ -31,4 +31,5 @@ def admit(
     before = (others_bits > own_bits) | ((others_bits == own_bits) & (index[:, None] < index[None, :]))
     ahead = wanted[:, None] & before & (server[:, None] == server[None, :])
     rank = jnp.sum(ahead, axis=0)
-    return wanted & (rank + held[server] < capacity)
+    there = capacity[server] if jnp.ndim(capacity) else capacity
+    return wanted & (rank + held[server] < there)

@@ -14,14 +14,13 @@ from typing import Any
 from eco_jax.agent.algorithms import DEFAULTS as AGENT
 from eco_jax.env import KNOWLEDGE, EcoEnv, EnvConfig, EnvParams, make
 from eco_jax.env.config import TWIN
-from eco_jax.env.parts import COST, Replay
+from eco_jax.env.parts import COST, Replay, Rows
 from eco_jax.env.parts import DEFAULTS as WORLD
 from eco_jax.env.topology import check_sites
 from eco_jax.errors import UserError, quoted, shown
 from eco_jax.parts import registered, variant
 from eco_jax.plugins import place
-from eco_jax.run.inputs import DECIDES, INPUTS, absolute, decided, trace_of
-from eco_jax.run.sites import read_sites
+from eco_jax.run.inputs import INPUTS, absolute, decided, sites_of, trace_of, workload_of, yield_to
 from eco_jax.settings import Spec, check, similar, specs
 from eco_jax.train.config import TrainConfig, rollout_of
 
@@ -74,7 +73,7 @@ class RunConfig:
 
     @property
     def sites(self) -> Path | None:
-        """Own server coordinates: a text file of `x,y` rows, m."""
+        """Own servers: a table of coordinates, and of what each of them can do."""
         return self.values["sites"]
 
     def algorithm(self) -> Any:
@@ -89,16 +88,18 @@ class RunConfig:
             UserError: there is no such world, or a file cannot be read.
         """
         trace = None if self.trace is None else trace_of(self.trace)
-        sites = None if self.sites is None else read_sites(self.sites)
-        if sites is not None:
+        sites, workload = self.sites, self.values["workload"]
+        servers = None if sites is None else sites_of(sites, self.trace)
+        if servers is not None:
             try:
-                check_sites(sites, float(self.values["physics.side"]))
+                check_sites(servers.position, float(self.values["physics.side"]))
             except UserError as error:
                 raise UserError(f"{self.sites}: {error}") from None
         parts = {kind: self.section_of(kind)(**self.own(kind)) for kind in WORLD}
         costs = [variant(COST, name)(**self.own(f"{COST}.{name}")) for name in self.values[COST]]
         return make(
-            knowledge=self.knowledge, sites=sites, trace=trace, costs=costs, **self.own("env"), **self.own("physics"),
+            knowledge=self.knowledge, sites=servers, trace=trace, costs=costs,
+            workload=None if workload is None else workload_of(workload), **self.own("env"), **self.own("physics"),
             **parts,
         )  # fmt: skip
 
@@ -155,12 +156,20 @@ def resolve(given: Values, usual: Values | None = None) -> RunConfig:
     values = {**yielding(given, usual or {}), **given}
     plain = _plain(values)
     values |= plain
-    for name, (value, where) in decided(plain).items():
+
+    def unit() -> str:
+        own = {name: value for name, value in values.items() if name.startswith("equations.")}
+        kind = variant("equations", values.get("equations", CHOSEN["equations"].name))
+        return str(kind(**{name.partition(".")[2]: value for name, value in own.items()}).density_unit)
+
+    for name, (value, where) in decided(plain, unit).items():
         if name in given and given[name] != value:
             raise UserError(f"{name} = {quoted(given[name])}: {where} has {quoted(value)}, and decides it")
         values[name] = value
     if values.get("mobility") == "trace" and plain["trace"] is None:
         raise UserError("mobility = 'trace': needs a prepared trace file")
+    if values.get(Rows.kind) == Rows.name and plain["workload"] is None:
+        raise UserError(f"{Rows.kind} = {Rows.name!r}: needs a workload file")
     reading = variant("equations", values.get("equations", CHOSEN["equations"].name))
     for kind, name in reading.decides.items():
         if values.get(kind, name) not in (name, CHOSEN[kind].name):
@@ -187,7 +196,7 @@ def resolve(given: Values, usual: Values | None = None) -> RunConfig:
 
 def yielding(given: Values, usual: Values, files: bool = True) -> dict[str, Any]:
     """Of the usual values those that still have a place beside the given ones (`files`: beside those files, too)."""
-    gone = {name for file in INPUTS if files and file in given for name in DECIDES[file]}
+    gone = {name for file in INPUTS if files and file in given for name in yield_to(file, given, usual)}
     gone |= {kind for kind in CHOSEN if kind in given}
     if "equations" in given:
         readings = registered("equations")

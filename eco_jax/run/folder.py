@@ -7,7 +7,7 @@ import json
 import shutil
 import time
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,10 @@ from eco_jax.run.progress import Progress
 from eco_jax.train.interrupt import Stop
 
 LOCK = ".lock"
-FILES = ("summary.json", "metrics.jsonl", "config.toml")
-FOLDERS = ("checkpoint", "last-finite")
+TRACKED, TRACKER = "tracker.json", "tracker"
+"""How far a tracker was told, and its own files where nothing else is said."""
+FILES = ("summary.json", "metrics.jsonl", "times.jsonl", TRACKED, "config.toml")
+FOLDERS = ("checkpoint", "last-finite", TRACKER)
 """What a run puts into its folder beside `LOCK`."""
 
 
@@ -60,7 +62,7 @@ def foreign(out: Path) -> Path | None:
             return path
         if path.name not in (*FILES, *FOLDERS):
             return path
-        for step in sorted(path.iterdir()) if path.is_dir() else ():
+        for step in sorted(path.iterdir()) if path.is_dir() and path.name != TRACKER else ():
             if step.is_symlink() or not step.is_dir() or not step.name.removesuffix(PART).isdigit():
                 return step
             for inner in sorted(step.iterdir()):
@@ -170,6 +172,7 @@ def run(
     saving: Saving | None = None,
     stop: Stop | None = None,
     devices: int = 1,
+    begun: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Train one agent a seed, side by side, and write the run's folder. Returns the summary (see `summary`).
 
@@ -182,6 +185,7 @@ def run(
         saving: when to keep checkpoints; None for every 30 s.
         stop: asked after each chunk whether to end.
         devices: share the environments, each as many; 0 for all there are, of all processes.
+        begun: called once the folder holds the run, in the process that writes.
 
     Raises:
         Interrupted: `stop` said so; what was learnt is kept.
@@ -219,6 +223,8 @@ def run(
             note = check_same(config, seeds, path)
             if (out / "summary.json").exists():
                 done = summary.read(out / "summary.json", config, seeds)
+                if processes.first():
+                    begun()
                 say(f"{out}: finished already")
                 return done
         else:
@@ -226,6 +232,8 @@ def run(
             if processes.first():
                 prepare_folder(out, force)
                 write_whole(path, settings.to_toml(config, note))
+        if processes.first():
+            begun()
         steps = config.train.envs * config.train.rollout * len(seeds)
         title = f"{config.knowledge} x {len(seeds)}" if len(seeds) > 1 else config.knowledge
         progress = opened.enter_context(Progress(steps, title)) if processes.first() else None

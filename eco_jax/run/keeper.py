@@ -54,6 +54,7 @@ class Keeper:
         self.saved_s, self.saved_update = time.monotonic(), 0
         self.checkpoints: Any = None
         self.sink: Any = None
+        self.times: Any = None
 
     def begin(self, like: Any) -> Any:
         """(updates done, state after them) of the newest intact checkpoint; None to start from nothing.
@@ -65,6 +66,7 @@ class Keeper:
         """
         from eco_jax.train.checkpoint import Checkpoints, note_of, restore
         from eco_jax.train.sinks import MetricsFile, updates_told
+        from eco_jax.train.times import TIMES, TimesFile
 
         folder, metrics = self.out / "checkpoint", self.out / "metrics.jsonl"
         found = restore(folder, like, warn, self.run)
@@ -81,6 +83,7 @@ class Keeper:
         note = (note_of(folder, self.saved_update) if found else None) or {}
         self.sink = MetricsFile(metrics, self.labels, self.saved_update, list(MAIN), note.get("metrics_sha256"))
         self.opened.callback(self.sink.close)
+        self.times = TimesFile(self.out / TIMES, self.saved_update)
         self.checkpoints = self.opened.enter_context(Checkpoints(folder, self.saving.keep, self.run))
         if found:
             say(f"{self.out}: going on after update {self.saved_update}")
@@ -95,6 +98,7 @@ class Keeper:
         """
         if self.writes:
             self.sink.chunk(chunk)
+            self.times.chunk(chunk)
         first = self.saved_update == 0
         by_updates = 0 < self.saving.every_updates <= chunk.done - self.saved_update
         by_time = time.monotonic() - self.saved_s >= self.saving.every_s

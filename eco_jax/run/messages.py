@@ -30,3 +30,4 @@ def to_stderr() -> None:
     """Show all messages of this process on stderr."""
     LOG.setLevel(logging.INFO)
     LOG.handlers = [ToStderr()]
+    LOG.propagate = False  # libraries put handlers of their own at the root

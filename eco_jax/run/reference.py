@@ -5,6 +5,8 @@ from pathlib import Path
 from eco_jax.env.config import KNOWLEDGE
 from eco_jax.errors import UserError, quoted
 
+PREFIX = "reference-"
+"""What stands before the level in an agent's name."""
 FOLDERS = ("reference", "../checkpoints/reference")
 """Where they lie, seen from the package: when it is installed, and in a checkout."""
 
@@ -22,3 +24,12 @@ def reference(level: str) -> Path:
     if not found:
         raise UserError(f"no reference agent for knowledge = {level!r} came with this installation; name a run")
     return found[0]
+
+
+def folder_of(what: str) -> str:
+    """The folder of a reference agent named as `reference-twin`; everything else as it is.
+
+    Raises:
+        UserError: see `reference`.
+    """
+    return str(reference(what.removeprefix(PREFIX))) if what.startswith(PREFIX) and not Path(what).exists() else what

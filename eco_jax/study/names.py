@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
+from eco_jax import metrics
 from eco_jax.agent.algorithms import Algorithm
-from eco_jax.metrics import ENERGY
+from eco_jax.env.parts.cost import objectives
+from eco_jax.metrics import ENERGY, Metric, energy_term
 
 AGENTS = "agents"
 """Whoever was trained, in arrays of points: `agents/<metric>`."""
@@ -39,6 +41,15 @@ SAMPLED = "-sampled"
 """End of the name of a policy that draws its actions instead of taking the most likely ones."""
 MISLED = "-misled"
 """End of the name of a policy with a misleading twin."""
+
+
+def metric_of(name: str) -> Metric:
+    """The metric of a name: declared, a term of the energy, or a registered cost; any other has no unit."""
+    known = {**metrics.declared(), **objectives()}
+    term = energy_term("")
+    if name.startswith(term):
+        return energy_term(name.removeprefix(term))
+    return known.get(name) or Metric(name, "-", name.replace("_", " "))
 
 
 def of(who: str, metric: str) -> str:

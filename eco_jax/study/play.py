@@ -16,7 +16,7 @@ from eco_jax.env.policies import Rule
 from eco_jax.metrics import MAIN, Metric
 from eco_jax.study.store import Arrays
 from eco_jax.train.evaluate import Policy, Remembering, play_episodes
-from eco_jax.train.fit import of_member, stack_params
+from eco_jax.train.fit import of_member, stack_algorithms, stack_params
 from eco_jax.train.loop import Learner
 
 Played = dict[str, Arrays]
@@ -119,7 +119,7 @@ def as_it_is(policy: Policy | Remembering) -> Policy | Remembering:
 
 def play_agents(
     learner: Learner,
-    algorithm: Algorithm,
+    algorithm: Algorithm | Sequence[Algorithm],
     agents: Any,
     worlds: Sequence[EnvParams],
     key: Any,
@@ -130,12 +130,16 @@ def play_agents(
 ) -> list[Arrays]:
     """Agents of an algorithm (a leading axis of members), each in its world, for every way to choose.
 
+    `algorithm`: of all, or one a member, which differ in traced numbers alone.
     `greedy`: True for the most likely choices, False for samples.
     """
     members, ways = len(worlds), len(greedy)
     again = jax.tree.map(lambda leaf: jnp.concatenate([jnp.asarray(leaf)] * ways), agents)
     choice = jnp.repeat(jnp.asarray(list(greedy)), members)
-    each = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (ways * members, *jnp.shape(leaf))), algorithm)
+    if isinstance(algorithm, Algorithm):
+        each = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (ways * members, *jnp.shape(leaf))), algorithm)
+    else:
+        each = stack_algorithms([*algorithm] * ways)
     found = _in_turn(_one_agent(learner, wrap, episodes), list(worlds) * ways, key, each, again, choice, look=look)
     return [{k: np.asarray(v)[i * members : (i + 1) * members] for k, v in found.items()} for i in range(ways)]
 

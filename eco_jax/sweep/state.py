@@ -15,7 +15,7 @@ import polars as pl
 from eco_jax.agent.algorithms import Algorithm
 from eco_jax.errors import UserError
 from eco_jax.files import leftover, sha256, write_whole
-from eco_jax.run.folder import LOCK
+from eco_jax.run.folder import LOCK, TRACKED, TRACKER
 from eco_jax.sweep import batch
 from eco_jax.sweep.batch import DONE, Batch
 from eco_jax.sweep.study import JOURNAL
@@ -23,7 +23,9 @@ from eco_jax.train.checkpoint import steps
 
 NOTE = "sweep.json"
 REFUSED = "refused.json"
-WRITTEN = (NOTE, REFUSED, LOCK, "batches", "slurm", "best.toml", "results.parquet", "leaderboard.csv")
+WRITTEN = (
+    NOTE, REFUSED, LOCK, "batches", "slurm", "best.toml", "results.parquet", "leaderboard.csv", TRACKED, TRACKER,
+)  # fmt: skip
 """What a sweep writes into its folder, but for its journal and figures."""
 HARMLESS = (LOCK, JOURNAL, f"{JOURNAL}.lock")
 """What a sweep may leave in its folder that ended before it began."""

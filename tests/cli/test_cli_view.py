@@ -75,8 +75,9 @@ def refused(capsys, *flags):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ([], "who plays comes first: a run's folder or a rule, as in `eco-jax view greedy`"),
-        (["--env.users", 3, "greedy"], "who plays comes first"),
+        (["--env.users", 3, "greedy"], "greedy"),
+        (["reference-all"], "knowledge = 'all': must be one of none, telemetry"),
+        (["greedy", "--against", "reference-all"], "knowledge = 'all': must be one of none, telemetry"),
         (["greeedy"], "'greeedy': neither a run's folder nor a rule; did you mean greedy"),
         (["greedy-twins"], "'greedy-twins': neither a run's folder nor a rule"),
         (["runs/none"], "runs/none: holds no run (no config.toml)"),
@@ -104,6 +105,24 @@ def test_a_world_is_chosen_by_flags(played):
     assert (config.env.users, config.env.slots, config.values["physics.side"]) == (3, 4, 700.0)
     assert view("greedy") == 0
     assert played[1][1].env.users == 30
+
+
+def test_help_says_who_comes_first(capsys):
+    with pytest.raises(SystemExit):
+        main(["view", "--help"])
+    assert "\n RUN|RULE  Who plays. (default: reference-twin)" in capsys.readouterr().out
+
+
+def test_an_agent_that_came_with_it_plays_where_nobody_is_named(played):
+    for flags in (
+        (),
+        ("--knowledge", "none"),
+        ("greedy", "--against", "reference-none"),
+        ("--against=reference-none",),
+    ):
+        assert view(*flags) == 0
+    names = [[name and name.rpartition("/reference/")[2] for name in (a.what, a.against)] for a, _ in played]
+    assert names == [["twin", None], ["none", None], ["greedy", "none"], ["twin", "none"]]
 
 
 def test_nothing_but_its_own_is_replaced(capsys, played, folder):

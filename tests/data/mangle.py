@@ -4,6 +4,7 @@ Each function takes a random generator, and makes one or a few faults of many ki
 should be found in a source, by a few lines of plain Python of its own.
 """
 
+import gzip
 import io
 import os
 import re
@@ -285,3 +286,72 @@ def _mangle_header(rng, data):
             descr = pick(rng, [b"|O", b"<f4", b">f4", b"<U999999999", b"<V8", b"<M8[s]", b"f", b"<i8", b"<c16", b"zz"])
             header = bytearray(re.sub(rb"'[<|>][^']*'", b"'" + descr + b"'", bytes(header)))
     return data[:8] + struct.pack("<H", len(header) if rng.random() < 0.9 else size) + bytes(header) + rest
+
+
+FORMS = {
+    "gps": [
+        ("{id},{time},{lat},{lon}", {}), ("{id};{time};{lat};{lon}", {"sep": ";"}),
+        ("{lat} {lon} 0 {s}", {"columns": "lat,lon,-,time", "sep": "space", "time": "unix"}),
+        ("{id};{time}.25+01;POINT({lat} {lon})", {"columns": "id,time,latlon", "sep": ";"}),
+        ('"{id}","{time}","{lat}","{lon}"', {"zone": "Europe/Rome"}),
+    ],
+    "xy": [("{id},{s},{x},{y}", {}), ("{id}\t{time}\t{x}\t{y}", {"sep": "tab", "time": "iso"})],
+}  # fmt: skip
+"""Format -> patterns of a row, and the settings that read it."""
+HEADERS = ["id,time,lat,lon", "id,time,x,y", "vehicle;when;north;east", "a,b", "lat,lon,time,id", "id\ttime\tx\ty"]
+
+
+def _moves(rng):
+    """(who, s, m east, m north) of a few who drive for some minutes."""
+    for who in range(int(rng.integers(1, 4))):
+        time = 946_728_000 + np.cumsum(rng.integers(1, 60, int(rng.integers(2, 12))))
+        place = np.cumsum(rng.normal(0, 100, (time.size, 2)), axis=0) + 2000
+        for t, (x, y) in zip(time.tolist(), place.tolist(), strict=True):
+            yield f"{who}{pick(rng, ['', '', 'a'])}", t, x, y
+
+
+def _lines_of(rng, form, pattern):
+    if form == "sumo":
+        body = [
+            line for _, t, x, y in _moves(rng)
+            for line in (f'<timestep time="{t}">', f'<vehicle id="v" x="{x:.2f}" y="{y:.2f}"/>', "</timestep>")
+        ]  # fmt: skip
+        return ["<fcd-export>", *body, "</fcd-export>"]
+    if form == "bonnmotion":
+        return [
+            " ".join(f"{t - 946_728_000} {x:.2f} {y:.2f}" for _, t, x, y in _moves(rng))
+            for _ in range(int(rng.integers(1, 4)))
+        ]
+    lines = [pick(rng, HEADERS)] * (rng.random() < 0.2)
+    for who, t, x, y in _moves(rng):
+        lon, lat = to_degrees(np.array([[x, y]]), BUSY_CENTRE, 3000.0)
+        time = str(np.datetime64(t, "s")).replace("T", " ")
+        lines.append(pattern.format(id=who, time=time, s=t, x=round(x, 2), y=round(y, 2), lat=lat[0], lon=lon[0]))
+    return lines
+
+
+def mangle_format(rng, folder):
+    """Make a source of another format than T-Drive's in an empty folder; return its path, the format, its settings."""
+    form = pick(rng, ["gps", "gps", "gps", "xy", "sumo", "bonnmotion"])
+    pattern, settings = pick(rng, FORMS.get(form, [("", {})]))
+    lines = _lines_of(rng, form, pattern)
+    if rng.random() < 0.6:
+        lines = mangle_lines(rng, lines)
+    data = "\n".join(lines).encode(pick(rng, ["utf-8"] * 12 + ["utf-8-sig", "utf-16", "latin-1"]), "replace")
+    data = mangle_bytes(rng, data) if rng.random() < 0.3 else data
+    if rng.random() < 0.1:  # read as what it is not
+        form = pick(rng, ["gps", "xy", "sumo", "bonnmotion"])
+        settings = {}
+    name = {"sumo": "a.xml", "bonnmotion": "a.movements"}.get(form, pick(rng, ["a.csv", "a.TXT", "a.plt"]))
+    if rng.random() < 0.3:
+        data, name = gzip.compress(data), f"{name}.gz"
+        data = mangle_bytes(rng, data) if rng.random() < 0.3 else data
+    if rng.random() < 0.3:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr(name, data)
+        data, name = buffer.getvalue(), "a.zip"
+        data = mangle_bytes(rng, data) if rng.random() < 0.3 else data
+    path = folder / name
+    path.write_bytes(data)
+    return path if rng.random() < 0.7 else folder, form, settings

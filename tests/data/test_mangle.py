@@ -11,11 +11,13 @@ from contextlib import contextmanager
 import jax
 import numpy as np
 import pytest
-from mangle import mangle_prepared, mangle_source, rows_in
+from mangle import mangle_bytes, mangle_format, mangle_lines, mangle_prepared, mangle_source, rows_in
 
 from eco_jax.cli.main import main
-from eco_jax.data import load, prepare
+from eco_jax.data import load, prepare, read_sites, read_workload
 from eco_jax.env.parts.mobility.replay import as_trace
+from eco_jax.env.parts.tasks import as_workload
+from eco_jax.env.sites import as_sites
 from eco_jax.errors import UserError
 
 LIMIT_S = 5
@@ -100,6 +102,64 @@ def test_mangled_sources(tmp_path, cases, capsys):
     with capsys.disabled():
         print(f" [{results} of {cases:,} sources prepared]", end="")
     assert 0.3 < results / cases < 0.9
+
+
+@few_or(10_000, few=60)
+def test_mangled_formats(tmp_path, cases, capsys):
+    """Every other format: a result whose counts add up, or one line."""
+    results = 0
+    for seed in range(cases):
+        folder, out = tmp_path / "case", tmp_path / "out.npz"
+        folder.mkdir()
+        try:
+            source, form, settings = mangle_format(np.random.default_rng([seed, 3]), folder)
+            with in_time(seed):
+                report = prepare(source, out, format=form, min_slots=3, **settings)
+            assert report.rows == report.fixes + sum(report.dropped.values())
+            assert str(report).isascii()
+            load(out)
+            out.unlink()
+            results += 1
+        except UserError as error:
+            is_one_line(error)
+        except BaseException as error:
+            error.add_note(f"seed {seed}")
+            raise
+        shutil.rmtree(folder)
+    with capsys.disabled():
+        print(f" [{results} of {cases:,} sources prepared]", end="")
+    assert 0.3 < results / cases < 0.9
+
+
+TABLES = {
+    "sites": ["lat,lon,cpu_ghz,coverage_m,cache_slots", *(f"41.{k},12.{k},{8 + k},{k + 100},{k}" for k in range(6))],
+    "metres": ["x,y", *(f"{100 * k},{200 * k}" for k in range(1, 6))],
+    "workload": ["data_kb,cycles_per_bit,deadline_ms", *(f"{100 + k},{20 + k},{90 + k}" for k in range(6))],
+}  # fmt: skip
+
+
+@few_or(20_000, few=200)
+def test_mangled_tables_of_sites_and_tasks(tmp_path, cases):
+    results = 0
+    for seed in range(cases):
+        rng = np.random.default_rng([seed, 4])
+        name, path = list(TABLES)[seed % 3], tmp_path / "table.csv"
+        path.write_bytes(mangle_bytes(rng, "\n".join(mangle_lines(rng, TABLES[name])).encode("utf-8", "replace")))
+        try:
+            if name == "workload":
+                found = as_workload(read_workload(path))
+                assert all(np.isfinite(values).all() for values in found.values())
+            else:
+                sites = as_sites(read_sites(path))
+                assert np.isfinite(sites.position).all()
+                assert all(len(values) == len(sites.position) for values in sites.own.values())
+            results += 1
+        except UserError as error:
+            is_one_line(error)
+        except BaseException as error:
+            error.add_note(f"seed {seed}")
+            raise
+    assert 0.1 < results / cases < 0.9
 
 
 @few_or(1_000, few=40)

@@ -220,7 +220,7 @@ def test_no_row_in_town(folder, tmp_path):
         ("centre", list(range(1000))),
         ("centre", "\x1b" * 1000),
         ("bounds", (1, 2, 3)),
-        ("bounds", None),
+        ("bounds", "Beijing"),
         ("slot_s", "five"),
         ("side_m", [3000.0] * 1000),
     ],

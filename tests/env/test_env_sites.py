@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from eco_jax import make
+from eco_jax.data import read_sites
 from eco_jax.errors import UserError
 from eco_jax.run.config import resolve
-from eco_jax.run.sites import read_sites
 
 INSIDE = [[100.0, 200.0], [2900.0, 1500.0], [1500.0, -300.0]]
 
@@ -72,7 +72,59 @@ def test_one_far_outside_is_named():
 def test_rows_as_programs_write_them(tmp_path, text):
     path = tmp_path / "sites.csv"
     path.write_bytes(text.encode())
-    np.testing.assert_array_equal(read_sites(path), [[1.0, 2.0], [3.0, 4.0]])
+    found = read_sites(path)
+    assert {name: values.tolist() for name, values in found.items()} == {"x": [1.0, 3.0], "y": [2.0, 4.0]}
+
+
+EUA = """SITE_ID,LATITUDE,LONGITUDE,NAME,STATE,LICENSING_AREA_ID,POSTCODE,SITE_PRECISION,ELEVATION,HCIS_L2
+10000001,-37.81,144.96,"Shop 4, Made up Street",VIC,6,3000,Within 10 meters,,KX3R
+10000002,-37.82,144.97,Tower #2,VIC,6,3000,Unknown,12,KX3R
+"""
+"""A set's columns, with rows made up."""
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        (EUA, {"lat": [-37.81, -37.82], "lon": [144.96, 144.97]}),
+        ("y,x,cpu_ghz\n1,2,8\n3,4,12.5\n", {"x": [2.0, 4.0], "y": [1.0, 3.0], "cpu_ghz": [8.0, 12.5]}),
+        (
+            "id;lon;lat;cache_slots;coverage_m\na;1;2;3;400\nb;5;6;7;800",
+            {"lon": [1.0, 5.0], "lat": [2.0, 6.0], "cache_slots": [3.0, 7.0], "coverage_m": [400.0, 800.0]},
+        ),
+        ("lon,lat\n1,2\n3,4", {"lon": [1.0, 3.0], "lat": [2.0, 4.0]}),
+        ("X\tY\tName\n1\t2\tTower 1", {"x": [1.0], "y": [2.0]}),
+    ],
+)
+def test_columns_by_their_names(tmp_path, text, columns):
+    path = tmp_path / "sites.csv"
+    path.write_text(text)
+    assert {name: values.tolist() for name, values in read_sites(path).items()} == columns
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("lat,lon\n144.96,-37.81\n", "line 2: lat = 144.96: must lie in .*; latitude and longitude look swapped"),
+        ("lat,lon\n5811500,320000\n", "line 2: lon = 320000: must lie in .*; looks like metres, not degrees"),
+        ("lat,lon\n1,400\n", "line 2: lon = 400: must lie in .*; looks like metres, not degrees"),
+        ("id,north,east\n1,2,3\n", "line 1: needs columns x,y in m, or lat,lon in degrees; there are 'id', 'north'"),
+        ("x,y,cpu_mhz\n1,2,3\n", "line 1: unknown column 'cpu_mhz'; did you mean cpu_ghz"),
+        ("x,y,coverage\n1,2,3\n", "line 1: unknown column 'coverage'; did you mean coverage_m"),
+        ("x,y,cache_slots\n1,2,3\n4,5,1.5\n", "line 3: cache_slots = 1.5 replicas: must be a whole number"),
+        ("x,y,cpu_ghz\n1,2,0\n", r"line 2: cpu_ghz = 0 GHz: must lie in"),
+        ("x,y,id\n1,2,3\n4\n", "line 3: '4': ends before the column y"),
+        ("x;y;id\n1,5;2;3\n", "line 2: x = '1,5': must be a number; a decimal comma"),
+        ("x,y,id\n", "holds no sites"),
+        ("1,2,3\n", "line 1: '1,2,3': must be x,y, two numbers in m; more columns need a header"),
+    ],
+)
+def test_a_column_that_cannot_be_meant_is_named(tmp_path, text, said):
+    path = tmp_path / "sites.csv"
+    path.write_text(text)
+    with pytest.raises(UserError, match=said) as caught:
+        read_sites(path)
+    assert str(caught.value).startswith(f"{path}: ")
 
 
 @pytest.mark.parametrize(
@@ -107,7 +159,7 @@ def test_a_bad_row_is_named(tmp_path, text, said):
 
 def test_a_run_names_the_file(tmp_path):
     path = tmp_path / "sites.csv"
-    path.write_text("lon,lat\n116.40,39.90\n116.45,39.95\n116.46,39.95\n116.47,39.96\n")
+    path.write_text("x,y\n116.40,39.90\n116.45,39.95\n116.46,39.95\n116.47,39.96\n")
     with pytest.raises(UserError, match=rf"^{path}: sites: x is 116.4 to 116.47.*are they degrees\?"):
         resolve({"sites": path}).make()
     with pytest.raises(UserError, match="missing.csv: cannot be read: No such file"):

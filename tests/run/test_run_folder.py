@@ -38,6 +38,20 @@ def test_a_finished_run_is_read(there):
     assert run(CONFIG, there, SEEDS, resume=True)["updates"] == 6
 
 
+def test_what_is_begun_is_said_once_the_folder_holds_the_run(there):
+    said = []
+    run(CONFIG, there, SEEDS, resume=True, begun=lambda: said.append((there / "config.toml").is_file()))
+    assert said == [True]
+
+
+def test_force_removes_what_a_tracker_left(there):
+    (there / "tracker" / "run").mkdir(parents=True)
+    (there / "tracker" / "run" / "events").touch()
+    (there / "tracker.json").write_text("{}")
+    prepare_folder(there, force=True)
+    assert sorted(path.name for path in there.iterdir()) == ["config.toml"]
+
+
 def test_failed_seeds_are_an_error_of_their_own(there):
     path = there / "summary.json"
     summary = json.loads(path.read_text())

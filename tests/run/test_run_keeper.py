@@ -9,6 +9,7 @@ from made_up_run import contents, go_on
 
 from eco_jax.errors import UserError
 from eco_jax.train.checkpoint import note_of, steps
+from eco_jax.train.times import times
 
 
 def refused(out, said):
@@ -27,6 +28,13 @@ def test_it_goes_on_to_the_same(tmp_path):
     assert go_on(tmp_path / "run") == 4
     one, two = ((tmp_path / name / "metrics.jsonl").read_bytes() for name in ("whole", "run"))
     assert one == two
+
+
+def test_seconds_go_on_and_metrics_know_nothing_of_them(tmp_path):
+    go_on(tmp_path, 2, every_updates=2)
+    go_on(tmp_path)  # its clock begins anew: a chunk of `made_up_run` says 1 s since it began
+    assert times(tmp_path / "times.jsonl").tolist() == [[0, 0], [2, 1], [4, 1], [6, 2]]
+    assert "train_s" not in (tmp_path / "metrics.jsonl").read_text()
 
 
 def test_the_first_chunk_is_kept_before_the_next_ones_metrics(tmp_path):

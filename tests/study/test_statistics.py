@@ -9,6 +9,7 @@ from eco_jax.study.statistics import (
     difference,
     interquartile_mean,
     interval,
+    over_seeds,
     relative,
     share_of_way,
     slope,
@@ -103,3 +104,21 @@ def test_shapes_that_do_not_fit_are_refused():
 def test_apart():
     assert Interval(1.0, 0.9, 1.1).apart(Interval(1.3, 1.2, 1.4))
     assert not Interval(1.0, 0.9, 1.25).apart(Interval(1.3, 1.2, 1.4))
+
+
+def test_intervals_over_seeds_at_many_points():
+    """As the bootstrap of the seeds' values at each point, whatever stands beside it."""
+    rng = np.random.default_rng(4)
+    values = np.concatenate([rng.normal(3.0, 1.0, (1, 40)), np.ones((300, 40))])
+    figure, lo, hi = over_seeds(values)
+    half = 1.96 * values[0].std() / np.sqrt(40)
+    assert figure[0] == pytest.approx(interquartile_mean(values[0]))
+    assert hi[0] - lo[0] == pytest.approx(2 * half, rel=0.35)  # the interquartile mean varies a little more
+    assert lo[0] < figure[0] < hi[0]
+    np.testing.assert_array_equal([figure[1:], lo[1:], hi[1:]], 1.0)
+
+
+def test_one_seed_has_no_interval_over_seeds():
+    figure, lo, hi = over_seeds(np.array([[2.0], [3.0]]))
+    assert figure.tolist() == [2.0, 3.0]
+    assert np.isnan([lo, hi]).all()

@@ -14,10 +14,11 @@ from eco_jax.env.parts.equations import Equations, Printed, Repaired
 from eco_jax.env.parts.mobility import GaussMarkov, Mobility, Replay, Synthetic, Waypoint
 from eco_jax.env.parts.pathloss import PathLoss, PowerLaw, Umi
 from eco_jax.env.parts.spectrum import Link, Shared, Spectrum
+from eco_jax.env.parts.tasks import Rows, Tasks, Uniform
 
 DEFAULTS: dict[str, Any] = {
     "equations": Repaired, "mobility": Waypoint, "pathloss": PowerLaw, "access": Nearest, "coverage": Soft,
-    "spectrum": Link, "energy": PowerTime, "credit": Difference,
+    "spectrum": Link, "energy": PowerTime, "credit": Difference, "tasks": Uniform,
 }  # fmt: skip
 """Kind -> the variant where none is chosen: one of each kind is in a world."""
 COST = Cost.kind
@@ -26,5 +27,6 @@ COST = Cost.kind
 __all__ = [
     "COST", "DEFAULTS", "Access", "Cmos", "Cost", "Coverage", "CpuEnergy", "Credit", "Difference", "Direct",
     "Equations", "GaussMarkov", "Hard", "Link", "Mobility", "Nearest", "PathLoss", "PerCycle", "PowerLaw", "PowerTime",
-    "Printed", "Repaired", "Replay", "Shared", "Soft", "Spectrum", "Synthetic", "Team", "Umi", "User", "Waypoint",
+    "Printed", "Repaired", "Replay", "Rows", "Shared", "Soft", "Spectrum", "Synthetic", "Tasks", "Team", "Umi",
+    "Uniform", "User", "Waypoint",
 ]  # fmt: skip

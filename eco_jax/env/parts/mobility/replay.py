@@ -25,6 +25,8 @@ SHAPES: dict[str, tuple[int | str, ...]] = {
 """Arrays of a prepared trace that a replay needs. All are numbers, `length` and `fixes` whole ones."""
 CLOCK = "start_s"
 """Array of a prepared trace that tells when each segment begins, s; needed where users start together."""
+PLACED = ("centre", "report")
+"""Arrays of a prepared trace that tell where on earth it is: needed to place servers that are given in degrees."""
 LATEST = 2**30
 """Slots that a trace may span, from the begin of its first segment to the last episode."""
 FARTHEST_M = 1e6
@@ -79,7 +81,7 @@ class Motion(NamedTuple):
 
 
 def check(arrays: Mapping[str, Any], where: str = "trace") -> dict[str, np.ndarray]:
-    """The arrays of `SHAPES` as NumPy's, in single precision, if they can be a trace; `CLOCK` as it is, if there.
+    """The arrays of `SHAPES` as NumPy's, in single precision, if they can be a trace; `CLOCK`, `PLACED` as they are.
 
     Args:
         arrays: of a prepared file, or made by oneself.
@@ -116,7 +118,7 @@ def check(arrays: Mapping[str, Any], where: str = "trace") -> dict[str, np.ndarr
     late = valid & (found["fixes"] == 2) & (found["previous_age"] <= found["last_age"])
     if late.any():
         raise UserError(f"{where}: previous_age holds {found['previous_age'][late][0]:g}: must be over last_age there")
-    return found | {name: np.asarray(arrays[name]) for name in (CLOCK,) if name in arrays}
+    return found | {name: np.asarray(arrays[name]) for name in (CLOCK, *PLACED) if name in arrays}
 
 
 def _numbers(values: Any, name: str, where: str) -> np.ndarray:
