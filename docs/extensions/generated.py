@@ -5,6 +5,7 @@ So a table cannot say anything else than the code does. Everything here is Markd
 
 import ast
 import contextlib
+import dataclasses
 import inspect
 import io
 import json
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import eco_jax
+import eco_jax.data.formats  # registers what it knows
 from eco_jax import api, metrics
 from eco_jax.bench.report import tables
 from eco_jax.cli.flags import declared, told
@@ -148,7 +150,8 @@ def all_parts() -> str:
         for name, made in registered(kind).items():
             found += [f'### `{kind} = "{name}"`' + (" (default)" if made is usual else ""), prose(made)]
             found += [f"{{py:class}}`{made.__module__}.{made.__qualname__}`"]
-            own = [setting(f"{kind}.{n}", spec) for n, spec in specs(made).items()]
+            known = specs(made) if dataclasses.is_dataclass(made) else {}
+            own = [setting(f"{kind}.{n}", spec) for n, spec in known.items()]
             found += [table(HEAD, own)] if own else ["No settings."]
         if not registered(kind):
             found += ["None is built in: a plug-in brings its own."]
