@@ -45,8 +45,7 @@ ROWS = "taxi_log_2008_by_id"
 """T-Drive's own rows, which may not be passed on: made-up ones in the same format stand for them."""
 SHRUNK: dict[str, tuple[str, ...]] = {
     "train": (
-        "--train.updates", "2", "--train.envs", "2", "--train.chunk", "1", "--network.hidden", "8",
-        "--env.servers", "6", "--env.slots", "12",
+        "--train.updates", "2", "--train.envs", "2", "--train.chunk", "1", "--env.servers", "6", "--env.slots", "12",
     ),
     "evaluate": ("--episodes", "2"),
     "sweep": ("--trials", "2", "--seeds", "1"),
@@ -54,8 +53,11 @@ SHRUNK: dict[str, tuple[str, ...]] = {
     "compare": ("--episodes", "4"),
 }  # fmt: skip
 """Command -> flags that go behind those of the page: the last one counts."""
-UNLESS = {"train": ("--env.users", "3"), "evaluate": ("--rules", "local")}
-"""Command -> a flag that goes there, too, where the page has none of its own."""
+UNLESS: dict[str, dict[str, tuple[str, ...]]] = {
+    "train": {"--env.users": ("--env.users", "3"), "--network": ("--network.hidden", "8")},
+    "evaluate": {"--rules": ("--rules", "local")},
+}
+"""Command -> flag -> flags that go there, too, where the page does not have that one."""
 
 
 class Block(NamedTuple):
@@ -190,7 +192,11 @@ class Page:
                 self.code(block.text, where)
 
     def command(self, line: str, where: str) -> None:
-        """One command, or the check of one that cannot be run."""
+        """One command, or the check of one that cannot be run; several with `&&` between them."""
+        if len(several := re.split(r"\s+&&\s+", line)) > 1:
+            for one in several:
+                self.command(one, where)
+            return
         words = [word for word in shlex.split(line, comments=True) if word]
         while words and re.match(r"^[A-Z_]+=", words[0]):
             words.pop(0)
@@ -218,8 +224,8 @@ class Page:
         """`eco-jax` in this process; `check`: up to where the work begins."""
         if not check:
             name = argv[0] if argv else ""
-            more = UNLESS.get(name, ())
-            small = [*argv, *SHRUNK.get(name, ()), *(() if {*more[:1], "--no-rules"} & set(argv) else more)]
+            small = [*argv, *SHRUNK.get(name, ())]
+            small += [word for flag, words in UNLESS.get(name, {}).items() if flag not in argv for word in words]
             with _sweeps_are_short():
                 assert main(small) == 0, f"{where}: ends with an error (see stderr)"
             return

@@ -134,6 +134,7 @@ def run(text, tmp_path, monkeypatch):
         ("srun -N2 eco-jax train --out x --distributed --env.users none", "page.md:2"),
         ("eco-jax data prepare --source nyc.csv --out x.npz --boundary 3", "page.md:2"),
         ("make no-such-target", "no such target"),
+        ("make test && eco-jax inform", "page.md:2: eco-jax inform"),
         ('pip install "eco-jax[no-such]"', "no such extra"),
         ("rm -rf x", "nothing runs this"),
     ],
