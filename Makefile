@@ -9,6 +9,7 @@ TESTS ?= tests
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DOCS_READY := $(VENV)/.docs-ready
 
 .DEFAULT_GOAL := help
 .PHONY: help setup reproduce bench peers docs test test-core test-docs test-fast test-cluster test-long test-numpy test-bench test-browser test-mangle test-trackers test-trainers test-wheel lint format coverage clean
@@ -36,6 +37,14 @@ peers: $(PEERS:%=.peers/%/.ready)  ## the peers' own virtual environments (for `
 	.peers/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+$(DOCS_READY): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"
+	@touch $(DOCS_READY)
+
+docs: $(DOCS_READY)  ## the documentation, its tutorial run; a warning is an error
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo docs/_build/html/index.html
+
 CHECKED := --jaxtyping-packages=eco_jax.model,eco_jax.env,eco_jax.agent,eco_jax.train,beartype.beartype
 PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations=5
 UNIT := tests/model tests/env tests/agent
@@ -57,6 +66,9 @@ coverage: $(READY)  ## `make test`, and how much of the core it runs: at least 9
 
 test-long: $(READY)  ## agents that learn, runs that are killed, large samples, a run on eight devices
 	$(PYTEST) $(TESTS) -m long
+
+test-docs: $(READY)  ## every command and every piece of code in README and docs/, in small worlds
+	$(PYTEST) $(TESTS) -m documents
 
 test-numpy: $(READY)  ## every slot against an independent environment in NumPy, float64 to 1e-12
 	$(PYTEST) tests/benchmarks
@@ -101,4 +113,4 @@ format: $(READY)  ## let ruff mend what it can
 	$(BIN)/ruff format .
 
 clean:  ## remove environments and caches (not runs)
-	rm -rf $(VENV) .venv-wheel .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage
+	rm -rf $(VENV) .venv-wheel docs/_build .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage
