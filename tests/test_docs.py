@@ -123,6 +123,12 @@ def test_code_in_a_docstring_is_code():
     assert docstrings.with_blocks(lines) == shown
 
 
+def test_a_field_without_a_text_has_none():
+    lines = ["Alias for field number 3"]
+    docstrings.process_docstring(None, "attribute", "", None, None, lines)
+    assert lines == []
+
+
 def test_a_signature_is_that_of_the_source():
     arguments, result = docstrings.signature(model.latency.computing_gap)
     assert arguments == "(share: Real, cycles: Real, frequency: Real, deviation: Real)"

@@ -52,8 +52,8 @@ def with_blocks(lines: list[str]) -> list[str]:
 
 def process_docstring(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
     """See the module; a part's settings follow its docstring."""
-    lines[:] = with_blocks(lines)
-    if what in ("attribute", "data", "property"):
+    lines[:] = [] if lines[:1] and lines[0].startswith("Alias for field number") else with_blocks(lines)
+    if lines and what in ("attribute", "data", "property"):
         lines.insert(0, "\\")  # nothing; else napoleon takes what stands before a colon for a type
     if isinstance(thing, type) and issubclass(thing, Part) and thing is not Part and specs(thing):
         lines += ["", "Settings:", ""]
