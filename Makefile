@@ -47,18 +47,18 @@ docs: $(DOCS_READY)  ## the documentation, its tutorial run; a warning is an err
 
 CHECKED := --jaxtyping-packages=eco_jax.model,eco_jax.env,eco_jax.agent,eco_jax.train,beartype.beartype
 PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations=5
-UNIT := tests/model tests/env tests/agent
+CORE := tests/model tests/env tests/agent tests/train
 APART := not (bench or browser or cluster or documents or long or mangle or numpy or trackers or trainers or wheel)
 
-test: $(READY)  ## all tests, shapes and types checked in the unit tests: about 6 minutes on 2 cores
-	$(PYTEST) $(UNIT) -m "$(APART)" $(CHECKED) $(COVER)
-	$(PYTEST) tests $(UNIT:%=--ignore=%) -m "$(APART)" $(COVER:%=% --cov-append)
+test: $(READY)  ## all tests, shapes and types checked in those of the core: about 6 minutes on 2 cores
+	$(PYTEST) $(CORE) -m "$(APART)" $(CHECKED) $(COVER)
+	$(PYTEST) tests $(CORE:%=--ignore=%) -m "$(APART)"
 
 test-fast: $(READY)  ## the tests that take no more than seconds
 	$(PYTEST) $(TESTS) -m "not slow and $(APART)"
 
-test-core: $(READY)  ## the quick tests of equations, environment and agents, on one core: for another Python
-	$(BIN)/python -m pytest $(UNIT) -m "not slow and $(APART)"
+test-core: $(READY)  ## the quick tests of equations, environment, agents and training, in one process: for another Python
+	$(BIN)/python -m pytest $(CORE) -m "not slow and $(APART)" $(FLAGS)
 
 coverage: $(READY)  ## `make test`, and how much of the core it runs: at least 95 %
 	$(MAKE) --no-print-directory test COVER="--cov --cov-report="

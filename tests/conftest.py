@@ -42,3 +42,18 @@ def pytest_runtest_setup(item):
     quick = item.get_closest_marker("optimised") is None
     jax.config.update("jax_disable_most_optimizations", quick)
     os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = str(int(quick))
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_registered():
+    """What a test, or a plug-in that it loads, registers is forgotten after it."""
+    from eco_jax import parts, plugins
+
+    before, loaded = {kind: set(known) for kind, known in parts._REGISTERED.items()}, dict(plugins.LOADED)
+    yield
+    for kind, known in parts._REGISTERED.items():
+        for name in set(known) - before.get(kind, set()):
+            if not known[name].__module__.startswith("eco_jax."):  # a module of ours may be imported late
+                parts.forget(kind, name)
+    plugins.LOADED.clear()
+    plugins.LOADED.update(loaded)

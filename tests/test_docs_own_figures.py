@@ -38,7 +38,7 @@ def run(page, folder):
         assert "warning: --" not in done.stderr, f"{text}\n{done.stderr}"
 
 
-@pytest.mark.wheel
+@pytest.mark.documents
 def test_figures(tmp_path):
     run("figures", tmp_path)
     assert {path.name for path in tmp_path.glob("*.*")} >= {

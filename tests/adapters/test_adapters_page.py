@@ -24,7 +24,7 @@ def run(python, code, folder):
     return done.stdout
 
 
-@pytest.mark.long  # it compiles four worlds
+@pytest.mark.documents
 def test_its_code_runs_from_top_to_bottom(tmp_path):
     if importlib.util.find_spec("pettingzoo") is None:
         pytest.skip("pettingzoo is not installed: it is in the extra `dev`")

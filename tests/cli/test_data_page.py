@@ -20,7 +20,7 @@ SMALL = {
 BLOCK = re.compile(r"(?:<!-- file: (\S+) -->\n)?```(\w*)\n(.*?)```", flags=re.S)
 
 
-@pytest.mark.slow  # trains, and plays an agent and two rules: a program each
+@pytest.mark.documents
 def test_every_command_and_snippet_of_the_page(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names: dict = {}

@@ -46,13 +46,3 @@ def test_an_installation_without_them_says_so(monkeypatch, capsys):
     assert capsys.readouterr().err == (
         "eco-jax evaluate: no reference agent for knowledge = 'twin' came with this installation; name a run\n"
     )
-
-
-@pytest.mark.slow
-def test_evaluate_plays_them_where_no_run_is_named(capsys):
-    assert (
-        main(["evaluate", "--knowledge", "telemetry", "--episodes", "2", "--rules", "local", "--env.users", "3"]) == 0
-    )
-    shown = capsys.readouterr().out
-    assert "a2c-telemetry" in shown
-    assert "local" in shown

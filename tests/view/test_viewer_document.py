@@ -24,7 +24,7 @@ def small(command, *words):
     return [command, *words, *(word for pair in pairs if pair[0] not in given for word in pair)]
 
 
-@pytest.mark.slow  # a program for each of its commands
+@pytest.mark.documents
 def test_every_command_and_snippet_of_the_page(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     page = PAGE
