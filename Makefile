@@ -46,7 +46,7 @@ docs: $(DOCS_READY)  ## the documentation, its tutorial run; a warning is an err
 	@echo docs/_build/html/index.html
 
 CHECKED := --jaxtyping-packages=eco_jax.model,eco_jax.env,eco_jax.agent,eco_jax.train,beartype.beartype
-PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations=5
+PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations=25
 CORE := tests/model tests/env tests/agent tests/train
 APART := not (bench or browser or cluster or documents or long or mangle or numpy or trackers or trainers or wheel)
 
@@ -57,8 +57,9 @@ test: $(READY)  ## all tests, shapes and types checked in those of the core: abo
 test-fast: $(READY)  ## the tests that take no more than seconds
 	$(PYTEST) $(TESTS) -m "not slow and $(APART)"
 
-test-core: $(READY)  ## the quick tests of equations, environment, agents and training, in one process: for another Python
-	$(BIN)/python -m pytest $(CORE) -m "not slow and $(APART)" $(FLAGS)
+test-core: $(READY)  ## equations, agents, the environment's steps and the training loop: for another Python
+	$(BIN)/python -m pytest tests/model tests/agent tests/env/test_env_step.py tests/env/test_env_regression.py \
+	tests/train/test_loop.py -m "not slow and $(APART)"
 
 coverage: $(READY)  ## `make test`, and how much of the core it runs: at least 95 %
 	$(MAKE) --no-print-directory test COVER="--cov --cov-report="
