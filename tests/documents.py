@@ -48,7 +48,7 @@ SHRUNK: dict[str, tuple[str, ...]] = {
         "--train.updates", "2", "--train.envs", "2", "--train.chunk", "1", "--env.servers", "6", "--env.slots", "12",
     ),
     "evaluate": ("--episodes", "2"),
-    "sweep": ("--trials", "2", "--seeds", "1"),
+    "sweep": ("--seeds", "1"),
     "view": ("--env.slots", "4"),
     "compare": ("--episodes", "4"),
 }  # fmt: skip
@@ -56,6 +56,7 @@ SHRUNK: dict[str, tuple[str, ...]] = {
 UNLESS: dict[str, dict[str, tuple[str, ...]]] = {
     "train": {"--env.users": ("--env.users", "3"), "--network": ("--network.hidden", "8")},
     "evaluate": {"--rules": ("--rules", "local")},
+    "sweep": {"grid": ("--trials", "2")},  # a grid is the whole of it
 }
 """Command -> flag -> flags that go there, too, where the page does not have that one."""
 

@@ -15,8 +15,7 @@ BUILT = [page for page in PAGES if "file_format: mystnb" in page.read_text()]
 RUN = [page for page in PAGES if any(block.kind != "file" for block in blocks(page.read_text(), page.parent))]
 OWN = {
     "adapters.md": "tests/adapters/test_adapters_page.py", "data.md": "tests/cli/test_data_page.py",
-    "viewer.md": "tests/view/test_viewer_document.py", "figures.md": "tests/test_docs_own_figures.py",
-    "trackers.md": "tests/test_docs_own_figures.py",
+    "viewer.md": "tests/view/test_viewer_document.py", "trackers.md": "tests/track/test_tracker_page.py",
 }  # fmt: skip
 """Page -> the test that runs it, in worlds of its own: what it shows takes other packages, or larger runs."""
 RUN = [page for page in RUN if page not in BUILT and page.name not in OWN]

@@ -1,4 +1,4 @@
-"""The pages on figures and trackers work as they stand, read from top to bottom in an empty folder."""
+"""The page on trackers works as it stands, read from top to bottom in an empty folder."""
 
 import importlib.util
 import re
@@ -9,22 +9,22 @@ from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 PROGRAM = "import sys; from eco_jax.cli.main import main; sys.exit(main())"
 
 
-def steps(page):
+def steps():
     """(kind, text) of each block: a file of the user's with its name, or a command."""
     pattern = r"(?:<!-- file: (\S+) -->\n)?```(\w+)\n(.*?)```"
-    for name, kind, text in re.findall(pattern, (DOCS / f"{page}.md").read_text(), flags=re.S):
+    for name, kind, text in re.findall(pattern, (DOCS / "trackers.md").read_text(), flags=re.S):
         if name:
             yield name, text
         elif kind == "bash":
             yield from (("", line) for line in text.splitlines() if line.strip())
 
 
-def run(page, folder):
-    for name, text in steps(page):
+def run(folder):
+    for name, text in steps():
         if name:
             (folder / name).write_text(text)
             continue
@@ -38,21 +38,12 @@ def run(page, folder):
         assert "warning: --" not in done.stderr, f"{text}\n{done.stderr}"
 
 
-@pytest.mark.documents
-def test_figures(tmp_path):
-    run("figures", tmp_path)
-    assert {path.name for path in tmp_path.glob("*.*")} >= {
-        "curves.pdf", "wide.pdf", "smooth.png", "time.svg", "terms.pdf", "price.pdf", "sweep.pdf", "verdict.json",
-        "verdict.csv", "verdict.tex",
-    }  # fmt: skip
-
-
 @pytest.mark.trackers
 @pytest.mark.skipif(
     importlib.util.find_spec("tensorboard") is None, reason="tensorboard is not installed: make test-trackers"
 )
 def test_trackers(tmp_path):
-    run("trackers", tmp_path)
+    run(tmp_path)
     assert list((tmp_path / "runs" / "twin" / "tracker" / "twin").glob("events*"))
     assert len(list((tmp_path / "runs" / "each" / "tracker").iterdir())) == 2
     assert len((tmp_path / "runs" / "own" / "tracker" / "own.jsonl").read_text().splitlines()) == 20
