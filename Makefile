@@ -46,7 +46,7 @@ docs: $(DOCS_READY)  ## the documentation, its tutorial run; a warning is an err
 	@echo docs/_build/html/index.html
 
 CHECKED := --jaxtyping-packages=eco_jax.model,eco_jax.env,eco_jax.agent,eco_jax.train,beartype.beartype
-PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations=25
+PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations=5
 CORE := tests/model tests/env tests/agent tests/train
 APART := not (bench or browser or cluster or documents or long or mangle or numpy or trackers or trainers or wheel)
 

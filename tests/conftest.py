@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 
 import jax
 import pytest
@@ -49,6 +50,7 @@ def nothing_stays_registered():
     """What a test, or a plug-in that it loads, registers is forgotten after it."""
     from eco_jax import parts, plugins
 
+    modules = set(sys.modules)
     before, loaded = {kind: set(known) for kind, known in parts._REGISTERED.items()}, dict(plugins.LOADED)
     yield
     for kind, known in parts._REGISTERED.items():
@@ -57,3 +59,6 @@ def nothing_stays_registered():
                 parts.forget(kind, name)
     plugins.LOADED.clear()
     plugins.LOADED.update(loaded)
+    for name in set(sys.modules) - modules:
+        if name.startswith("eco_jax_plugin_"):
+            del sys.modules[name]

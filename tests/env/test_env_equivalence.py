@@ -17,6 +17,10 @@ from eco_jax.env.observe import mask, observe, view
 SLOTS = 5
 
 
+SHORT = ("repaired", "printed", "umi")
+"""Presets that are looked at in every run of the tests; the others are programs of their own."""
+
+
 @pytest.fixture(scope="module")
 def base():
     return world()
@@ -177,7 +181,9 @@ def test_none_and_prior_look_alike():
 OVERRIDES = {"sparse": {"servers": 100, "candidates": 4, "users": 4}, "tiny": TINY}
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(
+    "preset", [name if name in SHORT else pytest.param(name, marks=pytest.mark.long) for name in PRESETS]
+)
 def test_features_are_finite_and_of_order_one(preset):
     small = world(preset, **OVERRIDES.get(preset, {}))
     largest = 0.0

@@ -10,7 +10,7 @@ from eco_jax.run.config import changed
 from eco_jax.study.folders import open_run
 from eco_jax.study.together import check_number, labels_of, play_together
 
-pytestmark = pytest.mark.slow  # compiles the programs of agents, of rules, and of one run alone
+pytestmark = pytest.mark.long  # compiles the programs of agents, of rules, and of one run alone
 NAME, VALUES = "physics.sync_energy", (0.0, 80.0)
 
 

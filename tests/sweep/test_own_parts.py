@@ -78,6 +78,7 @@ def alone(config, seed):
     return params_sha256(member(end.state.agent.params, 0))
 
 
+@pytest.mark.long
 def test_members_over_a_plugin_s_number_are_what_they_are_alone(tmp_path):
     plugins.load([PLUGINS / "levy.py"])
     what = space(tmp_path, '"mobility.exponent" = { choice = [0.8, 1.6, 3.0] }', 'mobility = "levy"\n')
@@ -101,6 +102,7 @@ mobility = { choice = ["waypoint", "gauss-markov"] }
 """
 
 
+@pytest.mark.long
 def test_members_over_kinds_of_mobility_are_what_they_are_alone(tmp_path):
     """Only one of the two has a `speed`."""
     what = space(tmp_path, KINDS_OF_MOBILITY)
@@ -218,6 +220,7 @@ def test_a_plugin_that_cannot_be_loaded_is_one_line(tmp_path, capfd):
 MONEY = '"cost.money.price" = { choice = [0.5, 2.0] }'
 
 
+@pytest.mark.long
 def test_the_least_money(tmp_path):
     plugins.load([PLUGINS / "money.py"])
     what = space(tmp_path, MONEY, 'cost = ["money"]\n')
@@ -290,6 +293,7 @@ class Executor:
         return type("Submitted", (), {"job_id": "1_0"})
 
 
+@pytest.mark.long
 def test_a_job_loads_what_the_sweep_was_given_and_a_folder_alone_executes_nothing(tmp_path, monkeypatch):
     own, notes = tmp_path / "own.py", tmp_path / "notes"
     own.write_text((PLUGINS / "levy.py").read_text() + LOUD)
@@ -351,6 +355,7 @@ def test_a_plugin_that_has_changed_is_refused(tmp_path):
         Sweep(running.out, what, Plan(2))
 
 
+@pytest.mark.long
 def test_pbt_moves_an_algorithm_s_own_numbers(tmp_path):
     base = 'algorithm = { kind = "ppo", epochs = 1, minibatches = 2 }\n'
     axes = '"algorithm.ratio_limit" = { log_uniform = [0.05, 0.5] }\n"algorithm.entropy" = { choice = [0.0, 0.1] }\n'
