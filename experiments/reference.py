@@ -17,6 +17,7 @@ from eco_jax.files import write_whole
 from eco_jax.metrics import MAIN
 from eco_jax.run import settings
 from eco_jax.run.messages import warn
+from eco_jax.train import manifest
 from eco_jax.train.checkpoint import params_sha256, restore_params, save_params
 
 HERE = Path(__file__).resolve().parents[1]
@@ -37,9 +38,18 @@ def keep(run: Path, out: Path) -> dict:
     note = settings.recorded(run / "config.toml")
     update, params = restore_params(run / "checkpoint", warn, note["id"])
     save_params(out / "checkpoint", update, params, note["id"])
+    anonymous(out / "checkpoint" / str(update))
     summary = json.loads((run / "summary.json").read_text())
     assert params_sha256(restore_params(out / "checkpoint", warn, note["id"])[1]) == params_sha256(params)
     return {"updates": update, "steps": summary["env_steps"], "sha256": summary["params_sha256"], **note}
+
+
+def anonymous(step: Path) -> None:
+    """Orbax notes the folder where a checkpoint was written: that is nobody's business."""
+    note = manifest.read(step)
+    note.pop("files")
+    (step / manifest.STATE / "commit_success.txt").write_text("Checkpoint commit was successful\n")
+    manifest.write(step, note)
 
 
 def card(found: dict[str, dict], played: dict[str, dict]) -> str:

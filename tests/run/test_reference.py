@@ -31,6 +31,10 @@ def test_each_level_has_one_and_the_card_names_it(level):
 def test_they_are_small_and_name_no_machine():
     files = [path for path in FOLDER.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 1e6
+    home = str(Path(__file__).parents[2])
+    for path in files:
+        assert b"checkpoint/" not in path.read_bytes() or path.suffix == ".md", path
+        assert home.encode() not in path.read_bytes(), path
     for path in FOLDER.rglob("config.toml"):
         assert "/" not in re.sub(r"#.*", "", path.read_text()), path
 
