@@ -60,8 +60,12 @@ def reported():
     return set(jax.eval_shape(lambda: env.step(key, env.reset(key, params)[1], action, params)[5]["metrics"]))
 
 
+LONG = (ONLINE, "printed", "rules", "references")
+"""Parts that compile most; every smoke profile makes them, too."""
+
+
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.long) if name == ONLINE else name for name in PARTS]
+    "name", [pytest.param(name, marks=pytest.mark.long) if name in LONG else name for name in PARTS]
 )
 def test_part(name, before, reported):
     part = PARTS[name]
