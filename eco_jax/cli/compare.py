@@ -12,7 +12,16 @@ from typing import Any
 import tyro
 
 from eco_jax.cli.main import parse
-from eco_jax.cli.runs import REFUSED, check_episodes, labelled, leading, policies_of, rules_of, world_of
+from eco_jax.cli.runs import (
+    REFUSED,
+    check_episodes,
+    labelled,
+    leading,
+    policies_of,
+    rules_of,
+    with_references,
+    world_of,
+)
 from eco_jax.cli.screen import show_table
 from eco_jax.env.parts import COST
 from eco_jax.env.parts.cost import reported
@@ -62,6 +71,7 @@ class Arguments:
 
 def main(argv: Sequence[str]) -> int:
     """See the module."""
+    argv = with_references(argv)
     words = leading(argv)
     given = world_of(argv, words)
     a: Any = parse(Arguments, given.rest, NAME, Arguments.__doc__ or "", None, True, REFUSED)

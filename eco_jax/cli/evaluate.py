@@ -80,7 +80,7 @@ def main(argv: Sequence[str]) -> int:
     rules = chosen_rules("none" if a.no_rules else a.rules)
     if a.no_rules and a.rules not in ("all", "none"):
         raise UserError(f"--no-rules and --rules {a.rules}: give one of them, not both")
-    _check_inputs(config, folder / "config.toml")
+    check_run_inputs(config, folder / "config.toml")
     if a.json is not None:
         check_output(a.json, _ours, [path for name in INPUTS if (path := config.values[name]) is not None])
         if not a.json.absolute().parent.is_dir():
@@ -98,7 +98,7 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _check_inputs(config: RunConfig, path: Path) -> None:
+def check_run_inputs(config: RunConfig, path: Path) -> None:
     """A file that the run was trained with is still what it was; another one, given by a flag, may be anything."""
     _, there, _ = settings.base(file=path)
     same = [f"{name}_sha256" for name in INPUTS if there.get(name) == str(config.values[name])]

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from eco_jax.cli.main import load_plugins, parse, peek, without_plugins
-from eco_jax.cli.runs import REFUSED, check_episodes, labelled, leading, policies_of, short_names, world_of
+from eco_jax.cli.runs import (
+    REFUSED,
+    check_episodes,
+    labelled,
+    leading,
+    policies_of,
+    short_names,
+    with_references,
+    world_of,
+)
 from eco_jax.errors import UserError, quoted
 from eco_jax.files import check_output
 from eco_jax.metrics import REWARD, Metric
@@ -71,6 +80,7 @@ class Arguments:
 
 def main(argv: Sequence[str]) -> int:
     """See the module."""
+    argv = with_references(argv)
     words = leading(argv)
     plays = "--terms" in argv or "over" in peek(argv, "over")
     given = None

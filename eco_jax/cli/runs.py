@@ -6,23 +6,19 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from eco_jax.agent.algorithms import DEFAULTS as AGENT
-from eco_jax.cli.evaluate import MOST, watched
+from eco_jax.cli.evaluate import MOST, REFUSED, watched
 from eco_jax.cli.main import Given, peek, settings_of
 from eco_jax.env.policies import named
 from eco_jax.errors import UserError, quoted, shown
 from eco_jax.run import settings
 from eco_jax.run.config import RunConfig
 from eco_jax.run.progress import Display
+from eco_jax.run.reference import folder_of
 from eco_jax.settings import similar
 from eco_jax.study.folders import Trained, check_policy, check_same_world, is_run, open_run
 from eco_jax.study.play import Look
 from eco_jax.study.store import Arrays
 from eco_jax.study.together import labels_of, play_together
-from eco_jax.train.config import TrainConfig
-
-REFUSED = (TrainConfig.section, *AGENT)
-"""Sections of settings that are the runs' own."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +55,16 @@ class Policies:
 def leading(argv: Sequence[str]) -> list[str]:
     """The words before the first flag: runs, rules or a sweep, which decide what the flags go over."""
     return list(takewhile(lambda word: not word.startswith("-"), argv))
+
+
+def with_references(argv: Sequence[str]) -> list[str]:
+    """The arguments with the folders of agents that come with eco_jax, `reference-LEVEL`, for their names.
+
+    Raises:
+        UserError: there is no such agent.
+    """
+    words = leading(argv)
+    return [*map(folder_of, words), *argv[len(words) :]]
 
 
 def world_of(argv: Sequence[str], words: Sequence[str]) -> Given:

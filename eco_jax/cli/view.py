@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from eco_jax.agent.algorithms import DEFAULTS as AGENT
+from eco_jax.cli.evaluate import MOST, REFUSED, check_run_inputs
 from eco_jax.cli.main import Given, parse, peek, settings_of
 from eco_jax.env.config import TWIN
 from eco_jax.errors import UserError, shown
@@ -20,10 +20,6 @@ from eco_jax.run.progress import Display
 from eco_jax.run.reference import PREFIX, folder_of
 from eco_jax.train.config import PLAYED
 
-REFUSED = ("train", *AGENT)
-"""Sections of settings that are a run's own."""
-MOST = 10**6
-"""Episodes."""
 LARGE = 50e6
 """Bytes of a page from which on a browser may be slow."""
 
@@ -69,7 +65,8 @@ def main(argv: Sequence[str]) -> int:
     runs = _runs(a)
     if a.seed is not None and not runs:
         raise UserError(f"--seed {a.seed}: a rule has no seeds; it is for runs")
-    _check_inputs(config, whole_world)
+    if whole_world is not None:
+        check_run_inputs(config, whole_world)
     _check_outputs(a, config, [*runs, *([] if a.config is None else [a.config])])
     setup.configure()
     _show(a, config, given)
@@ -78,7 +75,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _arguments(argv: Sequence[str]) -> tuple[Given, Any, Path | None]:
     """(settings of the world, the command's own arguments, `config.toml` of the run that the world is of)."""
-    from eco_jax.view.players import is_run
+    from eco_jax.study.folders import is_run
 
     if not {"-h", "--help", "--help-physics"} & set(argv):
         argv = _with_references(argv)
@@ -125,7 +122,8 @@ def _runs(a: Any) -> list[Path]:
     Raises:
         UserError: there is no such run or rule.
     """
-    from eco_jax.view.players import is_run, rule_named
+    from eco_jax.study.folders import is_run
+    from eco_jax.view.players import rule_named
 
     found = []
     for name in (a.what, a.against):
@@ -134,15 +132,6 @@ def _runs(a: Any) -> list[Path]:
         elif name is not None:
             rule_named(name)
     return found
-
-
-def _check_inputs(config: RunConfig, path: Path | None) -> None:
-    """A file that the run was trained with is still what it was; another one, given by a flag, may be anything."""
-    if path is not None:
-        _, there, _ = settings.base(file=path)
-        same = [f"{name}_sha256" for name in INPUTS if there.get(name) == str(config.values[name])]
-        noted = {name: value for name, value in settings.recorded(path).items() if name in same}
-        settings.check_inputs(config, noted, path)
 
 
 def _check_outputs(a: Any, config: RunConfig, read: Sequence[Path]) -> None:
@@ -175,8 +164,9 @@ def _check_outputs(a: Any, config: RunConfig, read: Sequence[Path]) -> None:
 
 def _show(a: Any, config: RunConfig, given: Given) -> None:
     """Play, and write all that is asked for."""
+    from eco_jax.study.folders import is_run
     from eco_jax.view import film, page, rows
-    from eco_jax.view.players import config_of, is_run, play, player
+    from eco_jax.view.players import config_of, play, player
 
     env, params = config.make()
     level = config.knowledge if "knowledge" in given.flags else None

@@ -36,9 +36,12 @@ class Trained:
     """parameters of the networks, each leaf [seeds, ...]; of the seeds whose numbers stayed finite"""
 
 
-def is_run(path: Path) -> bool:
-    """Whether a folder holds a run."""
-    return (path / "config.toml").is_file()
+def is_run(path: Path | str) -> bool:
+    """Whether it is the folder of a run."""
+    try:
+        return (Path(path) / "config.toml").is_file()
+    except (OSError, ValueError):  # too long a name, a NUL
+        return False
 
 
 def is_sweep(path: Path) -> bool:

@@ -17,6 +17,7 @@ from eco_jax.run import settings
 from eco_jax.run.config import RunConfig, resolve
 from eco_jax.run.messages import warn
 from eco_jax.settings import similar
+from eco_jax.study.folders import is_run
 from eco_jax.train.config import PLAYED, TrainConfig
 from eco_jax.train.evaluate import episode_key
 from eco_jax.train.loop import Learner
@@ -45,14 +46,6 @@ class Played(NamedTuple):
     record: Any
     """a `Recording`, in NumPy"""
     informed: bool = True
-
-
-def is_run(what: str) -> bool:
-    """Whether it is the folder of a run."""
-    try:
-        return (Path(what) / "config.toml").is_file()
-    except (OSError, ValueError):  # too long a name, a NUL
-        return False
 
 
 def rule_named(what: str) -> tuple[str, str | None]:

@@ -9,6 +9,7 @@ import pytest
 from made_up_agents import trained
 
 from eco_jax.cli.main import main
+from eco_jax.cli.runs import with_references
 
 LEVELS = {"base": 0.1, "other": 0.2, "local": -0.1, "local-twin": -0.1, "local-none": -0.2}
 
@@ -137,3 +138,18 @@ def test_it_says_what_is_wrong_before_it_plays(capsys, played, flags, said):
     assert said in refused(capsys, *flags)
     assert not played
     assert sorted(Path().iterdir()) == before
+
+
+@pytest.mark.parametrize("command", ["compare", "plot"])
+def test_agents_that_come_with_it_go_by_name(capsys, command):
+    assert main([command, "reference-all"]) == 2
+    assert "knowledge = 'all': must be one of none, telemetry" in capsys.readouterr().err
+    words = with_references(["reference-twin", "greedy", "--rules", "reference-twin"])
+    assert Path(words[0]).is_dir()
+    assert words[1:] == ["greedy", "--rules", "reference-twin"]
+
+
+@pytest.mark.parametrize("command", ["compare", "plot"])
+def test_a_name_that_no_folder_can_have_is_one_line(capsys, command):
+    assert main([command, "x" * 5000]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
