@@ -39,9 +39,31 @@ def _columns(logits: Float[Array, "*batch choices"]) -> list[Float[Array, "*batc
     Sums over the few choices of a head are written out: XLA then fuses them with what is around them, and makes vector
     instructions of it all, which it does not of a reduction over a short axis.
     """
-    columns = [logits[..., choice] for choice in range(logits.shape[-1])]
+    return _relative([logits[..., choice] for choice in range(logits.shape[-1])])
+
+
+def _relative(columns: list[Float[Array, "*batch"]]) -> list[Float[Array, "*batch"]]:
+    """Logits of each choice, less the highest."""
     highest = lax.stop_gradient(reduce(jnp.maximum, columns))
     return [column - highest for column in columns]
+
+
+def _by_choice(logits: Float[Array, "*batch choices"]) -> list[Float[Array, "*batch"]]:
+    """Logits of each choice.
+
+    On a GPU with the choices as the first axis: their gradient is put together choice by choice, too, and neighbouring
+    threads then compute the same one (a tenth of the time).
+    """
+
+    def first(logits: Array) -> list[Array]:
+        moved = lax.optimization_barrier(jnp.moveaxis(logits, -1, 0))
+        return [row[0] for row in lax.split(moved, [1] * len(moved), axis=0)]
+
+    def last(logits: Array) -> list[Array]:
+        return [logits[..., choice] for choice in range(logits.shape[-1])]
+
+    chosen: list[Array] = lax.platform_dependent(logits, cuda=first, default=last)
+    return chosen
 
 
 @jax.named_scope("sample")
@@ -99,8 +121,9 @@ def log_prob_and_entropy(
     """
     effective = action[..., 0] != 0
     total = entropy = jnp.zeros(action.shape[:-1])
-    for head, logit in enumerate(heads.split(jnp.where(mask, logits, ILLEGAL))):
-        columns = _columns(logit)
+    every = _by_choice(jnp.where(mask, logits, ILLEGAL))
+    for head, (size, last) in enumerate(zip(heads.sizes, accumulate(heads.sizes), strict=True)):
+        columns = _relative(every[last - size : last])
         weights = [jnp.exp(column) for column in columns]
         norm = reduce(jnp.add, weights)
         mean = reduce(jnp.add, [weight * column for weight, column in zip(weights, columns, strict=True)]) / norm

@@ -200,13 +200,13 @@ def step(
     metrics = slot_metrics(params, state, act, decision, outcome, seen, settled.asked, team, settled.server)
 
     # What is measured of this slot, one slot old when it is used
-    synced = jnp.where(act.sync[:, None], place.candidates, config.servers).reshape(-1)
+    synced = jnp.where(act.sync[:, None], place.candidates, -1)
     learnt = belief.learn(
         state.belief, state.x_device, state.x_server,
         executed_device=act.beta < 1.0,
         executed_server=settled.load > 0,
         synced_device=act.sync,
-        synced_server=jnp.zeros(config.servers, bool).at[synced].set(True, mode="drop"),
+        synced_server=jnp.any(synced[:, :, None] == jnp.arange(config.servers), axis=(0, 1)),
         noise=draws.measurement,
         params=params,
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 from jaxtyping import Bool, Float
 
 from eco_jax import metrics as m
@@ -50,8 +50,10 @@ def slot_metrics(
         **{m.energy_term(name): value for name, value in outcome.terms._asdict().items()},
         **{term.metric(): cost for term, cost in zip(params.costs, outcome.costs, strict=True)},
     }
-    # One mean over them all: two dozen small ones cost more than the numbers.
-    rows = [jnp.broadcast_to(value, act.beta.shape).astype(params.dtype) for value in per_user.values()]
-    means = dict(zip(per_user, jnp.mean(jnp.stack(rows), axis=1), strict=True))
+    # One mean over them all: two dozen small ones cost more than the numbers. The barrier is for GPUs, whose threads
+    # would compute a metric of all users each.
+    every = [jnp.broadcast_to(value, act.beta.shape).astype(params.dtype) for value in per_user.values()]
+    rows = lax.optimization_barrier(jnp.stack(every))
+    means = dict(zip(per_user, jnp.mean(rows, axis=1), strict=True))
     load_max = jnp.max(jnp.where(act.offloaded, decision.load, 0.0))
     return {m.REWARD: team, **means, m.LOAD_MAX: load_max}

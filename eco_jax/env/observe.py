@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 from jaxtyping import Bool, Float, Real
 
 from eco_jax.env.config import EnvConfig
@@ -282,13 +282,38 @@ def features(config: EnvConfig, seen: View, params: EnvParams) -> Float[Array, "
     spacing = p.side / jnp.sqrt(1.0 * config.servers)
 
     of = Seen(seen, ahead, p, spacing, (cycles_low, cycles_high), scale, local_time, edge_time, upload_time)
-    users = seen.data.shape[0]
-    parts = (
-        jnp.stack([feature.of(of) for feature in USER_FEATURES], axis=1),
-        jnp.stack([feature.of(of) for feature in CANDIDATE_FEATURES], axis=2).reshape(users, -1),
-        GAIN.of(of).reshape(users, -1),
+    made = (
+        [feature.of(of) for feature in USER_FEATURES],
+        [feature.of(of) for feature in CANDIDATE_FEATURES],
+        GAIN.of(of),
     )
-    return jnp.clip(jnp.concatenate(parts, axis=1), -HIGHEST, HIGHEST)
+    joined = lax.platform_dependent(*made, cuda=_by_rows, default=_by_columns)
+    return jnp.clip(joined, -HIGHEST, HIGHEST)
+
+
+def _by_columns(
+    own: list[Float[Array, " users"]],
+    there: list[Float[Array, "users candidates"]],
+    gain: Float[Array, "users candidates levels"],
+) -> Float[Array, "users features"]:
+    """All features, joined user by user."""
+    users = gain.shape[0]
+    parts = jnp.stack(own, axis=1), jnp.stack(there, axis=2).reshape(users, -1), gain.reshape(users, -1)
+    return jnp.concatenate(parts, axis=1)
+
+
+def _by_rows(
+    own: list[Float[Array, " users"]],
+    there: list[Float[Array, "users candidates"]],
+    gain: Float[Array, "users candidates levels"],
+) -> Float[Array, "users features"]:
+    """The same, joined feature by feature: neighbouring threads of a GPU then compute one feature, not 32 different
+    ones after each other (a fifth of the time). In blocks, as a thread looks for its own from the first to the last.
+    """
+    blocks = [own, *([value[:, k] for value in there] for k in range(gain.shape[1]))]
+    blocks.append([gain[:, k, level] for k in range(gain.shape[1]) for level in range(gain.shape[2])])
+    # Without the barrier all that reads the features would compute them anew.
+    return lax.optimization_barrier(jnp.concatenate([jnp.stack(block) for block in blocks])).T
 
 
 def observe(config: EnvConfig, state: State, params: EnvParams) -> Observation:
