@@ -17,7 +17,7 @@ from jaxtyping import PRNGKeyArray
 
 from eco_jax.agent.algorithms import Algorithm
 from eco_jax.agent.distribution import Heads
-from eco_jax.env import EcoEnv, EnvParams, Observation
+from eco_jax.env import EcoEnv, Environment, EnvParams, Observation
 from eco_jax.random import uniform
 from eco_jax.train.fit import stack_algorithms
 from eco_jax.train.loop import Learner
@@ -138,7 +138,7 @@ def training(learner: Learner, algorithm: Algorithm, params: EnvParams, members:
     return Case(TRAINING, config.envs, members, slots, partial(learner.chunk, updates, axes), start, arguments, shapes)
 
 
-def _agent(env: EcoEnv, params: EnvParams, algorithm: Algorithm) -> Any:
+def _agent(env: Environment, params: EnvParams, algorithm: Algorithm) -> Any:
     """A fresh agent for the environment."""
     one = jax.eval_shape(env.reset, jax.random.key(0), params)[0]
     return jax.jit(lambda key: algorithm.init(key, one, Heads(tuple(env.heads), tuple(env.gated))))(jax.random.key(0))

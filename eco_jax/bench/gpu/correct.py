@@ -33,7 +33,7 @@ def differences(ours: Any, theirs: Any) -> dict[str, Any]:
 
     Returns:
         `unequal`: path -> elements that differ, of integers and booleans; `floats`: path -> largest difference over the
-        largest size of a number in the leaf (infinite where only one side is finite), largest first; `worst`: its first.
+        size of the leaf's largest number (infinite where only one side is finite), largest first; `worst`: the first.
     """
     unequal: dict[str, int] = {}
     floats: dict[str, float] = {}
@@ -60,7 +60,7 @@ def _relative(mine: np.ndarray, its: np.ndarray) -> float:
 
 
 def episode(env: EcoEnv, slots: int, envs: int) -> Any:
-    """A function of keys [1 + slots] and parameters: observations, rewards and metrics of every slot, and the last state."""
+    """A function of keys [1 + slots] and parameters: what every slot shows and reports, and the last state."""
     heads = jnp.asarray(env.heads)
 
     def run(keys: Array, params: EnvParams) -> Any:

@@ -42,7 +42,7 @@ def rewards(
     state = jax.device_put(on_host, jax.devices()[0])
     length = chunk_length(config.updates, config.chunk)
     run = jax.jit(lambda *given: learner.chunk(length, axes, *given), donate_argnums=0)
-    found = []
+    found: list[NDArray[np.floating]] = []
     for first in range(0, config.updates, length):
         if found and not go_on():
             break

@@ -47,7 +47,7 @@ def read(folder: Path) -> list[Event]:
 
 
 def of_trace(events: Iterable[Mapping[str, Any]]) -> Iterable[Event]:
-    """Kernels among the events of a trace: what streams of a device ran; on a CPU what names an operation of a program."""
+    """Kernels among the events of a trace: what a device's streams ran; on a CPU, operations of compiled programs."""
     events = list(events)
     named = {(e["name"], e["pid"], e.get("tid")): e["args"].get("name", "") for e in events if e.get("ph") == "M"}
     devices = {pid for (kind, pid, _), name in named.items() if kind == "process_name" and "/device:" in name}
