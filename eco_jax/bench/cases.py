@@ -19,6 +19,7 @@ from eco_jax.agent.algorithms import Algorithm
 from eco_jax.agent.distribution import Heads
 from eco_jax.env import EcoEnv, Environment, EnvParams, Observation
 from eco_jax.random import uniform
+from eco_jax.train.config import TrainConfig
 from eco_jax.train.fit import stack_algorithms
 from eco_jax.train.loop import Learner
 
@@ -59,6 +60,27 @@ class Case:
         options: dict[str, Any] = {} if device is None else {"in_shardings": device, "out_shardings": device}
         arguments = jax.eval_shape(partial(self.arguments, 0))
         return jax.jit(self.function, donate_argnums=0, **options).lower(self.shapes(), *arguments)
+
+
+def of(what: str, env: EcoEnv, params: EnvParams, algorithm: Algorithm, envs: int, members: int, rollout: int) -> Case:
+    """A case by its name; a call of it is an episode.
+
+    Args:
+        what: the environment alone, with inference, or with training.
+        env: environment.
+        params: of it.
+        algorithm: of the agents.
+        envs: environments, of each member.
+        members: of the training; the others have one.
+        rollout: slots between two updates of it.
+    """
+    horizon = env.config.slots
+    if what == ENVIRONMENT:
+        return environment(env, params, envs, horizon)
+    if what == INFERENCE:
+        return inference(env, params, algorithm, envs, horizon)
+    learner = Learner(env, TrainConfig(envs=envs, rollout=rollout))
+    return training(learner, algorithm, params, members, horizon // rollout)
 
 
 def random_slot(env: EcoEnv, params: EnvParams, envs: int) -> Slot:

@@ -80,6 +80,11 @@ def main(argv: Sequence[str]) -> int:
     rows = [[name, f"{value:.3g}"] for name, value in record.ratios.items() if value is not None]
     rows += [[name, f"{value:.1f} s"] for name, value in record.seconds.items()]
     left_out = [f"{name}: not measured: {why}" for name, why in record.missing.items()]
+    for row in record.details.get("gpu", {}).get("rows", ()):
+        rows.append(
+            [f"{row['what']} {row['members']} x {row['envs']} {row['precision']}", f"{row['steps_per_s']:,.0f} steps/s"]
+        )
+    left_out += [f"{name}: left out: {why}" for name, why in record.details.get("gpu", {}).get("left_out", {}).items()]
     done = f"{a.out}: {', '.join(written)} ({time.perf_counter() - started:.0f} s)"
-    show_table(f"Ratios on {bench['device']}", ["", "median"], rows, [*left_out, done])
+    show_table(f"Measured on {bench['device']}", ["", "median"], rows, [*left_out, done])
     return 0

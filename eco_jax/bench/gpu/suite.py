@@ -29,7 +29,6 @@ from eco_jax.env.config import KNOWLEDGE
 from eco_jax.errors import UserError
 from eco_jax.settings import specs
 from eco_jax.train.config import TrainConfig
-from eco_jax.train.loop import Learner
 
 PRECISION, EXACT, HALF = "precision", "fp32", "bf16"
 """The network's setting, and its two values."""
@@ -91,13 +90,8 @@ class Suite:
 
     def case(self, what: str, envs: int, members: int = 1, network: MLP | None = None) -> Case:
         """A case of the suite's world; a call of it is an episode."""
-        algorithm, horizon = A2C(network=network or MLP()), self.env.fixed_horizon or 60
-        if what == cases.ENVIRONMENT:
-            return cases.environment(self.env, self.params, envs, horizon)
-        if what == cases.INFERENCE:
-            return cases.inference(self.env, self.params, algorithm, envs, horizon)
-        learner = Learner(self.env, TrainConfig(envs=envs, rollout=self.size.rollout))
-        return cases.training(learner, algorithm, self.params, members, horizon // self.size.rollout)
+        algorithm = A2C(network=network or MLP())
+        return cases.of(what, self.env, self.params, algorithm, envs, members, self.size.rollout)
 
     def measure(self, compiled: Compiled | Exception, precision: str = EXACT) -> None:
         """Time a case, and write its row. Raises what went wrong when it was compiled."""
