@@ -10,6 +10,7 @@ from jax import Array, lax
 from eco_jax.agent.algorithms import Algorithm
 from eco_jax.bench import cases
 from eco_jax.env import EcoEnv, EnvParams
+from eco_jax.metrics import REWARD
 from eco_jax.random import uniform
 from eco_jax.train.config import TrainConfig
 from eco_jax.train.loop import Learner
@@ -78,7 +79,7 @@ def episode(env: EcoEnv, slots: int, envs: int) -> Any:
         last, out = lax.scan(slot, state, keys[1:])
         observation, reward, metrics, candidates, replica = out
         return {
-            "first": begun, "observation": observation, "reward": reward, "metrics": metrics, "candidates": candidates,
+            "first": begun, "observation": observation, REWARD: reward, "metrics": metrics, "candidates": candidates,
             "replica": replica, "state": last,
         }  # fmt: skip
 

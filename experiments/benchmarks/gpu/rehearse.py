@@ -12,7 +12,6 @@ what the host does between two calls.
 import argparse
 import json
 import os
-import platform
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -86,7 +85,7 @@ def rehearse(what: str, envs: int, members: int, where: Any) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Of what the counts depend on."""
-    return {"python": platform.python_version()} | {name: metadata.version(name) for name in PACKAGES}
+    return {name: metadata.version(name) for name in PACKAGES}
 
 
 def risen(bars: Iterable[Mapping[str, Any]], found: Iterable[Mapping[str, Any]]) -> list[str]:
