@@ -58,8 +58,8 @@ class Case:
     def lower(self, device: Any = None) -> Any:
         """Lowered for the default device, or for another that need not be there, with the state donated."""
         options: dict[str, Any] = {} if device is None else {"in_shardings": device, "out_shardings": device}
-        arguments = jax.eval_shape(partial(self.arguments, 0))
-        return jax.jit(self.function, donate_argnums=0, **options).lower(self.shapes(), *arguments)
+        given = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), self.arguments(0))
+        return jax.jit(self.function, donate_argnums=0, **options).lower(self.shapes(), *given)
 
 
 def of(what: str, env: EcoEnv, params: EnvParams, algorithm: Algorithm, envs: int, members: int, rollout: int) -> Case:
@@ -126,9 +126,13 @@ def inference(env: EcoEnv, params: EnvParams, algorithm: Algorithm, envs: int, s
         (_, *after), rewards = lax.scan(slot, begun, jax.random.split(key, (slots, envs + 1)))
         return tuple(after), rewards
 
+    @lru_cache(1)
+    def agent() -> Any:
+        return _agent(env, params, algorithm).params
+
     return Case(
         INFERENCE, envs, 1, slots, run, partial(_begun, env, params, envs),
-        lambda call: (jax.random.key(call), _agent(env, params, algorithm).params),
+        lambda call: (jax.random.key(call), agent()),
         partial(_begun_shapes, env, params, envs),
     )  # fmt: skip
 

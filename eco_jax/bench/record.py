@@ -36,11 +36,11 @@ class GpuSize:
     batch: int
     """environments of the rows that come first"""
     envs: tuple[int, ...]
-    """of all rows"""
+    """of all rows, the most important first"""
     population: tuple[int, int]
     """members and environments of the population that comes first"""
     members: tuple[int, ...]
-    """of all populations, with as many environments each"""
+    """of all populations, with as many environments each, the most important first"""
     checked: int
     """environments of the comparison with the CPU"""
     checked_updates: int
@@ -52,7 +52,7 @@ class GpuSize:
 
 GPU_SIZES = {
     "full": GpuSize(
-        "repaired", 5, 0.5, 8.0, 25.0, 10, 4096, (256, 1024, 4096, 16_384, 65_536), (64, 16), (1, 16, 64, 256, 1024),
+        "repaired", 5, 0.5, 8.0, 25.0, 10, 4096, (4096, 16_384, 1024, 65_536, 256), (64, 16), (64, 256, 16, 1024, 1),
         16, 4, 10, 16, 1000,
     ),
     "smoke": GpuSize("tiny", 2, 0.0, 60.0, 0.0, 3, 2, (2,), (2, 2), (1, 2, 3), 2, 2, 3, 2, 4),

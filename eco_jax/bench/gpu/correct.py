@@ -1,5 +1,6 @@
 """Whether a device computes what the CPU of the same process does: integers exactly, floats to rounding."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -86,14 +87,22 @@ def episode(env: EcoEnv, slots: int, envs: int) -> Any:
     return run
 
 
+def _on_both(function: Any, given: Any, devices: tuple[Any, Any]) -> list[tuple[Any, Any]]:
+    """(device, program) for each, both compiled at once."""
+    lowered = [jax.jit(function).lower(*jax.device_put(given, where)) for where in devices]
+    with ThreadPoolExecutor(2) as pool:
+        return list(zip(devices, pool.map(lambda one: one.compile(), lowered), strict=True))
+
+
 def compare_episode(env: EcoEnv, params: EnvParams, levels: tuple[str, ...], envs: int, device: Any, cpu: Any) -> Any:
     """An episode of random actions on both devices, level by level of knowledge."""
     slots = env.fixed_horizon or 60
-    run = jax.jit(episode(env, slots, envs))
+    keys = jax.random.split(jax.random.key(2), 1 + slots)
+    programs = _on_both(episode(env, slots, envs), (keys, params), (device, cpu))
     found = {}
     for level in levels:
-        given = jax.random.split(jax.random.key(2), 1 + slots), params.with_knowledge(level)
-        mine, its = (run(*jax.device_put(given, where)) for where in (device, cpu))
+        given = keys, params.with_knowledge(level)
+        mine, its = (run(*jax.device_put(given, where)) for where, run in programs)
         found[level] = differences(mine, its)
     rows = list(found.values())
     worst = max(row["worst"] for row in rows)
@@ -108,10 +117,10 @@ def compare_training(
 ) -> Any:
     """A few updates on both devices from the same agent: what is reported of them, and the parameters after them."""
     case = cases.training(Learner(env, config), algorithm, params, 1, config.updates)
-    run = jax.jit(case.function)
     with jax.default_device(cpu):
         given = case.start(), *case.arguments(0)
-    (mine, reported), (its, other) = (run(*jax.device_put(given, where)) for where in (device, cpu))
+    programs = _on_both(case.function, given, (device, cpu))
+    (mine, reported), (its, other) = (run(*jax.device_put(given, where)) for where, run in programs)
     losses = differences(reported, other)
     learnt = differences(mine.agent.params, its.agent.params)
     return {

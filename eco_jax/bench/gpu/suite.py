@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 import jax
@@ -29,10 +30,13 @@ from eco_jax.env.config import KNOWLEDGE
 from eco_jax.errors import UserError
 from eco_jax.settings import specs
 from eco_jax.train.config import TrainConfig
+from eco_jax.train.fit import stack_algorithms
+from eco_jax.train.loop import Learner
+from eco_jax.train.program import begin, cores
 
 PRECISION, EXACT, HALF = "precision", "fp32", "bf16"
 """The network's setting, and its two values."""
-TOGETHER = 4
+TOGETHER = max(2, min(8, cores() // 2))
 """Programs that are compiled at once where their own seconds are not asked for."""
 
 
@@ -101,19 +105,18 @@ class Suite:
         self.found["rows"].append(row | timed(compiled, self.size.repeats, self.size.least))
         self.record.keep()
 
-    def alone(self, case: Case, precision: str = EXACT) -> None:
-        """Compile a case alone, time it, and see how long the cache of compiled programs takes."""
+    def alone(self, case: Case, precision: str = EXACT, again: bool = False) -> None:
+        """Compile a case alone, and time it; `again`: see how long the cache of compiled programs takes, too."""
         compiled = compile_case(case)
         self.measure(compiled, precision)
         self.compiled.setdefault(name_of(case), compiled)
-        jax.clear_caches()
-        again = compile_case(case)
-        self.found["compilation"].append(
-            {
-                "case": name_of(case), PRECISION: precision, "lower_s": compiled.lower_s,
-                "compile_s": compiled.compile_s, "cached_lower_s": again.lower_s, "cached_s": again.compile_s,
-            }
-        )  # fmt: skip
+        row = {"case": name_of(case), PRECISION: precision, "lower_s": compiled.lower_s}
+        row["compile_s"] = compiled.compile_s
+        if again:
+            jax.clear_caches()
+            cached = compile_case(case)
+            row |= {"cached_lower_s": cached.lower_s, "cached_s": cached.compile_s}
+        self.found["compilation"].append(row)
 
     def batch(self, wanted: Sequence[Case]) -> None:
         """Compile some cases at once, and time them."""
@@ -191,17 +194,36 @@ def _run(suite: Suite) -> None:
     batch, (members, few) = size.batch, size.population
     first = [suite.case(cases.ENVIRONMENT, batch), suite.case(cases.TRAINING, batch)]
     first += [suite.case(cases.TRAINING, few, members), suite.case(cases.INFERENCE, batch)]
-    for case in first:
-        suite.step(name_of(case), partial(suite.alone, case))
+    for which, case in enumerate(first):
+        suite.step(name_of(case), partial(suite.alone, case, again=which < 2))
     for case in first[:2]:
         suite.step(f"profile of {name_of(case)}", partial(_profile, suite, case))
     _precision(suite)
+    suite.step(f"beginning of {members} members", partial(_begin, suite, members))
     done = {(row["what"], row["envs"], row["members"]) for row in found["rows"]}
-    rest = [(what, envs, 1) for envs in size.envs for what in (cases.ENVIRONMENT, cases.TRAINING, cases.INFERENCE)]
-    rest += [(cases.TRAINING, few, count) for count in size.members]
-    rest = [one for one in dict.fromkeys(sorted(rest, key=lambda one: one[1] * one[2])) if one not in done]
+    wanted: list[tuple[str, int, int]] = []
+    for envs, count in zip_longest(size.envs, size.members):
+        wanted += [(what, envs, 1) for what in (cases.ENVIRONMENT, cases.TRAINING) if envs]
+        wanted += [(cases.TRAINING, few, count)] if count else []
+    wanted += [(cases.INFERENCE, envs, 1) for envs in size.envs]
+    rest = [one for one in dict.fromkeys(wanted) if one not in done]
     for start in range(0, len(rest), TOGETHER):
         suite.batch([suite.case(*one) for one in rest[start : start + TOGETHER]])
+    most = max(size.members)
+    suite.step(f"beginning of {most} members", partial(_begin, suite, most))
+
+
+def _begin(suite: Suite, members: int) -> None:
+    """Seconds until a population has its first state: with compilation, and once more without."""
+    learner = Learner(suite.env, TrainConfig(envs=suite.size.population[1], rollout=suite.size.rollout))
+    axes, several = jax.tree.map(lambda _: None, suite.params), stack_algorithms([A2C()] * members)
+    row: dict[str, Any] = {"members": members}
+    for seed, name in enumerate(("first_s", "again_s")):
+        keys = jax.random.split(jax.random.key(seed), members)
+        started = time.perf_counter()
+        jax.block_until_ready(begin(learner, axes, several, keys, suite.params))
+        row[name] = time.perf_counter() - started
+    suite.found.setdefault("beginning", []).append(row)
 
 
 def _profile(suite: Suite, case: Case) -> None:

@@ -26,8 +26,14 @@ def tables(found: Mapping[str, Any]) -> Iterator[Table]:
     if found["compilation"]:
         head = ["", "precision", "tracing s", "compilation s", "again: tracing s", "from the cache s"]
         names = ("lower_s", "compile_s", "cached_lower_s", "cached_s")
-        body = [[r["case"], r["precision"], *(f"{r[name]:.1f}" for name in names)] for r in found["compilation"]]
+        body = [
+            [r["case"], r["precision"], *(f"{r[name]:.1f}" if name in r else "-" for name in names)]
+            for r in found["compilation"]
+        ]
         yield "Compilation", head, body
+    if "beginning" in found:
+        body = [[str(r["members"]), f"{r['first_s']:.1f}", f"{r['again_s']:.2f}"] for r in found["beginning"]]
+        yield "The first state of a population", ["members", "with compilation s", "without s"], body
     gap = found.get("curves", {}).get("difference")
     if gap:
         body = [
