@@ -84,6 +84,11 @@ def main(argv: Sequence[str]) -> int:
         rows.append(
             [f"{row['what']} {row['members']} x {row['envs']} {row['precision']}", f"{row['steps_per_s']:,.0f} steps/s"]
         )
+    for name in ("episode", "updates"):
+        found = record.details.get("gpu", {}).get(name)
+        if found is not None:
+            said = "the same as on the CPU" if found["passed"] else "NOT the same as on the CPU"
+            left_out.append(f"{name}: {said}; largest difference of floats {found['worst']:.1e}")
     left_out += [f"{name}: left out: {why}" for name, why in record.details.get("gpu", {}).get("left_out", {}).items()]
     done = f"{a.out}: {', '.join(written)} ({time.perf_counter() - started:.0f} s)"
     show_table(f"Measured on {bench['device']}", ["", "median"], rows, [*left_out, done])

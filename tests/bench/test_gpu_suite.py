@@ -3,6 +3,7 @@
 import gzip
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -12,11 +13,12 @@ import pytest
 from eco_jax.agent.algorithms import A2C
 from eco_jax.agent.network import MLP
 from eco_jax.bench import cases, suites
-from eco_jax.bench.gpu import correct, curves, suite, trace
+from eco_jax.bench.gpu import correct, curves, speed, suite, trace
 from eco_jax.bench.gpu.tables import tables
 from eco_jax.bench.record import GPU_SIZES, SIZES, Record
 from eco_jax.cli.main import main
 from eco_jax.env import make
+from eco_jax.errors import UserError
 
 
 def test_integers_must_be_equal_and_floats_close():
@@ -207,6 +209,34 @@ def test_the_suite_rehearsed(tmp_path):
     assert "| an episode at twin | 0 | 0.0e+00 |" in text
     assert "FAILED" not in text
     assert "Ratios" not in text
+
+
+def test_a_speed_stands_without_its_counts():
+    env, params = make("tiny")
+    case = cases.of(cases.ENVIRONMENT, env, params, A2C(), 5, 1, 3)
+    assert set(speed.counted(case, "no program", 1.0)) == {"error"}
+    text = "ENTRY %main (a: f32[8]) -> f32[8] {\n  %a = f32[8]{0} parameter(0)\n  ROOT %b = f32[8]{0} negate(%a)\n}\n"
+    found = speed.counted(case, text, 120.0)
+    assert found["kernels_per_slot"] == 1 / 12
+    assert found["bytes_per_step"] == 64 / 60
+    assert found["measured_over_estimated"] == pytest.approx(120.0 / (60 / 2e-6))
+
+
+def test_what_does_not_fit_into_the_memory_says_so(monkeypatch):
+    class Device:
+        @staticmethod
+        def memory_stats():
+            return {"bytes_limit": 10}
+
+    env, params = make("tiny")
+    case = cases.of(cases.ENVIRONMENT, env, params, A2C(), 1, 1, 3)
+    sizes = {f"{name}_size_in_bytes": 1e6 for name in ("argument", "output", "temp", "alias")}
+    program = SimpleNamespace(memory_analysis=lambda: SimpleNamespace(**sizes))
+    compiled = speed.Compiled(case, program, 0.0, 0.0, True)
+    speed.check_memory(compiled)  # a CPU does not say what it has
+    monkeypatch.setattr(jax, "devices", lambda: [Device()])
+    with pytest.raises(UserError, match="needs 2 MB of the device's 0 MB"):
+        speed.check_memory(compiled)
 
 
 def test_an_unfinished_record_has_tables():

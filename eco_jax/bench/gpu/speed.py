@@ -80,24 +80,26 @@ def check_memory(compiled: Compiled) -> None:
         raise UserError(f"needs {needed:,.0f} MB of the device's {limit / MB:,.0f} MB")
 
 
-def counted(compiled: Compiled, rate: float | None = None) -> dict[str, float]:
-    """Kernels and bytes in the program's text, the speed that is estimated from them, and what was measured beside it.
+def counted(case: Case, text: str, rate: float) -> dict[str, Any]:
+    """Kernels and bytes in a program, the speed that is estimated from them, and what was measured beside it.
 
     Args:
-        compiled: the case.
+        case: what was compiled.
+        text: of the program. What cannot be read of it is an `error` in the result: a speed is worth as much without.
         rate: measured, steps/s.
     """
-    found = hlo.count(hlo.kernels(compiled.program.as_text()))
-    case = compiled.case
-    row = {
+    try:
+        found = hlo.count(hlo.kernels(text))
+        estimate, moved = case.steps / found.seconds, found.moved / case.steps
+    except (ValueError, ArithmeticError, LookupError) as error:
+        return {"error": f"{type(error).__name__}: {error}"}
+    return {
         "kernels_per_slot": found.kernels / case.slots,
-        "bytes_per_step": found.moved / case.steps,
-        "estimated_steps_per_s": case.steps / found.seconds,
+        "bytes_per_step": moved,
+        "estimated_steps_per_s": estimate,
+        "measured_over_estimated": rate / estimate,
+        "counted_gb_per_s": moved * rate / 1e9,
     }
-    if rate is not None:
-        row["measured_over_estimated"] = rate / row["estimated_steps_per_s"]
-        row["counted_gb_per_s"] = row["bytes_per_step"] * rate / 1e9
-    return row
 
 
 class Runner:
@@ -155,4 +157,4 @@ def timed(compiled: Compiled, repeats: int, least: float) -> dict[str, Any]:
     row["memory_mb"] = memory(compiled.program)
     # The runtime's peak is that of the whole process so far: rows that need less than an earlier one do not move it.
     row["process_peak_mb"] = stats.get("peak_bytes_in_use", 0) / MB
-    return row | {"counted": counted(compiled, middle)}
+    return row | {"counted": counted(case, compiled.program.as_text(), middle)}

@@ -18,7 +18,7 @@ def tables(found: Mapping[str, Any]) -> Iterator[Table]:
         yield "The same as on the CPU? Differences over the largest number of their kind", head, checked
     if found["rows"]:
         head = [
-            "", "environments", "members", "precision", "steps/s", "rounds", "kernels a slot", "KB a step",
+            "", "environments", "members", "precision", "steps/s", "rounds", "kernels a slot", "bytes a step",
             f"estimate for {settings['estimates_for']}", "measured / estimate", "memory MB",
         ]  # fmt: skip
         rows = sorted(found["rows"], key=lambda r: (r["what"], r["members"], r["envs"], r["precision"]))
@@ -76,9 +76,11 @@ def _passed(part: Mapping[str, Any], one: Mapping[str, Any]) -> list[str]:
 
 def _speed(row: Mapping[str, Any]) -> list[str]:
     counted = row["counted"]
+    told = {"kernels_per_slot": ".1f", "bytes_per_step": ",.0f", "estimated_steps_per_s": ",.0f"}
+    told["measured_over_estimated"] = ".2f"
     return [
         row["what"], f"{row['envs']:,}", f"{row['members']:,}", row["precision"], f"{row['steps_per_s']:,.0f}",
-        f"{row['min']:,.0f} to {row['max']:,.0f}", f"{counted['kernels_per_slot']:.1f}",
-        f"{counted['bytes_per_step'] / 1e3:.1f}", f"{counted['estimated_steps_per_s']:,.0f}",
-        f"{counted['measured_over_estimated']:.2f}", f"{row['memory_mb'].get('total', 0):,.0f}",
+        f"{row['min']:,.0f} to {row['max']:,.0f}",
+        *(format(counted[name], form) if name in counted else "-" for name, form in told.items()),
+        f"{row['memory_mb'].get('total', 0):,.0f}",
     ]  # fmt: skip
