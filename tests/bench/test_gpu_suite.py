@@ -222,6 +222,30 @@ def test_a_speed_stands_without_its_counts():
     assert found["measured_over_estimated"] == pytest.approx(120.0 / (60 / 2e-6))
 
 
+def test_a_case_that_cannot_be_compiled_leaves_the_others():
+    class Bad:
+        def lower(self):
+            raise TypeError("no such shape")
+
+    class Large:
+        def lower(self):
+            return self
+
+        def compile(self):
+            raise RuntimeError("out of memory")
+
+    class Good(Large):
+        def compile(self):
+            return "a program"
+
+    bad, large, good = speed.compile_together([Bad(), Large(), Good()], 2)
+    assert [str(bad), str(large)] == ["no such shape", "out of memory"]
+    assert (good.program, good.alone) == ("a program", False)
+    run, _ = made()
+    run.step("bad", lambda: run.measure(bad))
+    assert run.found["left_out"] == {"bad": "TypeError: no such shape"}
+
+
 def test_what_does_not_fit_into_the_memory_says_so(monkeypatch):
     class Device:
         @staticmethod

@@ -3,7 +3,7 @@
 import statistics
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,20 +42,21 @@ def compile_case(case: Case) -> Compiled:
 def compile_together(cases: Sequence[Case], threads: int) -> list[Compiled | Exception]:
     """Compile several cases at once; of one that cannot be compiled what went wrong."""
 
-    def one(lowered: Any, lower_s: float, case: Case) -> Compiled | Exception:
+    def one(lowered: Any, lower_s: float, case: Case) -> Compiled:
         started = time.perf_counter()
-        try:
-            return Compiled(case, lowered.compile(), lower_s, time.perf_counter() - started, False)
-        except RuntimeError as error:
-            return error
+        return Compiled(case, lowered.compile(), lower_s, time.perf_counter() - started, False)
 
+    found: list[Any] = []
     with ThreadPoolExecutor(threads) as pool:
-        begun = []
-        for case in cases:
+        for case in cases:  # traced one after the other, each compiled while the next is traced
             started = time.perf_counter()
-            lowered = case.lower()
-            begun.append(pool.submit(one, lowered, time.perf_counter() - started, case))
-        return [future.result() for future in begun]
+            try:
+                lowered = case.lower()
+            except Exception as error:
+                found.append(error)
+            else:
+                found.append(pool.submit(one, lowered, time.perf_counter() - started, case))
+    return [one.exception() or one.result() if isinstance(one, Future) else one for one in found]
 
 
 def memory(program: Any) -> dict[str, float]:
