@@ -42,11 +42,14 @@ def compile_case(case: Case) -> Compiled:
 def compile_together(cases: Sequence[Case], threads: int) -> list[Compiled | Exception]:
     """Compile several cases at once; of one that cannot be compiled what went wrong."""
 
-    def one(lowered: Any, lower_s: float, case: Case) -> Compiled:
+    def one(lowered: Any, lower_s: float, case: Case) -> Compiled | Exception:
         started = time.perf_counter()
-        return Compiled(case, lowered.compile(), lower_s, time.perf_counter() - started, False)
+        try:
+            return Compiled(case, lowered.compile(), lower_s, time.perf_counter() - started, False)
+        except Exception as error:
+            return error
 
-    found: list[Any] = []
+    found: list[Future[Compiled | Exception] | Exception] = []
     with ThreadPoolExecutor(threads) as pool:
         for case in cases:  # traced one after the other, each compiled while the next is traced
             started = time.perf_counter()
@@ -56,7 +59,7 @@ def compile_together(cases: Sequence[Case], threads: int) -> list[Compiled | Exc
                 found.append(error)
             else:
                 found.append(pool.submit(one, lowered, time.perf_counter() - started, case))
-    return [one.exception() or one.result() if isinstance(one, Future) else one for one in found]
+    return [each.result() if isinstance(each, Future) else each for each in found]
 
 
 def memory(program: Any) -> dict[str, float]:
