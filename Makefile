@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce bench peers docs test test-core test-docs test-fast test-cluster test-long test-numpy test-bench test-browser test-mangle test-trackers test-trainers test-wheel lint format coverage clean
+.PHONY: help setup reproduce bench peers docs test test-core test-docs test-fast test-cluster test-long test-numpy test-bench test-browser test-mangle test-trackers test-trainers test-wheel test-rehearse rehearse-gpu lint format coverage clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,15 @@ peers: $(PEERS:%=.peers/%/.ready)  ## the peers' own virtual environments (for `
 	.peers/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+.gpu/.ready: experiments/benchmarks/gpu/requirements.txt experiments/benchmarks/gpu/compiler.txt pyproject.toml
+	$(PYTHON) -m venv .gpu
+	.gpu/bin/python -m pip install --quiet --disable-pip-version-check -e . -r $<
+	.gpu/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r experiments/benchmarks/gpu/compiler.txt
+	@touch $@
+
+rehearse-gpu: .gpu/.ready  ## kernels and bytes of the programs on an H100, without one (1.2 GB of packages)
+	.gpu/bin/python experiments/benchmarks/gpu/rehearse.py $(FLAGS)
+
 $(DOCS_READY): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"
 	@touch $(DOCS_READY)
@@ -48,7 +57,7 @@ docs: $(DOCS_READY)  ## the documentation, its tutorial run; a warning is an err
 CHECKED := --jaxtyping-packages=eco_jax.model,eco_jax.env,eco_jax.agent,eco_jax.train,beartype.beartype
 PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations=5
 CORE := tests/model tests/env tests/agent tests/train
-APART := not (bench or browser or cluster or documents or long or mangle or numpy or trackers or trainers or wheel)
+APART := not (bench or browser or cluster or documents or long or mangle or numpy or rehearse or trackers or trainers or wheel)
 
 test: $(READY)  ## all tests, shapes and types checked in those of the core: 6 to 7 minutes on 2 cores
 	$(PYTEST) $(CORE) -m "$(APART)" $(CHECKED) $(COVER)
@@ -94,6 +103,9 @@ test-mangle: $(READY)  ## thousands of mangled inputs: a result, or one line
 test-trackers: $(READY)  ## TensorBoard, W&B and MLflow themselves: written by us, read back by their readers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[tensorboard,wandb,mlflow]"
 	$(BIN)/python -m pytest -rs -m trackers $(TESTS)
+
+test-rehearse: $(READY) .gpu/.ready  ## kernels and bytes of small programs on an H100, without one, against their bars
+	$(BIN)/python -m pytest -rs --durations=3 -m rehearse tests/bench $(FLAGS)
 
 test-wheel: $(READY)  ## sdist and wheel, in an environment that has nothing else and a folder outside of the checkout
 	rm -rf runs/wheel .venv-wheel

@@ -203,6 +203,11 @@ def performance() -> str:
     return "\n\n".join(found)
 
 
+def rehearsal() -> str:
+    """The programs as they were compiled for a card that was not there."""
+    return (ROOT / "experiments" / "benchmarks" / "gpu" / "rehearsal.md").read_text().partition("\n")[2].strip()
+
+
 def audit() -> str:
     """What the paper prints that does not hold, as the report's audit has it."""
     data = tomllib.loads((ROOT / "eco_jax" / "report" / "audit" / "findings.toml").read_text())
@@ -240,7 +245,7 @@ def guides() -> str:
 MAKERS: dict[str, Callable[[], str]] = {
     "parameters": parameters, "metrics": metric_table, "presets": presets, "parts": all_parts, "rules": rules,
     "command-line": command_line, "performance": performance, "audit": audit, "public": public,
-    "guides": guides,
+    "guides": guides, "rehearsal": rehearsal,
 }  # fmt: skip
 """Name in a page -> what makes the Markdown."""
 

@@ -14,6 +14,7 @@ from jaxtyping import PRNGKeyArray
 from eco_jax.agent.algorithms import Algorithm
 from eco_jax.agent.distribution import sample
 from eco_jax.agent.network import MLP
+from eco_jax.bench import cases
 from eco_jax.env import EcoEnv, EnvParams, Observation
 from eco_jax.metrics import REWARD
 from eco_jax.random import uniform
@@ -53,23 +54,12 @@ def environment(env: EcoEnv, params: EnvParams, envs: int, slots: int, analyse: 
 
     `analyse` asks for XLA's count of a slot's costs, which takes another compilation.
     """
-    heads = jnp.asarray(env.heads)
-    users = env.agents
-
-    def slot(carry: tuple[Observation, Any], keys: Array) -> tuple[tuple[Observation, Any], tuple[Array, Array]]:
-        _, state = carry
-        numbers = uniform(keys[0], envs * users * len(env.heads)).reshape(envs, users, -1)
-        action = jnp.floor(numbers * heads).astype(jnp.int32)
-        observation, state, reward, *_ = jax.vmap(env.step, in_axes=(0, 0, 0, None))(keys[1:], state, action, params)
-        return (observation, state), (jnp.mean(reward), jnp.mean(observation.features))
-
-    def run(carry: tuple[Observation, Any], key: PRNGKeyArray) -> tuple[Any, Any]:
-        return lax.scan(slot, carry, jax.random.split(key, (slots, envs + 1)))
-
+    case = cases.environment(env, params, envs, slots)
     start = jax.jit(jax.vmap(env.reset, in_axes=(0, None)))(jax.random.split(jax.random.key(0), envs), params)
-    compiled, compile_s, memory = _compile(run, start, jax.random.key(1), donate=0)
+    compiled, compile_s, memory = _compile(case.function, start, jax.random.key(1), donate=0)
     one: Any = {}
     if analyse:
+        slot = cases.random_slot(env, params, envs)
         one = jax.jit(slot).lower(start, jax.random.split(jax.random.key(1), envs + 1)).compile().cost_analysis() or {}
     held, count = [start], [0]
 

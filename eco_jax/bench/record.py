@@ -1,7 +1,7 @@
 """A benchmark's record: its ratios, what else was measured, how much work it does, and the peers that can run."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,47 @@ RATIOS = (
     "doors.gymnax",
 )  # fmt: skip
 """All ratios of a record; null where the suite was not run or a peer is missing."""
+
+
+@dataclass(frozen=True)
+class GpuSize:
+    """How much work the suite `gpu` does."""
+
+    preset: str
+    """of the world"""
+    repeats: int
+    least: float
+    """of a repeat, s"""
+    minutes: float
+    """budget of time"""
+    reserve: float
+    """s that must be left of it for another step to begin"""
+    rollout: int
+    """slots between two updates"""
+    batch: int
+    """environments of the rows that come first"""
+    envs: tuple[int, ...]
+    """of all rows, the most important first"""
+    population: tuple[int, int]
+    """members and environments of the population that comes first"""
+    members: tuple[int, ...]
+    """of all populations, with as many environments each, the most important first"""
+    checked: int
+    """environments of the comparison with the CPU"""
+    checked_updates: int
+    seeds: int
+    """of the learning curves"""
+    curve_envs: int
+    curve_updates: int
+
+
+GPU_SIZES = {
+    "full": GpuSize(
+        "repaired", 5, 0.5, 8.0, 25.0, 10, 4096, (4096, 16_384, 1024, 65_536, 256), (64, 16), (64, 256, 16, 1024, 1),
+        16, 4, 10, 16, 1000,
+    ),
+    "smoke": GpuSize("tiny", 2, 0.0, 60.0, 0.0, 3, 2, (2,), (2, 2), (1, 2, 3), 2, 2, 3, 2, 4),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -34,12 +75,16 @@ class Size:
     small: tuple[int, int, int]
     """of the small world: members of its population, environments, and as many again"""
     cartpole_steps: int
+    gpu: GpuSize
 
 
 SIZES = {
-    "full": Size(7, (1, 16, 256, 1024, 4096), (10, 30, 100, 200), 60_000, 60, (1, 8, 32), (64, 16, 256), 512_000),
-    "smoke": Size(2, (1, 1, 1, 1, 2), (2, 2, 2, 3), 12, 1, (1, 2), (2, 1, 2), 4_096),
-}
+    "full": Size(
+        7, (1, 16, 256, 1024, 4096), (10, 30, 100, 200), 60_000, 60, (1, 8, 32), (64, 16, 256), 512_000,
+        GPU_SIZES["full"],
+    ),
+    "smoke": Size(2, (1, 1, 1, 1, 2), (2, 2, 2, 3), 12, 1, (1, 2), (2, 1, 2), 4_096, GPU_SIZES["smoke"]),
+}  # fmt: skip
 
 
 @dataclass
@@ -52,6 +97,8 @@ class Record:
     """suite -> its whole results"""
     missing: dict[str, str] = field(default_factory=dict)
     """ratio -> why it could not be measured"""
+    keep: Callable[[], object] = lambda: None
+    """writes what there is so far"""
 
     def ratio(self, name: str, ours: Speed, other: Speed) -> None:
         """A ratio, its median in `ratios` and its spread in the details."""

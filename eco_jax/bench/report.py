@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from eco_jax.bench.gpu.tables import tables as gpu_tables
 from eco_jax.errors import UserError
 from eco_jax.files import check_output, whole, write_whole
 from eco_jax.report.figures.style import drawing
@@ -74,7 +75,13 @@ def tables(bench: Mapping[str, Any]) -> list[str]:
         between = f"{extent['min']:.3g} to {extent['max']:.3g}" if extent else "-"
         rows.append([f"`{name}`", shown, between, bench["missing"].get(name, MEANING[name])])
     numbers = [[name, "-" if value is None else f"{value:,.0f}"] for name, value in headline(details).items()]
-    lines = [f"# Benchmark: {bench['device']}", "", *_rows("Four numbers", ["", ""], numbers)]
+    lines = [f"# Benchmark: {bench['device']}", ""]
+    if "gpu" in details:
+        for title, head, body in gpu_tables(details["gpu"]):
+            lines += _rows(title, head, body)
+    if set(details) == {"gpu"}:
+        return lines
+    lines += _rows("Four numbers", ["", ""], numbers)
     lines += _rows("Ratios", ["ratio", "median", "rounds", ""], rows)
     if bench["seconds"]:
         found = [[f"`{name}`", f"{value:.1f}"] for name, value in bench["seconds"].items()]

@@ -13,6 +13,7 @@ from eco_jax.agent.algorithms import A2C, PPO
 from eco_jax.agent.network import MLP
 from eco_jax.bench import programs
 from eco_jax.bench.doors import doors
+from eco_jax.bench.gpu.suite import gpu
 from eco_jax.bench.measure import Contender, Peers, Speed, take_turns, timed
 from eco_jax.bench.profile import shares
 from eco_jax.bench.record import Record, Size, start_peers
@@ -243,5 +244,11 @@ SUITES: dict[str, Callable[[Record, Size, Peers, Callable[[str], None]], None]] 
     "compile": compilation,
     "peers": cartpole,
     "doors": doors,
+    "gpu": gpu,
 }
 """By the name that `--suite` takes."""
+
+
+def usual() -> tuple[str, ...]:
+    """The suites of `--suite all`: `gpu` is among them where there is one."""
+    return tuple(name for name in SUITES if name != "gpu" or jax.default_backend() == "gpu")

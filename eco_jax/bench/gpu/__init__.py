@@ -1,0 +1,1 @@
+"""One run that measures everything on an accelerator: correctness, speed, memory, compilation, precision, a profile."""
