@@ -11,7 +11,10 @@ from jax import Array, lax
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from eco_jax.parts import Part, register
-from eco_jax.settings import whole
+from eco_jax.settings import choice, switch, whole
+
+PRECISIONS = ("fp32", "bf16")
+"""Of features and hidden activations. bf16 has the range of fp32, and 8 of its 24 significant bits."""
 
 Params = dict[str, Any]
 """A nested dict of arrays, by names."""
@@ -50,6 +53,10 @@ class Network(Part, kind="network"):
             shape: of the batch, in training (environments, users).
         """
         return ()
+
+    def stored(self, features: Float[Array, "*batch features"]) -> Float[Array, "*batch features"]:
+        """The features as training holds them from when they are observed, rounded where `apply` would do it."""
+        return features
 
     def inputs(self, params: Params) -> int | None:
         """How many features of a user a network with these parameters takes; None where they do not tell.
@@ -104,22 +111,45 @@ class MLP(Network):
 
     hidden: int = whole(64, 1, 10**5, "units of a hidden layer", source="assumed")
     layers: int = whole(3, 1, 1000, "hidden layers of the actor and of the critic", source="paper")
+    precision: str = choice(
+        "fp32", PRECISIONS, "of features and hidden activations; weights, outputs, losses and the optimizer are fp32"
+    )
+    fused: bool = switch(
+        False,
+        "on one NVIDIA GPU: all layers in one kernel and their gradient in another, which moves far fewer bytes; "
+        "layer by layer on other devices",
+    )
 
     def init(self, key: PRNGKeyArray, features: int, choices: int) -> Params:
         """{"actor": ..., "critic": ...}, each {"dense_0": {"bias", "kernel"}, ...}."""
-        from eco_jax.agent import perceptron  # Flax costs a quarter of a second
+        from eco_jax.agent import fused, perceptron  # Flax costs a quarter of a second
 
+        if self.fused:
+            fused.check(features, self.hidden, self.layers)
         return perceptron.init(key, features, {"actor": choices, "critic": 1}, self.hidden, self.layers)
 
     @jax.named_scope("network")
     def apply(self, params: Params, carry: Any, features: Float[Array, "*batch features"]) -> tuple[Array, Array, Any]:
         """See `Network.apply`; the memory is `()`."""
-        from eco_jax.agent import perceptron
-
-        logits, value = (
-            perceptron.apply(name, params[name], features, self.hidden, self.layers) for name in ("actor", "critic")
-        )
+        logits, value = (self._outputs(name, params[name], features) for name in ("actor", "critic"))
         return logits, jnp.squeeze(value, -1), carry
+
+    def _outputs(self, name: str, params: Params, features: Array) -> Array:
+        """Of the actor or the critic (`name`)."""
+        from eco_jax.agent import fused, perceptron
+
+        def layerwise(params: Params, x: Array) -> Array:
+            if self.precision == "bf16":
+                return perceptron.apply_bf16(params, x)
+            return perceptron.apply(name, params, x, self.hidden, self.layers)
+
+        if self.fused:
+            return fused.apply(layerwise, jnp.bfloat16 if self.precision == "bf16" else jnp.float32, params, features)
+        return layerwise(params, features)
+
+    def stored(self, features: Float[Array, "*batch features"]) -> Float[Array, "*batch features"]:
+        """See `Network.stored`."""
+        return features.astype(jnp.bfloat16) if self.precision == "bf16" else features
 
     def inputs(self, params: Params) -> int:
         """See `Network.inputs`."""

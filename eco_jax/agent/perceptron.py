@@ -7,9 +7,10 @@ from functools import lru_cache
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 from jax import Array
-from jaxtyping import PRNGKeyArray
+from jaxtyping import BFloat16, Float, Float32, PRNGKeyArray
 
 SCALES = {"actor": 0.01, "critic": 1.0}
 """Gain of the last layer: the actor starts near zero (a uniform policy), the critic at scale one."""
@@ -65,3 +66,44 @@ def apply(name: str, params: dict[str, Any], x: Array, hidden: int, layers: int)
     outputs = params[f"dense_{layers}"]["bias"].shape[-1]
     graph = _graph(name, x.shape[-1], outputs, hidden, layers)
     return nnx.merge(graph, nnx.State(params))(x)
+
+
+def apply_bf16(params: dict[str, Any], x: Float[Array, "*batch inputs"]) -> Float32[Array, "*batch outputs"]:
+    """The same with inputs and hidden activations in bf16; sums, biases and outputs are fp32.
+
+    Args:
+        params: of the actor or the critic, fp32.
+        x: inputs.
+    """
+    x = x.astype(jnp.bfloat16)
+    for i in range(len(params) - 1):
+        layer = params[f"dense_{i}"]
+        x = nnx.relu((product(x, layer["kernel"]) + layer["bias"]).astype(jnp.bfloat16))
+    top = params[f"dense_{len(params) - 1}"]
+    return product(x, top["kernel"]) + top["bias"]
+
+
+@jax.custom_vjp
+def product(
+    x: BFloat16[Array, "*batch inputs"], kernel: Float32[Array, "inputs outputs"]
+) -> Float32[Array, "*batch outputs"]:
+    """A matrix product of bf16 factors, summed in fp32.
+
+    So are those of its gradient. Without a rule for it one factor there would be the fp32 cotangent, at full width.
+    """
+    return jnp.dot(x, kernel.astype(jnp.bfloat16), preferred_element_type=jnp.float32)
+
+
+def _kept(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
+    return product(x, kernel), (x, kernel)
+
+
+def _towards(kept: tuple[Array, Array], cotangent: Array) -> tuple[Array, Array]:
+    x, kernel = kept
+    lower, batch = cotangent.astype(jnp.bfloat16), tuple(range(x.ndim - 1))
+    towards_x = jnp.dot(lower, kernel.astype(jnp.bfloat16).T, preferred_element_type=jnp.float32)
+    towards_kernel = jnp.tensordot(x, lower, (batch, batch), preferred_element_type=jnp.float32)
+    return towards_x.astype(jnp.bfloat16), towards_kernel
+
+
+product.defvjp(_kept, _towards)

@@ -46,7 +46,8 @@ def estimate(
     logits, values, after = network.unroll(params, rollout.carry, rollout.observation.features, rollout.ended)
     following = rollout.next_observation.features
     after = jax.tree.map(lambda leaf: leaf[-len(following) :], after)
-    later = network.apply(params, after, following)[1]
+    # Behind a barrier: XLA's GPU compiler would make one product of both, and write its operands out once more.
+    later = network.apply(lax.optimization_barrier(params), after, following)[1]
     next_values = later if len(later) == len(values) else jnp.concatenate([values[1:], later])
     terminated, ended = (
         jnp.broadcast_to(flag[..., None], values.shape) for flag in (rollout.terminated, rollout.ended)

@@ -68,7 +68,7 @@ class Learner:
             UserError: the algorithm's agent is not as the protocol wants it.
         """
         keys = jax.vmap(lambda key: jax.random.split(key, 3))(keys)
-        reset = jax.vmap(self._reset, in_axes=(0, axes))
+        reset = jax.vmap(partial(self._reset, algorithm), in_axes=(0, axes))
         if self.env.fixed_horizon is None:
             observation, env_state = reset(keys[:, 1], env_params)
         else:
@@ -88,8 +88,10 @@ class Learner:
         carry = jax.vmap(lambda own, _: self._start(own))(algorithm, keys)
         return TrainState(agent, carry, observation, env_state, keys[:, 2])
 
-    def _reset(self, key: PRNGKeyArray, env_params: Any) -> tuple[Observation, Any]:
-        return jax.vmap(self.env.reset, in_axes=(0, None))(jax.random.split(key, self.config.envs), env_params)
+    def _reset(self, algorithm: Algorithm, key: PRNGKeyArray, env_params: Any) -> tuple[Observation, Any]:
+        keys = jax.random.split(key, self.config.envs)
+        observation, env_state = jax.vmap(self.env.reset, in_axes=(0, None))(keys, env_params)
+        return algorithm.stored(observation), env_state
 
     def _start(self, algorithm: Algorithm) -> Any:
         """The agent's memory at the beginning of an episode, in all environments."""
@@ -113,6 +115,7 @@ class Learner:
         new, env_state, reward, terminated, truncated, info = jax.vmap(self.env.step, in_axes=(0, 0, 0, None))(
             keys[1:], env_state, action, env_params
         )
+        new = algorithm.stored(new)
         ended = terminated | truncated
         step = Rollout(observation, action, reward, None if fresh is None else new, terminated, ended)  # type: ignore[arg-type]
         world = carry, new, env_state
@@ -134,11 +137,13 @@ class Learner:
             first = index % (self.env.fixed_horizon // slots) == 0
             begun = start
             start = lax.cond(
-                first, lambda: (self._start(algorithm), *self._reset(reset_key, env_params)), lambda: begun
+                first, lambda: (self._start(algorithm), *self._reset(algorithm, reset_key, env_params)), lambda: begun
             )
         else:
             # All at once, most of them for nothing: one by one inside the loop costs far more.
-            resets = jax.vmap(self._reset, in_axes=(0, None))(jax.random.split(reset_key, slots), env_params)
+            resets = jax.vmap(partial(self._reset, algorithm), in_axes=(0, None))(
+                jax.random.split(reset_key, slots), env_params
+            )
             memory = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (slots, *leaf.shape)), self._start(algorithm))
             fresh = (memory, *resets)
         world, (rollout, metrics) = lax.scan(

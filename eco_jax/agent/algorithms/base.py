@@ -87,6 +87,10 @@ class Algorithm(Part, kind="algorithm"):
         """Memory at the beginning of an episode, leaves [*shape, ...] (see `Network.start`)."""
         return self.network.start(shape)
 
+    def stored(self, observation: Observation) -> Observation:
+        """An observation as training holds it, in the state and in rollouts (see `Network.stored`)."""
+        return observation._replace(features=self.network.stored(observation.features))
+
     def finite(self, agent: Any) -> Bool[Array, ""]:
         """Whether no number of an agent that was just learnt is NaN or infinite, so that it may be taken.
 
