@@ -217,28 +217,31 @@ def split(whole: Members, axes: Any, size: int, devices: Sequence[Any] = ()) -> 
         size: of a part, members.
         devices: the parts go round them, part `n` on device `n % len(devices)`; without any, on the default device.
     """
-    members = len(whole.state.key)
+    members, usual = len(whole.state.key), default()
+    there = [None if device == usual else device for device in devices] or [None]
+
+    def placed(tree: Any, device: Any) -> Any:
+        return tree if device is None else jax.device_put(tree, device)
+
     if size == members:
         world = whole.env_params if size > 1 else _of_part(whole.env_params, axes, np.arange(1))
-        part = whole._replace(env_params=world)
-        return [jax.device_put(part, devices[0]) if devices else part]
+        return [placed(whole._replace(env_params=world), devices[0] if devices else None)]
     # What all members share goes to each device once.
     worlds = [
         jax.tree.map(
-            lambda axis, leaf, device=device: leaf if axis == 0 else jax.device_put(leaf, device),
+            lambda axis, leaf, device=device: placed(leaf, device) if axis is None else leaf,
             axes, whole.env_params, is_leaf=lambda axis: axis is None,
         )
-        for device in devices
+        for device in there
     ]  # fmt: skip
     like = whole.state, whole.algorithm
     own, parts = to_numpy(like), []
     for number, first in enumerate(range(0, members, size)):
-        which = number % len(devices) if devices else 0
-        device = devices[which] if devices else None
+        device = there[number % len(there)]
         ids = np.minimum(np.arange(first, first + size), members - 1)
         state, algorithm = on_device(jax.tree.map(lambda leaf, ids=ids: leaf[ids], own), like, device)
-        world = _of_part(worlds[which] if devices else whole.env_params, axes, ids)
-        parts.append(Members(state, algorithm, jax.device_put(world, device) if devices else world))
+        world = placed(_of_part(worlds[number % len(there)], axes, ids), device)
+        parts.append(Members(state, algorithm, world))
     return parts
 
 
