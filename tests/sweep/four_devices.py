@@ -14,6 +14,7 @@ from test_population import LRS, SMALL
 from eco_jax.agent.algorithms import A2C
 from eco_jax.agent.network import MLP
 from eco_jax.env import make
+from eco_jax.run import setup
 from eco_jax.run.folder import Saving
 from eco_jax.sweep import population as module
 from eco_jax.sweep.population import Group, Population
@@ -23,16 +24,17 @@ from eco_jax.train.fit import fit
 from eco_jax.train.interrupt import Interrupted
 from eco_jax.train.loop import Learner
 
+setup.configure()
 folder, there = Path(sys.argv[1]), jax.devices()
 programs = {count: {} for count in (1, 2, 4)}
 
 
-def trained(batch, name, count, saving=Saving(), stop=None, told=Told()):
+def trained(batch, name, count, *given):
     """The batch's tables, as text; None if it did not come to its end."""
     where = folder / name
     batch.write(where) if not where.exists() else None
     try:
-        train_batch(where, saving, stop, told, programs[count], there[:count])
+        train_batch(where, *(given or (Saving(), None, Told())), programs[count], there[:count])
     except Interrupted:
         return None
     return [pl.read_parquet(where / f"{table}.parquet").write_json() for table in ("results", "curves")]
@@ -45,9 +47,9 @@ def moved(batch, name):
     return trained(batch, name, 2)
 
 
-def packed(count):
-    """Parameters of a trained population, the sizes of its parts, their devices, and whether each device has a thread
-    of its own."""
+def packed(most=None):
+    """Parameters of a population trained on two devices, the sizes of its parts, their devices, and whether each device
+    has a thread of its own. `most`: members that go together, as if no more fitted."""
     worlds = [make("tiny", side=side)[1] for side in (1000, 1000, 500, 2000, 1000)]
     network = MLP(hidden=8, layers=1)
     algorithms = [A2C(network=network, actor_lr=lr) for lr in LRS]
@@ -60,8 +62,8 @@ def packed(count):
         return run(self, part, start, number)
 
     program.Program.run = noted
-    population = Population(group, print, devices=there[:count])
-    population.most = 1 if count == 2 else population.most  # as if no more would fit
+    population = Population(group, print, devices=there[:2])
+    population.most = most or population.most
     population.load(population.begin())
     for look in range(group.looks):
         threads.clear()
@@ -117,9 +119,9 @@ said["begun"] = [device.id for device in jax.tree.leaves(states[0].agent)[0].dev
 said["trained"] = [device.id for device in jax.tree.leaves(last.agent)[0].devices()]
 said["default"] = equal(seeds(there[:1]), last)
 
-whole, *_ = packed(1)
+whole, *_ = packed()
 module.one_by_one = program.one_by_one = lambda device: False  # from here on as on accelerators
-for count in (2, 4):
-    params, *rest = packed(count)
-    said[f"packed{count}"] = [near(whole, params), *rest]
+for most in (None, 1):
+    params, *rest = packed(most)
+    said[f"packed {most}"] = [near(whole, params), *rest]
 print(json.dumps(said))

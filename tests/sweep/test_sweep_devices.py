@@ -30,8 +30,8 @@ def test_four_devices_train_as_one(tmp_path):
     assert said["fit"]
     assert (said["begun"], said["trained"], said["default"]) == ([0], [3], True)
     # Near, the members of each part, the devices of the parts, and each device in a thread of its own.
-    assert said["packed2"] == [True, [1] * 5, [0, 1, 0, 1, 0], True]
-    assert said["packed4"] == [True, [2] * 3, [0, 1, 2], True]
+    assert said["packed None"] == [True, [3, 3], [0, 1], True]
+    assert said["packed 1"] == [True, [1] * 5, [0, 1, 0, 1, 0], True]
 
 
 def test_more_devices_than_there_are(tmp_path, capsys):
@@ -60,7 +60,7 @@ def test_without_a_cpu_in_jax_the_host_is_the_default_device(monkeypatch):
 
     def local_devices(backend=None):
         if backend == "cpu":
-            raise RuntimeError("Unknown backend: 'cpu' requested, but no platforms that are instances of cpu are present")
+            raise RuntimeError("Unknown backend: 'cpu' requested")
         return own
 
     monkeypatch.setattr(jax, "local_devices", local_devices)
