@@ -45,6 +45,8 @@ class Arguments:
     """A TOML file of settings instead of a preset (a run's `config.toml` is one)."""
     seed: int = 0
     """First seed, - (0 or above)."""
+    devices: int = 0
+    """Devices that share the agents which are trained, - (at least 1; 0: all there are)."""
     fresh: bool = False
     """Run every part anew."""
 
@@ -85,8 +87,9 @@ def main(argv: Sequence[str]) -> int:
     from eco_jax.study.core import Study
     from eco_jax.study.run import check
     from eco_jax.study.store import Store
+    from eco_jax.train.devices import chosen
 
-    study = Study(run, profile, a.seed)
+    study = Study(run, profile, a.seed, chosen(a.devices, setup.devices()))
     check_folder(a.out)
     check(study)  # what is wrong with a world is said before anything is written
     versions = setup.versions()

@@ -53,6 +53,9 @@ class Arguments:
     """Most members (configurations x seeds) of a batch, which one process or job trains, - (at least --seeds)."""
     launcher: Literal["local", "slurm"] = "local"
     """Train batches in this process one after the other, or each as a job of SLURM."""
+    devices: int = 0
+    """Devices of this machine that share the members of a batch, - (at least 1; 0: all there are). SLURM gives a job
+    its own: `gpus` in --slurm."""
     slurm: Path | None = None
     """What jobs ask of SLURM: a TOML file with a table [slurm]."""
     storage: str | None = None
@@ -82,6 +85,8 @@ def main(argv: Sequence[str]) -> int:
         raise UserError(f"--save-s {a.save_s:g}: must be at least 0")
     if a.slurm is not None and a.launcher != "slurm":
         raise UserError("--slurm: is for --launcher slurm")
+    if a.devices and a.launcher == "slurm":
+        raise UserError("--devices: is for --launcher local; `gpus` in --slurm says how many a job has")
     setup.configure()
     try:
         interruptible(
@@ -99,6 +104,7 @@ def sweep(a: Arguments, stop: Stop) -> None:
     from eco_jax.report.sweep import draw, leaderboard, write_tables
     from eco_jax.sweep import cluster, plan, search, space, state, study, training
     from eco_jax.sweep.results import best_config
+    from eco_jax.train.devices import chosen
 
     what = space.from_toml(a.space)
     trials = what.points() if a.trials is None and a.sampler == "grid" else a.trials
@@ -109,6 +115,7 @@ def sweep(a: Arguments, stop: Stop) -> None:
         a.generation, a.batch,
     )  # fmt: skip
     remarks = plan.check(what, wanted)
+    there = chosen(a.devices, setup.devices())
     jobs = cluster.from_toml(a.slurm)
     if a.launcher == "slurm":
         cluster.check(jobs)
@@ -132,7 +139,7 @@ def sweep(a: Arguments, stop: Stop) -> None:
         def here(folders: Sequence[Path]) -> None:
             for folder in folders:
                 said, look = watched(display, f"batch {folder.name}")
-                training.train_batch(folder, saving, stop, training.Told(warn, said, look), programs)
+                training.train_batch(folder, saving, stop, training.Told(warn, said, look), programs, there)
 
         launch = here if a.launcher == "local" else cluster.Launcher(a.out, jobs, saving, display.say, stop)
         loaded = plugins.LOADED.values()

@@ -196,6 +196,7 @@ def run(
     import jax
 
     from eco_jax.train.checkpoint import Checkpoints
+    from eco_jax.train.devices import chosen
     from eco_jax.train.fit import NotFiniteError, chunk_length, fit
     from eco_jax.train.loop import Learner
     from eco_jax.train.program import mesh_of
@@ -205,10 +206,7 @@ def run(
     env, params = config.make()
     learner, algorithm = Learner(env, config.train), config.algorithm()
     check_learns(algorithm, config.train, env, params)  # before anything is written, or replaced
-    there = jax.devices()
-    if not 0 <= devices <= len(there):
-        raise UserError(f"--devices {devices}: must lie in [0, {len(there)}], the devices that there are")
-    mesh = mesh_of(there[: devices or len(there)], config.train.envs)
+    mesh = mesh_of(chosen(devices, jax.devices()), config.train.envs)
     path = out / "config.toml"
     with contextlib.ExitStack() as opened:
         if processes.first():

@@ -10,6 +10,9 @@ from eco_jax.errors import UserError, shown
 from eco_jax.run.messages import warn
 
 PACKAGES = ("eco-jax", "jax", "jaxlib", "flax", "optax", "chex", "orbax-checkpoint", "jaxtyping", "numpy")
+WORTH_KEEPING_S = 0.1
+"""Programs that took less to compile are not kept. JAX's own bound of 1 s leaves out the first state of a training on a
+quick machine, and on a GPU the many small programs that come before it."""
 
 
 def cache_folder() -> str | None:
@@ -54,6 +57,9 @@ def _keep_programs(folder: str | None) -> None:
     import jax
 
     config: Any = jax.config
+    least = "jax_persistent_cache_min_compile_time_secs"
+    if getattr(config, least) == 1.0 and least.upper() not in os.environ:  # nobody has set it
+        config.update(least, WORTH_KEEPING_S)
     if folder is None or folder == config.jax_compilation_cache_dir:
         return
     if "://" not in folder:

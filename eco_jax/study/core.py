@@ -54,6 +54,8 @@ class Study:
     """settings of the world and of the training; of `DECIDED` the study decides itself"""
     profile: Profile
     seed: int = 0
+    devices: Sequence[Any] = ()
+    """share the agents that are trained; the default one where none is given"""
     done: dict[str, Arrays] = field(default_factory=dict)
     """finished parts"""
     tick: Callable[[float], None] = lambda share: None
@@ -153,7 +155,8 @@ def train(
 
     stacked, axes = stack_params(worlds)
     keys = [jax.random.key(study.seed + seed) for seed in seeds]
-    fitted = fit(learner, stacked, [algorithm or study.algorithm()] * len(worlds), keys, axes=axes, on_chunk=tick)
+    algorithms = [algorithm or study.algorithm()] * len(worlds)
+    fitted = fit(learner, stacked, algorithms, keys, axes=axes, devices=study.devices, on_chunk=tick)
     if fitted.failed:
         which, cause = min(fitted.failed.items())
         raise NotFiniteError(f"agent {which}, {cause}", fitted.state)

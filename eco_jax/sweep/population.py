@@ -1,8 +1,9 @@
 """Many configurations of one shape, trained by one compiled program.
 
 A member is a configuration with a seed. All members advance together from look to look (`TrainConfig.chunk` updates);
-between two looks some may end early or go on from another one's parameters (`sweep.strategies`). A program holds as
-many members as memory allows (on a CPU one, see `train.program`); what is more goes through it in parts.
+between two looks some may end early or go on from another one's parameters (`sweep.strategies`). All devices of this
+process share them. A program holds as many members as its device's memory allows (on a CPU one, see `train.program`);
+what is more goes through it in parts.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,21 +19,11 @@ from eco_jax.agent.algorithms import Algorithm
 from eco_jax.agent.algorithms.base import check_learns
 from eco_jax.metrics import MAIN
 from eco_jax.parts import with_numbers
+from eco_jax.train.devices import one_by_one
 from eco_jax.train.fit import chunk_length, not_finite, stack_algorithms, stack_params
 from eco_jax.train.loop import Learner, TrainState
-from eco_jax.train.program import (
-    Members,
-    Program,
-    begin,
-    compile_program,
-    join,
-    pick,
-    put,
-    shapes,
-    split,
-    take,
-    together,
-)
+from eco_jax.train.members import on_device, pick, put, take, to_numpy
+from eco_jax.train.program import Members, Program, begin, compile_program, join, shapes, split, spread, together
 
 if TYPE_CHECKING:
     from eco_jax.run.config import RunConfig
@@ -103,6 +94,7 @@ class Population:
         warn: Callable[[str], None],
         said: Callable[[str], None] = lambda text: None,
         programs: dict[Any, Program] | None = None,
+        devices: Sequence[Any] = (),
     ) -> None:
         """Ready to begin; nothing is compiled yet.
 
@@ -110,7 +102,8 @@ class Population:
             group: the members.
             warn: told what is done about memory.
             said: told what is compiled.
-            programs: compiled before, to be used again and added to.
+            programs: compiled before for these devices, to be used again and added to.
+            devices: share the members; all of this process where none is given.
 
         Raises:
             UserError: the members cannot be trained by one program, or their algorithm not by this loop.
@@ -122,7 +115,8 @@ class Population:
         self.params, self.axes = stack_params(group.worlds, group.own)
         self.world = jax.tree.structure(group.worlds[0])  # the kinds of its parts
         self.world_shapes = tuple(np.shape(leaf) for leaf in jax.tree.leaves(group.worlds[0]))  # traces: in length
-        self.most = together(self.members)
+        self.devices = list(devices or jax.local_devices())
+        self.most = together(self.members, None, self.devices)
         self.programs: dict[Any, Program] = {} if programs is None else programs
         self.failed: dict[int, str] = {}
         """member -> update and terms that were not finite"""
@@ -151,7 +145,8 @@ class Population:
         """After the last whole look."""
         if not self.parts:
             return self.home
-        trained, known = join(self.parts, len(self.order)), _trained(self.home)
+        joined, known = join(self.parts, len(self.order)), _trained(self.home)
+        trained = on_device(to_numpy(joined), joined)  # no second copy of everything in an accelerator's memory
         if len(self.order) < self.members:
             trained = put(known, self.order, trained)
         return self.home._replace(agent=trained.agent, others=trained._replace(agent=()))
@@ -194,35 +189,53 @@ class Population:
         if len(self.order) < self.members:
             state, algorithm = take((whole.state, whole.algorithm), self.order)
             whole = Members(state, algorithm, pick(self.params, self.axes, self.order))
-        return split(whole, self.axes, size)
+        return split(whole, self.axes, size, self.devices)
 
     def _fitting(self, wanted: int) -> Program:
         """Compile or reuse a program for the most of the wanted members that fit, so that all parts are of one size."""
         while True:
-            size = -(-wanted // -(-wanted // self.most))
+            turns = -(-wanted // (self.most * len(self.devices)))
+            size = -(-wanted // (turns * len(self.devices)))
             own = jax.tree.structure(self.axes) if size > 1 else None
             alike = (self.group.learner, jax.tree.structure(self.algorithm), own, self.world, self.world_shapes)
             # A program that is a little too large costs less than the compilation of another.
             there = [n for *key, n in self.programs if tuple(key) == alike and size <= n < min(2 * size, self.most + 1)]
-            if there:
-                return self.programs[*alike, min(there)]
-            length = chunk_length(self.group.look, max(1, int(self.group.call_share / size)))
-            self.said(f"compiling for {size} of {wanted} members" if size < wanted else f"compiling for {size} members")
-            whole = Members(_trained(self.home), self.home.algorithm, self.params)
             try:
-                program = compile_program(self.group.learner, self.axes, shapes(whole, self.axes, size), length)
+                program = self.programs[*alike, min(there)] if there else self._compiled(size, wanted)
+                if program is None:
+                    continue
+                self.programs[*alike, program.size] = program = self._on_all(program, wanted)
+                return program
             except jax.errors.JaxRuntimeError as error:
                 self._shrink(size, error)
-                continue
-            self.said(f"compiled in {program.compile_s:.1f} s")
-            limit = MEMORY_SHARE * memory_bytes()
-            if program.memory <= limit or size == 1:
-                self.programs[*alike, size] = program
-                return program
-            self._at_most(
-                min(size - 1, int(size * limit / program.memory)),
-                f"{size} members take {program.memory / 1e9:.2f} GB of {limit / 1e9:.2f} GB that a program may take",
-            )
+
+    def _compiled(self, size: int, wanted: int) -> Program | None:
+        """A program for the first device; None if it takes too much of its memory, and fewer must do."""
+        length = chunk_length(self.group.look, max(1, int(self.group.call_share / size)))
+        self.said(f"compiling for {size} of {wanted} members" if size < wanted else f"compiling for {size} members")
+        program = compile_program(self.group.learner, self.axes, self._shapes(size), length, device=self.devices[0])
+        self.said(f"compiled in {program.compile_s:.1f} s")
+        limit = MEMORY_SHARE * memory_bytes(self.devices)
+        if program.memory <= limit or size == 1:
+            return program
+        self._at_most(
+            min(size - 1, int(size * limit / program.memory)),
+            f"{size} members take {program.memory / 1e9:.2f} GB of {limit / 1e9:.2f} GB that a program may take",
+        )
+        return None
+
+    def _on_all(self, program: Program, wanted: int) -> Program:
+        """The program for every device that gets a part of the wanted members."""
+        devices = self.devices[: -(-wanted // program.size)]
+        if program.devices >= len(devices):
+            return program
+        self.said(f"compiling for the other {len(devices) - 1} of {len(devices)} devices")
+        more = spread(program, self.group.learner, self.axes, self._shapes(program.size), devices)
+        self.said(f"compiled in {more.compile_s - program.compile_s:.1f} s")
+        return more
+
+    def _shapes(self, size: int) -> Members:
+        return shapes(Members(_trained(self.home), self.home.algorithm, self.params), self.axes, size)
 
     def _shrink(self, size: int, error: Exception) -> None:
         """After an error of the device: half as many members if it ran out of memory; else the error goes on."""
@@ -240,11 +253,12 @@ def _trained(state: State) -> TrainState:
     return state.others._replace(agent=state.agent)
 
 
-def memory_bytes() -> float:
-    """The device's memory that a program may ask for, bytes."""
-    stats = jax.devices()[0].memory_stats() if jax.default_backend() != "cpu" else None
-    if stats and "bytes_limit" in stats:
-        return float(stats["bytes_limit"])
+def memory_bytes(devices: Sequence[Any]) -> float:
+    """The memory that a program may ask for on each of these devices, bytes."""
+    known = [device.memory_stats() for device in devices if not one_by_one(device)]
+    limits = [stats["bytes_limit"] for stats in known if stats and "bytes_limit" in stats]
+    if limits:
+        return float(min(limits))
     for line in Path("/proc/meminfo").read_text().splitlines() if Path("/proc/meminfo").exists() else []:
         if line.startswith("MemAvailable:"):
             return float(line.split()[1]) * 1024

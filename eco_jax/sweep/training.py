@@ -20,6 +20,7 @@ from eco_jax.sweep import tables
 from eco_jax.sweep.batch import Batch, finish, finished
 from eco_jax.sweep.population import Population, changed
 from eco_jax.sweep.strategies import Exploit, Standing, strategy
+from eco_jax.train.devices import on_host
 from eco_jax.train.interrupt import Interrupted, Stop
 
 
@@ -39,6 +40,7 @@ def train_batch(
     stop: Stop | None = None,
     told: Told = Told(),
     programs: dict[Any, Any] | None = None,
+    devices: Sequence[Any] = (),
 ) -> None:
     """Train a batch to its end, from wherever it stands, and write its results.
 
@@ -48,6 +50,7 @@ def train_batch(
         stop: asked between two calls of the device whether to end.
         told: hears what goes on.
         programs: see `Population`.
+        devices: see `Population`.
 
     Raises:
         Interrupted: `stop` said so; what was learnt is kept.
@@ -60,11 +63,12 @@ def train_batch(
         opened.enter_context(locked(folder))
         if finished(folder):
             return
+        opened.enter_context(on_host())
         batch = Batch.read(folder)
         first, path = batch.configs()[0], folder / "batch.json"  # all of a batch read the same
         settings.check_inputs(first, batch.inputs, path)
         settings.check_plugins(first, batch.inputs, path)
-        population = Population(batch.group(), told.warn, told.said, programs)
+        population = Population(batch.group(), told.warn, told.said, programs, devices)
         found = restore(folder / "checkpoint", population.like(), told.warn)
         checkpoints = opened.enter_context(Checkpoints(folder / "checkpoint", saving.keep))
         look, state = (0, population.begin()) if found is None else found

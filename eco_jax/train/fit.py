@@ -15,8 +15,9 @@ from jaxtyping import PRNGKeyArray
 from eco_jax.agent.algorithms import Algorithm
 from eco_jax.agent.algorithms.base import check_learns
 from eco_jax.errors import UserError
+from eco_jax.train.devices import default
 from eco_jax.train.loop import Learner, TrainState
-from eco_jax.train.program import Members, begin, compile_program, join, place, split, together
+from eco_jax.train.program import Members, begin, compile_program, join, place, split, spread, together
 
 
 class NotFiniteError(RuntimeError):
@@ -149,6 +150,7 @@ def fit(
     *,
     axes: Any = None,
     mesh: Mesh | None = None,
+    devices: Sequence[Any] = (),
     resume: Callable[[Any], tuple[int, TrainState] | None] = lambda like: None,
     on_compiled: Callable[[float], None] | None = None,
     on_chunk: Callable[[Chunk], None] | None = None,
@@ -162,7 +164,8 @@ def fit(
         algorithms: one for each member; they may differ in traced numbers.
         keys: one for each member.
         axes: see `Learner.chunk`; None shares all of `env_params`.
-        mesh: devices that share the environments; None for one device.
+        mesh: devices that share the environments of each member.
+        devices: without a mesh, devices that share the members; the default one where none is given.
         resume: given the state before the first update, says (updates done, state after them), or None to start there.
         on_compiled: called with the seconds of compilation.
         on_chunk: called after each chunk; may raise to stop.
@@ -191,8 +194,12 @@ def fit(
     if first % length and first < total:
         raise UserError(f"{first} updates done: not a multiple of {length}, the updates between two looks")
     members = len(algorithms)
-    parts = split(Members(state, algorithm, env_params), axes, together(members, mesh))
-    program = compile_program(learner, axes, parts[0], length, mesh)
+    there = () if mesh is not None else devices or [default()]
+    share = -(-members // max(1, len(there)))
+    parts = split(Members(state, algorithm, env_params), axes, together(share, mesh, there), there)
+    program = compile_program(learner, axes, parts[0], length, mesh, there[0] if there else None)
+    program = spread(program, learner, axes, parts[0], there[: len(parts)])
+    del state  # the parts are all that is needed of it: on an accelerator it would keep its memory
     compile_s = time.perf_counter() - started
     if on_compiled is not None:
         on_compiled(compile_s)

@@ -95,6 +95,22 @@ def test_whose_cache_it_is(config, monkeypatch, tmp_path):
     assert not os.path.exists(places[1])
 
 
+@pytest.mark.parametrize(("own", "told"), [(None, setup.WORTH_KEEPING_S), ("1", None)])
+def test_short_compilations_are_kept_unless_the_user_has_a_bound(monkeypatch, own, told):
+    least = "jax_persistent_cache_min_compile_time_secs"
+    before, updates = getattr(jax.config, least), {}
+    if own is not None:
+        monkeypatch.setenv(least.upper(), own)
+    jax.config.update(least, 1.0)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(jax.config, "update", updates.__setitem__)
+            setup.configure()
+    finally:
+        jax.config.update(least, before)
+    assert updates.get(least) == told
+
+
 def test_without_a_home_there_is_no_cache(capsys, config, monkeypatch):
     def nobody(uid):
         raise KeyError(uid)

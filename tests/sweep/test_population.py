@@ -128,13 +128,13 @@ def large(monkeypatch):
     """Programs of more than two members are `Large`; one of two is compiled once for all tests."""
     compiled = module.compile_program
 
-    def instead(learner, axes, part, length):
+    def instead(learner, axes, part, length, **where):
         members = len(part.state.key)
         if members <= 2:
-            return compiled(learner, axes, part, length)
+            return compiled(learner, axes, part, length, **where)
         return module.Program(Large(members), members, length, 6, 0.0)
 
-    monkeypatch.setattr(module, "together", lambda members: members)
+    monkeypatch.setattr(module, "together", lambda members, *more: members)
     monkeypatch.setattr(module, "compile_program", instead)
 
 
@@ -150,7 +150,7 @@ def test_side_by_side_in_one_program_as_on_an_accelerator(group, whole, large):
 
 def test_what_does_not_fit_goes_in_parts(group, whole, large, monkeypatch):
     warned = []
-    monkeypatch.setattr(module, "memory_bytes", lambda: 2.5e9 / module.MEMORY_SHARE)
+    monkeypatch.setattr(module, "memory_bytes", lambda devices: 2.5e9 / module.MEMORY_SHARE)
     packed = trained(group, PAIRS, warn=warned.append)
     assert warned == ["5 members take 5.00 GB of 2.50 GB that a program may take: 2 at a time from here on"]
     assert [len(part.state.key) for part in packed.parts] == [2, 2, 2]  # the sixth is the fifth again
@@ -159,14 +159,14 @@ def test_what_does_not_fit_goes_in_parts(group, whole, large, monkeypatch):
 
 def test_out_of_memory_at_work_halves_and_changes_nothing_else(group, whole, large, monkeypatch):
     warned = []
-    monkeypatch.setattr(module, "memory_bytes", lambda: 1e12)
+    monkeypatch.setattr(module, "memory_bytes", lambda devices: 1e12)
     packed = trained(group, dict(PAIRS), warn=warned.append)
     assert warned == ["out of memory with 5 members in one program: 2 at a time from here on"]
     near(packed, whole)
 
 
 def test_other_errors_of_the_device_go_on(group, monkeypatch):
-    def broken(self, part, start):
+    def broken(self, *given):
         raise jax.errors.JaxRuntimeError("INTERNAL: broken")
 
     monkeypatch.setattr(module.Program, "run", broken)
