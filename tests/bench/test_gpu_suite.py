@@ -127,14 +127,6 @@ def test_nothing_begins_when_the_time_is_up():
     assert run.found["left_out"] == {"late": "no time left", "environment 2": "no time left"}
 
 
-def test_half_precision_is_left_out_where_the_network_has_none(monkeypatch):
-    run, said = made()
-    monkeypatch.setattr(suite, "PRECISION", "no_such_setting")
-    suite._precision(run)
-    assert run.found["left_out"] == {"bf16": "the network has no setting 'no_such_setting'"}
-    assert said
-
-
 def test_members_begin_alike_with_keys_of_their_own():
     env, params = make("tiny")
     case = cases.of(cases.TRAINING, env, params, A2C(network=MLP(hidden=4, layers=1)), 2, 3, 3)
@@ -189,15 +181,17 @@ def test_the_suite_rehearsed(tmp_path):
     assert main(["bench", "--suite", "gpu", "--size", "smoke", "--out", str(tmp_path)]) == 0
     bench = json.loads((tmp_path / "bench.json").read_text())
     found = bench["details"]["gpu"]
-    assert set(found["left_out"]) <= {suite.HALF}
+    assert not found["left_out"]
     assert found["episode"]["passed"]
     assert found["updates"]["passed"]
     for level in found["episode"]["levels"].values():
         assert level["unequal"] == {}
         assert level["equal_leaves"] > 5
         assert len(level["floats"]) > 20
-    rows = {(r["what"], r["members"], r["envs"], r["precision"]): r for r in found["rows"]}
-    assert {("environment", 1, 2, "fp32"), ("inference", 1, 2, "fp32"), ("training", 3, 2, "fp32")} <= set(rows)
+    rows = {(r["what"], r["members"], r["envs"], r["precision"], r["fused"]): r for r in found["rows"]}
+    assert {
+        (what, members, 2, "fp32", False) for what, members in (("environment", 1), ("inference", 1), ("training", 3))
+    } <= set(rows)
     for row in rows.values():
         assert row["device"] == found["device"]["kind"]
         assert 0 < row["min"] <= row["steps_per_s"] <= row["max"]

@@ -17,7 +17,7 @@ from typing import Any
 import jax
 
 from eco_jax.agent.algorithms import A2C
-from eco_jax.agent.network import MLP
+from eco_jax.agent.network import MLP, PRECISIONS
 from eco_jax.bench import cases, hlo
 from eco_jax.bench.cases import Case
 from eco_jax.bench.gpu import correct, curves
@@ -28,14 +28,15 @@ from eco_jax.bench.record import GpuSize, Record, Size
 from eco_jax.env import make
 from eco_jax.env.config import KNOWLEDGE
 from eco_jax.errors import UserError
-from eco_jax.settings import specs
 from eco_jax.train.config import TrainConfig
 from eco_jax.train.fit import stack_algorithms
 from eco_jax.train.loop import Learner
 from eco_jax.train.program import begin, cores
 
-PRECISION, EXACT, HALF = "precision", "fp32", "bf16"
-"""The network's setting, and its two values."""
+EXACT, HALF = PRECISIONS
+PRECISION, FUSED = "precision", "fused"
+"""Settings of the network."""
+USUAL = MLP()
 TOGETHER = max(2, min(8, cores() // 2))
 """Programs that are compiled at once where their own seconds are not asked for."""
 
@@ -97,20 +98,20 @@ class Suite:
         algorithm = A2C(network=network or MLP())
         return cases.of(what, self.env, self.params, algorithm, envs, members, self.size.rollout)
 
-    def measure(self, compiled: Compiled | Exception, precision: str = EXACT) -> None:
+    def measure(self, compiled: Compiled | Exception, network: MLP = USUAL) -> None:
         """Time a case, and write its row. Raises what went wrong when it was compiled."""
         if isinstance(compiled, Exception):
             raise compiled
-        row = {"device": self.found["device"]["kind"], PRECISION: precision}
+        row = {"device": self.found["device"]["kind"], PRECISION: network.precision, FUSED: network.fused}
         self.found["rows"].append(row | timed(compiled, self.size.repeats, self.size.least))
         self.record.keep()
 
-    def alone(self, case: Case, precision: str = EXACT, again: bool = False) -> None:
+    def alone(self, case: Case, network: MLP = USUAL, again: bool = False) -> None:
         """Compile a case alone, and time it; `again`: see how long the cache of compiled programs takes, too."""
         compiled = compile_case(case)
-        self.measure(compiled, precision)
+        self.measure(compiled, network)
         self.compiled.setdefault(name_of(case), compiled)
-        row = {"case": name_of(case), PRECISION: precision, "lower_s": compiled.lower_s}
+        row = {"case": name_of(case), PRECISION: network.precision, FUSED: network.fused, "lower_s": compiled.lower_s}
         row["compile_s"] = compiled.compile_s
         if again:
             jax.clear_caches()
@@ -239,15 +240,14 @@ def _profile(suite: Suite, case: Case) -> None:
 
 
 def _precision(suite: Suite) -> None:
-    """The network in half precision beside the usual one: speed, and learning curves."""
+    """The network in half precision, and in one kernel, beside the usual one: speed, and learning curves."""
     size = suite.size
-    if PRECISION not in specs(MLP):
-        suite.leave_out(HALF, f"the network has no setting {PRECISION!r}")
-        return
-    half = MLP(**{PRECISION: HALF})
-    for envs, members in ((size.batch, 1), (size.population[1], size.population[0])):
-        case = suite.case(cases.TRAINING, envs, members, half)
-        suite.step(f"{name_of(case)} in {HALF}", partial(suite.alone, case, HALF))
+    half = MLP(precision=HALF)
+    for network in (half, MLP(fused=True), MLP(fused=True, precision=HALF)):
+        for envs, members in ((size.batch, 1), (size.population[1], size.population[0])):
+            case = suite.case(cases.TRAINING, envs, members, network)
+            called = f"{name_of(case)} in {network.precision}{', fused' * network.fused}"
+            suite.step(called, partial(suite.alone, case, network))
     config = TrainConfig(envs=size.curve_envs, rollout=size.rollout, updates=size.curve_updates)
     learnt: dict[str, Any] = {}
 

@@ -18,16 +18,16 @@ def tables(found: Mapping[str, Any]) -> Iterator[Table]:
         yield "The same as on the CPU? Differences over the largest number of their kind", head, checked
     if found["rows"]:
         head = [
-            "", "environments", "members", "precision", "steps/s", "rounds", "kernels a slot", "bytes a step",
+            "", "environments", "members", "network", "steps/s", "rounds", "kernels a slot", "bytes a step",
             f"estimate for {settings['estimates_for']}", "measured / estimate", "memory MB",
         ]  # fmt: skip
-        rows = sorted(found["rows"], key=lambda r: (r["what"], r["members"], r["envs"], r["precision"]))
+        rows = sorted(found["rows"], key=lambda r: (r["what"], r["members"], r["envs"], r["precision"], r["fused"]))
         yield "Three numbers: the environment alone, with inference, with training", head, [_speed(r) for r in rows]
     if found["compilation"]:
-        head = ["", "precision", "tracing s", "compilation s", "again: tracing s", "from the cache s"]
+        head = ["", "network", "tracing s", "compilation s", "again: tracing s", "from the cache s"]
         names = ("lower_s", "compile_s", "cached_lower_s", "cached_s")
         body = [
-            [r["case"], r["precision"], *(f"{r[name]:.1f}" if name in r else "-" for name in names)]
+            [r["case"], _network(r), *(f"{r[name]:.1f}" if name in r else "-" for name in names)]
             for r in found["compilation"]
         ]
         yield "Compilation", head, body
@@ -79,8 +79,12 @@ def _speed(row: Mapping[str, Any]) -> list[str]:
     told = {"kernels_per_slot": ".1f", "bytes_per_step": ",.0f", "estimated_steps_per_s": ",.0f"}
     told["measured_over_estimated"] = ".2f"
     return [
-        row["what"], f"{row['envs']:,}", f"{row['members']:,}", row["precision"], f"{row['steps_per_s']:,.0f}",
+        row["what"], f"{row['envs']:,}", f"{row['members']:,}", _network(row), f"{row['steps_per_s']:,.0f}",
         f"{row['min']:,.0f} to {row['max']:,.0f}",
         *(format(counted[name], form) if name in counted else "-" for name, form in told.items()),
         f"{row['memory_mb'].get('total', 0):,.0f}",
     ]  # fmt: skip
+
+
+def _network(row: dict[str, Any]) -> str:
+    return row["precision"] + ", fused" * row["fused"]
