@@ -19,7 +19,8 @@ from jaxtyping import PRNGKeyArray
 
 from eco_jax.adapters.common import needs, table, table_mask
 from eco_jax.env import Observation, State, make
-from eco_jax.env.observe import HIGHEST, mask, observe, view
+from eco_jax.env.joined import HIGHEST
+from eco_jax.env.observe import mask, observe, view
 from eco_jax.metrics import REWARD
 
 EXTRA = "jaxmarl"

@@ -17,7 +17,7 @@ import numpy as np
 from eco_jax.adapters.common import HEADS, Batch, needs
 from eco_jax.adapters.spaces import View
 from eco_jax.env import make
-from eco_jax.env.observe import HIGHEST
+from eco_jax.env.joined import HIGHEST
 from eco_jax.errors import UserError
 
 EXTRA = "pettingzoo"

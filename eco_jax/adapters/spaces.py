@@ -7,7 +7,7 @@ import numpy as np
 
 from eco_jax.adapters.common import HEADS, check_actions, check_user, needs, table, table_mask
 from eco_jax.env import EcoEnv
-from eco_jax.env.observe import HIGHEST
+from eco_jax.env.joined import HIGHEST
 
 
 @dataclass(frozen=True)

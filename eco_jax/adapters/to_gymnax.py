@@ -24,7 +24,8 @@ from jaxtyping import Float, PRNGKeyArray
 
 from eco_jax.adapters.common import check_user, needs, rule_of, table, table_mask, with_others
 from eco_jax.env import EcoEnv, EnvParams, State, make
-from eco_jax.env.observe import HIGHEST, mask, observe, view
+from eco_jax.env.joined import HIGHEST
+from eco_jax.env.observe import mask, observe, view
 from eco_jax.env.policies import Rule
 from eco_jax.env.policies.rules import GREEDY
 from eco_jax.metrics import REWARD

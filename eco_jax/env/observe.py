@@ -5,18 +5,16 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 from jaxtyping import Bool, Float, Real
 
 from eco_jax.env.config import EnvConfig
 from eco_jax.env.forecast import LOWEST, Forecast, forecast
+from eco_jax.env.joined import joined
 from eco_jax.env.outcome import believed, rates
 from eco_jax.env.params import EnvParams
 from eco_jax.env.state import Observation, State, View
 from eco_jax.model import latency, tasks
-
-HIGHEST = 10.0
-"""Largest absolute value of a feature."""
 
 
 def legal_candidates(state: State, params: EnvParams) -> Bool[Array, "users candidates"]:
@@ -265,8 +263,8 @@ def _ranged(seen: Seen, value: Float[Array, "*s"], name: str) -> Float[Array, "*
 def features(config: EnvConfig, seen: View, params: EnvParams) -> Float[Array, "users features"]:
     """The view and the forecast made of it: user by user, candidate by candidate, then the gains (`feature_docs`).
 
-    Scaled to O(1), and cut at +-`HIGHEST`, which only extreme parameters reach. Gains and harm are rewards, as bad as
-    the worst link: cut where an alternative is out of question.
+    Scaled to O(1), and cut at +-`joined.HIGHEST`, which only extreme parameters reach. Gains and harm are rewards, as
+    bad as the worst link: cut where an alternative is out of question.
     """
     p = params
     ahead = forecast(config, seen, params)
@@ -282,38 +280,8 @@ def features(config: EnvConfig, seen: View, params: EnvParams) -> Float[Array, "
     spacing = p.side / jnp.sqrt(1.0 * config.servers)
 
     of = Seen(seen, ahead, p, spacing, (cycles_low, cycles_high), scale, local_time, edge_time, upload_time)
-    made = (
-        [feature.of(of) for feature in USER_FEATURES],
-        [feature.of(of) for feature in CANDIDATE_FEATURES],
-        GAIN.of(of),
-    )
-    joined = lax.platform_dependent(*made, cuda=_by_rows, default=_by_columns)
-    return jnp.clip(joined, -HIGHEST, HIGHEST)
-
-
-def _by_columns(
-    own: list[Float[Array, " users"]],
-    there: list[Float[Array, "users candidates"]],
-    gain: Float[Array, "users candidates levels"],
-) -> Float[Array, "users features"]:
-    """All features, joined user by user."""
-    users = gain.shape[0]
-    parts = jnp.stack(own, axis=1), jnp.stack(there, axis=2).reshape(users, -1), gain.reshape(users, -1)
-    return jnp.concatenate(parts, axis=1)
-
-
-def _by_rows(
-    own: list[Float[Array, " users"]],
-    there: list[Float[Array, "users candidates"]],
-    gain: Float[Array, "users candidates levels"],
-) -> Float[Array, "users features"]:
-    """The same, joined feature by feature: neighbouring threads of a GPU then compute one feature, not 32 different
-    ones after each other (a fifth of the time). In blocks, as a thread looks for its own from the first to the last.
-    """
-    blocks = [own, *([value[:, k] for value in there] for k in range(gain.shape[1]))]
-    blocks.append([gain[:, k, level] for k in range(gain.shape[1]) for level in range(gain.shape[2])])
-    # Without the barrier all that reads the features would compute them anew.
-    return lax.optimization_barrier(jnp.concatenate([jnp.stack(block) for block in blocks])).T
+    own, there = ([feature.of(of) for feature in every] for every in (USER_FEATURES, CANDIDATE_FEATURES))
+    return joined(own, there, GAIN.of(of))
 
 
 def observe(config: EnvConfig, state: State, params: EnvParams) -> Observation:

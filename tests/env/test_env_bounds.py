@@ -10,7 +10,7 @@ from env_worlds import world
 
 from eco_jax.env import EnvParams
 from eco_jax.env.core import _draw
-from eco_jax.env.observe import HIGHEST
+from eco_jax.env.joined import HIGHEST
 from eco_jax.env.parts import DEFAULTS
 from eco_jax.errors import UserError
 from eco_jax.settings import specs

@@ -86,5 +86,5 @@ def _speed(row: Mapping[str, Any]) -> list[str]:
     ]  # fmt: skip
 
 
-def _network(row: dict[str, Any]) -> str:
+def _network(row: Mapping[str, Any]) -> str:
     return row["precision"] + ", fused" * row["fused"]
