@@ -147,7 +147,7 @@ def test_a_population_of_it_is_what_its_members_are_alone(trained):
 
 
 def test_side_by_side_in_one_program(trained, monkeypatch):
-    monkeypatch.setattr("eco_jax.train.fit.together", lambda members, mesh: members)
+    monkeypatch.setattr("eco_jax.train.fit.together", lambda members, *more: members)
     both = fit(Learner(ENV, LOOP), WORLD, MEMBERS, KEYS)
     for a, b in zip(*(jax.tree.leaves(f.state.agent) for f in (both, trained)), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
