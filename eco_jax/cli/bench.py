@@ -82,9 +82,12 @@ def main(argv: Sequence[str]) -> int:
     left_out = [f"{name}: not measured: {why}" for name, why in record.missing.items()]
     for row in record.details.get("gpu", {}).get("rows", ()):
         rows.append(
-            [f"{row['what']} {row['members']} x {row['envs']} {row['precision']}", f"{row['steps_per_s']:,.0f} steps/s"]
+            [
+                f"{row['what']} {row['members']} x {row['envs']} {row['precision']}{', fused' * row['fused']}",
+                f"{row['steps_per_s']:,.0f} steps/s",
+            ]
         )
-    for name in ("episode", "updates"):
+    for name in ("episode", "updates", "updates, fused"):
         found = record.details.get("gpu", {}).get(name)
         if found is not None:
             said = "the same as on the CPU" if found["passed"] else "NOT the same as on the CPU"

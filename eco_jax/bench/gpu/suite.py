@@ -186,12 +186,13 @@ def _run(suite: Suite) -> None:
         given = suite.env, suite.params, KNOWLEDGE, size.checked
         found["episode"] = correct.compare_episode(*given, suite.device, cpu)
 
-    def updates() -> None:
+    def updates(name: str, network: MLP) -> None:
         config = TrainConfig(envs=size.checked, rollout=size.rollout, updates=size.checked_updates)
-        found["updates"] = correct.compare_training(suite.env, suite.params, A2C(), config, suite.device, cpu)
+        given = suite.env, suite.params, A2C(network=network), config
+        found[name] = correct.compare_training(*given, suite.device, cpu)
 
     suite.step("correctness of an episode", episode)
-    suite.step("correctness of updates", updates)
+    suite.step("correctness of updates", partial(updates, "updates", USUAL))
     batch, (members, few) = size.batch, size.population
     first = [suite.case(cases.ENVIRONMENT, batch), suite.case(cases.TRAINING, batch)]
     first += [suite.case(cases.TRAINING, few, members), suite.case(cases.INFERENCE, batch)]
@@ -200,6 +201,8 @@ def _run(suite: Suite) -> None:
     for case in first[:2]:
         suite.step(f"profile of {name_of(case)}", partial(_profile, suite, case))
     _precision(suite)
+    suite.step("correctness of updates, fused", partial(updates, "updates, fused", MLP(fused=True)))
+    _networks(suite, MLP(fused=True), MLP(fused=True, precision=HALF))
     suite.step(f"beginning of {members} members", partial(_begin, suite, members))
     done = {(row["what"], row["envs"], row["members"]) for row in found["rows"]}
     wanted: list[tuple[str, int, int]] = []
@@ -240,14 +243,10 @@ def _profile(suite: Suite, case: Case) -> None:
 
 
 def _precision(suite: Suite) -> None:
-    """The network in half precision, and in one kernel, beside the usual one: speed, and learning curves."""
+    """The network in half precision beside the usual one: speed, and learning curves."""
     size = suite.size
     half = MLP(precision=HALF)
-    for network in (half, MLP(fused=True), MLP(fused=True, precision=HALF)):
-        for envs, members in ((size.batch, 1), (size.population[1], size.population[0])):
-            case = suite.case(cases.TRAINING, envs, members, network)
-            called = f"{name_of(case)} in {network.precision}{', fused' * network.fused}"
-            suite.step(called, partial(suite.alone, case, network))
+    _networks(suite, half)
     config = TrainConfig(envs=size.curve_envs, rollout=size.rollout, updates=size.curve_updates)
     learnt: dict[str, Any] = {}
 
@@ -261,6 +260,16 @@ def _precision(suite: Suite) -> None:
     if len(learnt) == 2:
         suite.found["curves"]["difference"] = curves.paired(learnt[HALF], learnt[EXACT])
         suite.record.keep()
+
+
+def _networks(suite: Suite, *networks: MLP) -> None:
+    """How fast these learn."""
+    size = suite.size
+    for network in networks:
+        for envs, members in ((size.batch, 1), (size.population[1], size.population[0])):
+            case = suite.case(cases.TRAINING, envs, members, network)
+            called = f"{name_of(case)} in {network.precision}{', fused' * network.fused}"
+            suite.step(called, partial(suite.alone, case, network))
 
 
 def of_budget(size: Size, minutes: float | None, updates: int | None) -> Size:

@@ -62,10 +62,11 @@ def _checked(found: Mapping[str, Any]) -> list[list[str]]:
         where = next(iter(one["floats"]), "-")
         differ = str(sum(one["unequal"].values()))
         rows.append([f"an episode at {level}", differ, f"{one['worst']:.1e}", where, *_passed(found["episode"], one)])
-    if "updates" in found:
-        one = found["updates"]
-        where = max(one["reported"], key=one["reported"].get, default="-")
-        rows.append([f"{one['updates']} updates", "-", f"{one['worst']:.1e}", where, *_passed(one, one)])
+    for name in ("updates", "updates, fused"):
+        if name in found:
+            one = found[name]
+            where = max(one["reported"], key=one["reported"].get, default="-")
+            rows.append([f"{one['updates']} {name}", "-", f"{one['worst']:.1e}", where, *_passed(one, one)])
     return rows
 
 
