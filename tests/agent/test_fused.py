@@ -81,7 +81,7 @@ def test_members_have_kernels_of_their_own():
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_elsewhere_it_runs_layer_by_layer(precision):
-    """Outputs and gradients, those towards the features too, are what they are without the setting, but for rounding."""
+    """Outputs and gradients, those towards the features too, are to the bit what they are without the setting."""
     plain, one = network(precision=precision), network(precision=precision, fused=True)
     params = plain.init(jax.random.key(0), FEATURES, CHOICES)
     x = jax.random.normal(jax.random.key(1), (4, 2, FEATURES))
