@@ -11,7 +11,7 @@ from jax import Array, lax
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from eco_jax.parts import Part, register
-from eco_jax.settings import choice, switch, whole
+from eco_jax.settings import choice, whole
 
 PRECISIONS = ("fp32", "bf16")
 """Of features and hidden activations. bf16 has the range of fp32, and 8 of its 24 significant bits."""
@@ -114,18 +114,11 @@ class MLP(Network):
     precision: str = choice(
         "fp32", PRECISIONS, "of features and hidden activations; weights, outputs, losses and the optimizer are fp32"
     )
-    fused: bool = switch(
-        False,
-        "on one NVIDIA GPU: all layers in one kernel and their gradient in another, which moves far fewer bytes; "
-        "layer by layer on other devices",
-    )
 
     def init(self, key: PRNGKeyArray, features: int, choices: int) -> Params:
         """{"actor": ..., "critic": ...}, each {"dense_0": {"bias", "kernel"}, ...}."""
-        from eco_jax.agent import fused, perceptron  # Flax costs a quarter of a second
+        from eco_jax.agent import perceptron  # Flax costs a quarter of a second
 
-        if self.fused:
-            fused.check(features, self.hidden, self.layers)
         return perceptron.init(key, features, {"actor": choices, "critic": 1}, self.hidden, self.layers)
 
     @jax.named_scope("network")
@@ -136,16 +129,11 @@ class MLP(Network):
 
     def _outputs(self, name: str, params: Params, features: Array) -> Array:
         """Of the actor or the critic (`name`)."""
-        from eco_jax.agent import fused, perceptron
+        from eco_jax.agent import perceptron
 
-        def layerwise(params: Params, x: Array) -> Array:
-            if self.precision == "bf16":
-                return perceptron.apply_bf16(params, x)
-            return perceptron.apply(name, params, x, self.hidden, self.layers)
-
-        if self.fused:
-            return fused.apply(layerwise, jnp.bfloat16 if self.precision == "bf16" else jnp.float32, params, features)
-        return layerwise(params, features)
+        if self.precision == "bf16":
+            return perceptron.apply_bf16(params, features)
+        return perceptron.apply(name, params, features, self.hidden, self.layers)
 
     def stored(self, features: Float[Array, "*batch features"]) -> Float[Array, "*batch features"]:
         """See `Network.stored`."""
