@@ -83,11 +83,11 @@ def main(argv: Sequence[str]) -> int:
     for row in record.details.get("gpu", {}).get("rows", ()):
         rows.append(
             [
-                f"{row['what']} {row['members']} x {row['envs']} {row['precision']}{', fused' * row['fused']}",
+                f"{row['what']} {row['members']} x {row['envs']} {row['precision']}",
                 f"{row['steps_per_s']:,.0f} steps/s",
             ]
         )
-    for name in ("episode", "updates", "updates, fused"):
+    for name in ("episode", "updates"):
         found = record.details.get("gpu", {}).get(name)
         if found is not None:
             said = "the same as on the CPU" if found["passed"] else "NOT the same as on the CPU"

@@ -1,6 +1,7 @@
 """The environment: reset, step, observe. Pure functions, no autoreset."""
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any, NamedTuple
 
 import jax
@@ -200,13 +201,14 @@ def step(
     metrics = slot_metrics(params, state, act, decision, outcome, seen, settled.asked, team, settled.server)
 
     # What is measured of this slot, one slot old when it is used
-    synced = jnp.where(act.sync[:, None], place.candidates, -1)
+    everywhere = jnp.arange(config.servers)
+    synced = [act.sync[:, None] & (there[:, None] == everywhere) for there in place.candidates.T]
     learnt = belief.learn(
         state.belief, state.x_device, state.x_server,
         executed_device=act.beta < 1.0,
         executed_server=settled.load > 0,
         synced_device=act.sync,
-        synced_server=jnp.any(synced[:, :, None] == jnp.arange(config.servers), axis=(0, 1)),
+        synced_server=jnp.any(reduce(jnp.logical_or, synced), axis=0),
         noise=draws.measurement,
         params=params,
     )  # fmt: skip

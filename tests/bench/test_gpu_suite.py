@@ -188,9 +188,9 @@ def test_the_suite_rehearsed(tmp_path):
         assert level["unequal"] == {}
         assert level["equal_leaves"] > 5
         assert len(level["floats"]) > 20
-    rows = {(r["what"], r["members"], r["envs"], r["precision"], r["fused"]): r for r in found["rows"]}
+    rows = {(r["what"], r["members"], r["envs"], r["precision"]): r for r in found["rows"]}
     assert {
-        (what, members, 2, "fp32", False) for what, members in (("environment", 1), ("inference", 1), ("training", 3))
+        (what, members, 2, "fp32") for what, members in (("environment", 1), ("inference", 1), ("training", 3))
     } <= set(rows)
     for row in rows.values():
         assert row["device"] == found["device"]["kind"]

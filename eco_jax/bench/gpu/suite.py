@@ -34,8 +34,8 @@ from eco_jax.train.loop import Learner
 from eco_jax.train.program import begin, cores
 
 EXACT, HALF = PRECISIONS
-PRECISION, FUSED = "precision", "fused"
-"""Settings of the network."""
+PRECISION = "precision"
+"""The network's setting."""
 USUAL = MLP()
 TOGETHER = max(2, min(8, cores() // 2))
 """Programs that are compiled at once where their own seconds are not asked for."""
@@ -102,7 +102,7 @@ class Suite:
         """Time a case, and write its row. Raises what went wrong when it was compiled."""
         if isinstance(compiled, Exception):
             raise compiled
-        row = {"device": self.found["device"]["kind"], PRECISION: network.precision, FUSED: network.fused}
+        row = {"device": self.found["device"]["kind"], PRECISION: network.precision}
         self.found["rows"].append(row | timed(compiled, self.size.repeats, self.size.least))
         self.record.keep()
 
@@ -111,7 +111,7 @@ class Suite:
         compiled = compile_case(case)
         self.measure(compiled, network)
         self.compiled.setdefault(name_of(case), compiled)
-        row = {"case": name_of(case), PRECISION: network.precision, FUSED: network.fused, "lower_s": compiled.lower_s}
+        row = {"case": name_of(case), PRECISION: network.precision, "lower_s": compiled.lower_s}
         row["compile_s"] = compiled.compile_s
         if again:
             jax.clear_caches()
@@ -186,13 +186,13 @@ def _run(suite: Suite) -> None:
         given = suite.env, suite.params, KNOWLEDGE, size.checked
         found["episode"] = correct.compare_episode(*given, suite.device, cpu)
 
-    def updates(name: str, network: MLP) -> None:
+    def updates() -> None:
         config = TrainConfig(envs=size.checked, rollout=size.rollout, updates=size.checked_updates)
-        given = suite.env, suite.params, A2C(network=network), config
-        found[name] = correct.compare_training(*given, suite.device, cpu)
+        given = suite.env, suite.params, A2C(), config
+        found["updates"] = correct.compare_training(*given, suite.device, cpu)
 
     suite.step("correctness of an episode", episode)
-    suite.step("correctness of updates", partial(updates, "updates", USUAL))
+    suite.step("correctness of updates", updates)
     batch, (members, few) = size.batch, size.population
     first = [suite.case(cases.ENVIRONMENT, batch), suite.case(cases.TRAINING, batch)]
     first += [suite.case(cases.TRAINING, few, members), suite.case(cases.INFERENCE, batch)]
@@ -201,8 +201,6 @@ def _run(suite: Suite) -> None:
     for case in first[:2]:
         suite.step(f"profile of {name_of(case)}", partial(_profile, suite, case))
     _precision(suite)
-    suite.step("correctness of updates, fused", partial(updates, "updates, fused", MLP(fused=True)))
-    _networks(suite, MLP(fused=True), MLP(fused=True, precision=HALF))
     suite.step(f"beginning of {members} members", partial(_begin, suite, members))
     done = {(row["what"], row["envs"], row["members"]) for row in found["rows"]}
     wanted: list[tuple[str, int, int]] = []
@@ -246,7 +244,9 @@ def _precision(suite: Suite) -> None:
     """The network in half precision beside the usual one: speed, and learning curves."""
     size = suite.size
     half = MLP(precision=HALF)
-    _networks(suite, half)
+    for envs, members in ((size.batch, 1), (size.population[1], size.population[0])):
+        case = suite.case(cases.TRAINING, envs, members, half)
+        suite.step(f"{name_of(case)} in {HALF}", partial(suite.alone, case, half))
     config = TrainConfig(envs=size.curve_envs, rollout=size.rollout, updates=size.curve_updates)
     learnt: dict[str, Any] = {}
 
@@ -260,16 +260,6 @@ def _precision(suite: Suite) -> None:
     if len(learnt) == 2:
         suite.found["curves"]["difference"] = curves.paired(learnt[HALF], learnt[EXACT])
         suite.record.keep()
-
-
-def _networks(suite: Suite, *networks: MLP) -> None:
-    """How fast these learn."""
-    size = suite.size
-    for network in networks:
-        for envs, members in ((size.batch, 1), (size.population[1], size.population[0])):
-            case = suite.case(cases.TRAINING, envs, members, network)
-            called = f"{name_of(case)} in {network.precision}{', fused' * network.fused}"
-            suite.step(called, partial(suite.alone, case, network))
 
 
 def of_budget(size: Size, minutes: float | None, updates: int | None) -> Size:

@@ -21,7 +21,7 @@ def tables(found: Mapping[str, Any]) -> Iterator[Table]:
             "", "environments", "members", "network", "steps/s", "rounds", "kernels a slot", "bytes a step",
             f"estimate for {settings['estimates_for']}", "measured / estimate", "memory MB",
         ]  # fmt: skip
-        rows = sorted(found["rows"], key=lambda r: (r["what"], r["members"], r["envs"], r["precision"], r["fused"]))
+        rows = sorted(found["rows"], key=lambda r: (r["what"], r["members"], r["envs"], _network(r)))
         yield "Three numbers: the environment alone, with inference, with training", head, [_speed(r) for r in rows]
     if found["compilation"]:
         head = ["", "network", "tracing s", "compilation s", "again: tracing s", "from the cache s"]
@@ -62,11 +62,10 @@ def _checked(found: Mapping[str, Any]) -> list[list[str]]:
         where = next(iter(one["floats"]), "-")
         differ = str(sum(one["unequal"].values()))
         rows.append([f"an episode at {level}", differ, f"{one['worst']:.1e}", where, *_passed(found["episode"], one)])
-    for name in ("updates", "updates, fused"):
-        if name in found:
-            one = found[name]
-            where = max(one["reported"], key=one["reported"].get, default="-")
-            rows.append([f"{one['updates']} {name}", "-", f"{one['worst']:.1e}", where, *_passed(one, one)])
+    if "updates" in found:
+        one = found["updates"]
+        where = max(one["reported"], key=one["reported"].get, default="-")
+        rows.append([f"{one['updates']} updates", "-", f"{one['worst']:.1e}", where, *_passed(one, one)])
     return rows
 
 
@@ -88,4 +87,5 @@ def _speed(row: Mapping[str, Any]) -> list[str]:
 
 
 def _network(row: Mapping[str, Any]) -> str:
-    return row["precision"] + ", fused" * row["fused"]
+    # `fused`: a network in one kernel, which was tried for the record of an H100 and left out.
+    return row["precision"] + ", fused" * row.get("fused", False)
