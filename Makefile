@@ -9,6 +9,7 @@ TESTS ?= tests
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+CORE_READY := $(VENV)/.core-ready
 DOCS_READY := $(VENV)/.docs-ready
 
 .DEFAULT_GOAL := help
@@ -20,7 +21,12 @@ help:  ## what there is
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
-	@touch $(READY)
+	@touch $(READY) $(CORE_READY)
+
+$(CORE_READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
+	@touch $(CORE_READY)
 
 setup: $(READY)  ## a virtual environment with everything
 
@@ -57,7 +63,7 @@ test: $(READY)  ## all tests, shapes and types checked in those of the core: 6 t
 test-fast: $(READY)  ## the tests that take no more than seconds
 	$(PYTEST) $(TESTS) -m "not slow and $(APART)"
 
-test-core: $(READY)  ## equations, agents, the environment's steps and the training loop: for another Python
+test-core: $(CORE_READY)  ## equations, agents, the environment's steps and the training loop: for another Python
 	$(BIN)/python -m pytest tests/model tests/agent tests/env/test_env_step.py tests/env/test_env_regression.py \
 	tests/train/test_loop.py -m "not slow and $(APART)"
 
