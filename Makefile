@@ -9,20 +9,30 @@ TESTS ?= tests
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+CORE_READY := $(VENV)/.core-ready
 DOCS_READY := $(VENV)/.docs-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce bench peers docs test test-core test-docs test-fast test-cluster test-long test-numpy test-bench test-browser test-mangle test-trackers test-trainers test-wheel test-rehearse rehearse-gpu lint format coverage clean
+.PHONY: help setup setup-core setup-trainers reproduce bench peers docs test test-core test-docs test-fast test-cluster test-long test-numpy test-bench test-browser test-mangle test-trackers test-trainers test-wheel test-rehearse rehearse-gpu lint format coverage clean
 
 help:  ## what there is
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
-	@touch $(READY)
+	@touch $(READY) $(CORE_READY)
+
+$(CORE_READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
+	@touch $(CORE_READY)
 
 setup: $(READY)  ## a virtual environment with everything
+
+setup-core: $(CORE_READY)  ## one with what `make test-core` needs
+
+setup-trainers: $(TRAINERS:%=.peers/%/.ready)  ## those of `make test-trainers`
 
 reproduce: $(READY)  ## the paper's figures and claims put to the test: report.html (PROFILE=smoke|quick|paper)
 	$(BIN)/eco-jax reproduce --profile $(PROFILE) --out $(OUT)
@@ -66,7 +76,7 @@ test: $(READY)  ## all tests, shapes and types checked in those of the core: 6 t
 test-fast: $(READY)  ## the tests that take no more than seconds
 	$(PYTEST) $(TESTS) -m "not slow and $(APART)"
 
-test-core: $(READY)  ## equations, agents, the environment's steps and the training loop: for another Python
+test-core: $(CORE_READY)  ## equations, agents, the environment's steps and the training loop: for another Python
 	$(BIN)/python -m pytest tests/model tests/agent tests/env/test_env_step.py tests/env/test_env_regression.py \
 	tests/train/test_loop.py -m "not slow and $(APART)"
 
@@ -94,7 +104,7 @@ test-browser: $(READY)  ## the page of `eco-jax view` in a headless Chromium (De
 	echo "no playwright to be had: the tests say so, and are left out"
 	$(BIN)/python -m pytest -rs --durations=3 -m browser tests/view $(FLAGS)
 
-test-trainers: $(READY) $(TRAINERS:%=.peers/%/.ready)  ## other people's trainers on our environment: about 2 minutes
+test-trainers: $(READY) setup-trainers  ## other people's trainers on our environment: about 2 minutes
 	$(BIN)/python -m pytest -n 2 -rs --durations=3 -m trainers tests/adapters $(FLAGS)
 
 test-mangle: $(READY)  ## thousands of mangled inputs: a result, or one line

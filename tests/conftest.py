@@ -7,21 +7,22 @@ import sys
 import jax
 import pytest
 from hypothesis import settings
+from quick import flags
 
-QUICK = "--xla_cpu_use_fusion_emitters=false"
-"""Compiles in two thirds of the time. XLA ends the process at a flag that it does not know, as it does in jax 0.11."""
+KEPT_S = 0.1
+"""A program that took as long to compile is kept."""
 
 
 def pytest_configure(config):
     """Compilation dominates these small programs: what was compiled once is kept, here and not in the user's cache."""
-    if jax.version.__version_info__[:2] == (0, 10) and QUICK not in os.environ.get("XLA_FLAGS", ""):
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK}".strip()
+    os.environ["XLA_FLAGS"] = flags()
     gc.set_threshold(100_000, 20, 100)  # tracing makes millions of objects that stay
     folder = config.rootpath / ".pytest_cache" / "compiled"
     folder.mkdir(parents=True, exist_ok=True)
     os.environ["ECO_JAX_CACHE"] = str(folder)
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = str(KEPT_S)  # in the processes of a test
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", KEPT_S)
 
 
 settings.register_profile("here", deadline=None)  # a busy machine is no error

@@ -54,7 +54,7 @@ SHRUNK: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Command -> flags that go behind those of the page: the last one counts."""
 UNLESS: dict[str, dict[str, tuple[str, ...]]] = {
-    "train": {"--env.users": ("--env.users", "3"), "--network": ("--network.hidden", "8")},
+    "train": {"--env.users": ("--env.users", "1"), "--network": ("--network.hidden", "8")},
     "evaluate": {"--rules": ("--rules", "local")},
     "sweep": {"grid": ("--trials", "2")},  # a grid is the whole of it
 }

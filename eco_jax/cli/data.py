@@ -46,7 +46,8 @@ def prepare(
             of a plug-in (--plugin FILE).
         columns: of gps and xy: id, time, lat, lon (or x, y) in their order, - for one to ignore; or by the names of a
             header, as id=cab,time=stamp,lat=Latitude,lon=Longitude. By default the header, else that order.
-        sep: of gps and xy: between two columns: one character, tab, or space (any run of spaces).
+        sep: of gps and xy: between two columns: one character, tab, or space (any run of spaces). By default that of
+            the header, else a comma.
         time: of gps and xy: unix, ms or us (since 1970), iso, or a pattern as "%d/%m/%Y %H:%M:%S".
         zone: of gps and xy: time zone of times that name none, as Europe/Rome.
         skip: of gps and xy: lines to pass over at the top of each file.

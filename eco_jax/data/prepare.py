@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,10 +96,11 @@ def prepare(
         max_gap_s=max_gap_s, max_speed_kmh=max_speed_kmh, min_slots=min_slots, max_slots=max_slots,
     )  # fmt: skip
     _check_out(Path(out), Path(source), form)
+    form, guessed = form.fitted(Path(source))
     rows = form.read(Path(source))
     traces, report = assemble(rows, settings, shown(source, 300), form.origin(rows))
     save(out, traces)
-    return report
+    return replace(report, guessed=guessed)
 
 
 def checked(

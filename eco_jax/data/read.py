@@ -140,9 +140,9 @@ def read(source: str | Path) -> Rows:
     )
 
 
-def plain(text: str) -> str:
+def plain(text: str, limit: int = 60) -> str:
     """A name or a row, short and in ASCII: any terminal can print it."""
-    return shown(text).encode("ascii", "backslashreplace").decode()
+    return shown(text, limit).encode("ascii", "backslashreplace").decode()
 
 
 def _hint(row: str) -> str:

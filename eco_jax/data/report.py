@@ -33,7 +33,7 @@ SKIPPED = {
 """Why a file of a source gave nothing. The rows of the last kind count as rows that cannot be read."""
 # These describe how the rows were packed, or quote them: they stay out of prepared files, which thus depend
 # on the rows and the settings alone.
-_PACKING = ("files", "empty_files", "bad_rows", "skipped", "skipped_names")
+_PACKING = ("files", "empty_files", "bad_rows", "skipped", "skipped_names", "guessed")
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ class Report:
     skipped: dict[str, int]  # files that gave nothing, by reason (`SKIPPED`)
     skipped_names: dict[str, tuple[str, ...]]  # the first few of each reason
     origin: dict[str, Any] = field(default_factory=dict)  # format with its settings, frame, hash; empty for T-Drive's
+    guessed: str = ""  # flags that nobody gave and the header of the rows says
 
     def to_json(self, *, packing: bool = True) -> str:
         """The report as JSON; without `packing`, only what does not depend on how rows lie in files."""
@@ -84,6 +85,7 @@ class Report:
         lost = sum(self.dropped.values())
         hours = self.slots * self.slot_s / 3600
         return [
+            *([f"read from the header: {self.guessed}"] if self.guessed else []),
             _line("rows read", self.rows, f"in {self.files:,} files, {self.empty_files:,} of them empty"),
             *([_line("files left out", sum(self.skipped.values()), "")] if self.skipped else []),
             *(

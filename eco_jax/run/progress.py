@@ -33,7 +33,7 @@ class Display:
         self.bar: Any = None
 
     def __enter__(self) -> Self:
-        if self.console.is_terminal:
+        if self.console.is_terminal and self.console.file.isatty():  # FORCE_COLOR makes a pipe a terminal to rich
             from rich import progress
             from rich.table import Column
 

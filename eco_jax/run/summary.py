@@ -18,10 +18,14 @@ def means_of(config: RunConfig) -> dict[str, Metric]:
 
 
 def summarise(out: Path, config: RunConfig, seeds: Sequence[int], fitted: Any) -> dict[str, Any]:
-    """What `summary.json` says of a finished run: the same, in one go or with interruptions."""
+    """What `summary.json` says of a finished run: the same, in one go or with interruptions.
+
+    `train_s` counts all training that the result took; `compile_s` is of the last start.
+    """
     from eco_jax.train.checkpoint import params_sha256
     from eco_jax.train.fit import member
     from eco_jax.train.sinks import first_failures, last_means
+    from eco_jax.train.times import TIMES, trained_s
 
     means = means_of(config)
     final = last_means(out / "metrics.jsonl", len(seeds), list(means.values()))
@@ -34,11 +38,12 @@ def summarise(out: Path, config: RunConfig, seeds: Sequence[int], fitted: Any) -
         else:
             members.append(known | {name: final[metric][i] for name, metric in means.items()})
     sound = [m for m in members if "failed" not in m]
+    recorded_s = trained_s(out / TIMES, config.train.updates)
     return {
         "params_sha256": members[0]["params_sha256"] if len(seeds) == 1 else params_sha256(fitted.state.agent.params),
         "updates": config.train.updates,
         "env_steps": config.train.updates * config.train.envs * config.train.rollout * len(seeds),
-        "train_s": round(fitted.wall_s, 3),
+        "train_s": round(fitted.wall_s if recorded_s is None else recorded_s, 3),
         "compile_s": round(fitted.compile_s, 3),
         **{name: sum(m[name] for m in sound) / len(sound) for name in means},
         "members": members,

@@ -58,6 +58,11 @@ def times(path: Path) -> NDArray[np.float64]:
     return np.array([(0, 0.0), *rows], np.float64)
 
 
+def trained_s(path: Path, updates: int) -> float | None:
+    """Seconds of training till `updates` were done, before and after each `--resume`; None: not recorded."""
+    return dict(_rows(path)).get(updates)
+
+
 def _line(row: tuple[int, float]) -> str:
     return json.dumps({"updates": row[0], "train_s": round(row[1], 3)}) + "\n"
 

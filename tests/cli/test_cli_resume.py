@@ -15,6 +15,7 @@ from eco_jax.cli.main import main
 from eco_jax.run import keeper
 from eco_jax.train import checkpoint
 from eco_jax.train.checkpoint import steps
+from eco_jax.train.times import times
 
 FLAGS = [
     "--preset", "tiny", "--knowledge", "telemetry", "--seeds", "2", "--train.updates", "600", "--train.rollout", "6",
@@ -75,8 +76,8 @@ def moments(tmp_path_factory):
 
 def same(one, two):
     first, second = (json.loads((out / "summary.json").read_text()) for out in (one, two))
-    times = {"wall_s", "train_s", "compile_s"}
-    assert {k: v for k, v in first.items() if k not in times} == {k: v for k, v in second.items() if k not in times}
+    clocks = {"wall_s", "train_s", "compile_s"}
+    assert {k: v for k, v in first.items() if k not in clocks} == {k: v for k, v in second.items() if k not in clocks}
     assert (one / "metrics.jsonl").read_bytes() == (two / "metrics.jsonl").read_bytes()
 
 
@@ -99,6 +100,7 @@ def test_from_what_a_kill_leaves_it_comes_to_the_same(whole, moments, tmp_path, 
     else:
         assert "going on" not in said
     same(out, whole)
+    assert json.loads((out / "summary.json").read_text())["train_s"] == times(out / "times.jsonl")[-1, 1]
     assert not list((out / "checkpoint").glob("*.part"))
 
 

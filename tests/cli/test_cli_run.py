@@ -79,6 +79,7 @@ def test_evaluate_agents_and_rules_on_the_same_episodes(run, tmp_path, capsys):
     assert "its network takes" in capsys.readouterr().err
 
 
+@pytest.mark.long  # a program of its own; the page about data goes the same way in `make test-docs`
 def test_a_trace_from_rows_to_a_run(tmp_path, capsys):
     rows, trace = tmp_path / "rows", tmp_path / "trace.npz"
     assert main(["data", "synthesize", "--out", str(rows), "--taxis", "200", "--hours", "1"]) == 0

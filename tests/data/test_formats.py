@@ -11,6 +11,7 @@ import pytest
 from eco_jax import plugins
 from eco_jax.cli.main import main
 from eco_jax.data import load, prepare
+from eco_jax.data.formats import headers
 from eco_jax.data.geo import BUSY_CENTRE, TOWN, to_degrees
 from eco_jax.errors import UserError
 from eco_jax.parts import forget
@@ -132,6 +133,65 @@ def test_every_layout_gives_the_same_trace(folder, reference, tmp_path, layout):
     assert {name: kept[name] for name in settings} == settings
 
 
+SEMI = rows("7;{time};{lat};{lon}")
+GUESSED = {
+    "separator": (["id;time;lat;lon", *SEMI], {}, "--sep ';'"),
+    "tab": (["id\ttime\tlat\tlon", *rows("7\t{time}\t{lat}\t{lon}")], {}, "--sep tab"),
+    "space": (["id date time lat lon", *rows("7 {time} {lat} {lon}")], {}, "--sep space"),
+    "separator of named columns": (
+        ["a;b;c;d", *SEMI], {"columns": "id=a,time=b,lat=c,lon=d"}, "--sep ';'",
+    ),
+    "separator of an order": (["a;b;c;d", *SEMI], {"columns": "id,time,lat,lon"}, "--sep ';'"),
+    "columns": (
+        ["speed,Cab number,GPS time (UTC),Latitude (deg),startLongitude", *rows("50,7,{time},{lat},{lon}")], {},
+        "--columns 'id=Cab number,time=GPS time (UTC),lat=Latitude (deg),lon=startLongitude'",
+    ),
+    "columns of a separator": (
+        ["vehicle_no|utc_time|lat_deg|lon_deg", *rows("7|{time}|{lat}|{lon}")], {"sep": "|"},
+        "--columns id=vehicle_no,time=utc_time,lat=lat_deg,lon=lon_deg",
+    ),
+    "both": (
+        ["# made up", "", "vehicle_no;utc_time;lat_deg;lon_deg", *SEMI], {},
+        "--sep ';' --columns id=vehicle_no,time=utc_time,lat=lat_deg,lon=lon_deg",
+    ),
+    "nothing": (["id,time,lat,lon", *rows("7,{time},{lat},{lon}")], {}, ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", GUESSED)
+def test_a_header_says_what_nobody_said(folder, reference, tmp_path, case):
+    lines, settings, said = GUESSED[case]
+    report = prepare(
+        folder({"a.csv": lines}), tmp_path / "out.npz", format="gps", centre=BUSY_CENTRE, bounds=TOWN, **settings
+    )
+    assert report.guessed == said
+    assert [line for line in str(report).splitlines() if "--" in line] == [f"read from the header: {said}"] * bool(said)
+    traces = load(tmp_path / "out.npz")
+    np.testing.assert_allclose(traces.position, reference.position, atol=2e-3)
+    assert traces.taxi.tolist() == [7]
+    # What was read from the header is recorded, so that the same settings by hand give the same bytes.
+    kept = json.loads(str(traces.report))["origin"]
+    own = {name: kept[name] for name in ("sep", "columns")}
+    again = prepare(tmp_path / "source", tmp_path / "again.npz", format="gps", centre=BUSY_CENTRE, bounds=TOWN, **own)
+    assert again.guessed == ""
+    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "out.npz").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ("cab colour,time,lat,lon", {"time": 1, "lat": 2, "lon": 3}),  # a colour is nobody
+        ("trip no,vehicle id,time,lat deg,lon", {"id": 1, "time": 2, "lat": 3, "lon": 4}),  # a usual name counts
+        ("trip no,vehicle no,time,lat,lon", None),
+        ("id,start time,end time,lat,lon", None),
+        ("id,datetime utc,lat lon,x", {"id": 0, "time": 1}),  # of two kinds, of no use here
+    ],
+)
+def test_names_mean_one_thing_or_nothing(names, said):
+    found = headers.like([name.strip() for name in names.split(",")], {"id", "time", "date", "lat", "lon"})
+    assert found == said
+
+
 def test_files_of_tdrive_record_what_they_always_did(reference):
     assert "origin" not in json.loads(str(reference.report))
 
@@ -228,12 +288,12 @@ GPS = "7,{time},{lat},{lon}"
 WRONG = {
     "separator": ("gps", rows(GPS.replace(",", ";")), {}, r"a.csv:1: .*; separator looks like ';': --sep ';'"),
     "tab": ("gps", rows(GPS.replace(",", "\t")), {}, r"a.csv:1: .*; separator looks like tab: --sep tab"),
-    "separator below a header": (
-        "gps", ["id;time;lat;lon", *rows(GPS.replace(",", ";"))], {}, r"a.csv:1: .*separator looks like ';'"
+    "two separators in a header": (
+        "gps", ["id;time,s;lat;lon", *rows(GPS.replace(",", ";"))], {}, r"a.csv:1: .*there are 'id;time', 's;lat;lon'"
     ),
-    "separator of named columns": (
-        "gps", ["a;b;c;d", *rows(GPS.replace(",", ";"))], {"columns": "id=a,time=b,lat=c,lon=d"},
-        r"a.csv:1: .*separator looks like ';'",
+    "two columns of a kind": (
+        "gps", ["id,time,start lat,end lat,lon", *rows("7,{time},{lat},{lat},{lon}")], {},
+        r"a.csv:1: the header: no column for lat; there are 'id', 'time', 'start lat', 'end lat', 'lon': name it",
     ),
     "swapped": (
         "gps", rows("7,{time},{lon},{lat}"), {},
@@ -332,6 +392,10 @@ def test_from_the_command_line(folder, tmp_path, capsys):
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "separator looks like ';'" in error
+    (source / "a.csv").write_text("cab_no;gps_time;lat_deg;lon_deg\n" + (source / "a.csv").read_text())
+    assert main(argv) == 0
+    said = "read from the header: --sep ';' --columns id=cab_no,time=gps_time,lat=lat_deg,lon=lon_deg\n"
+    assert capsys.readouterr().out.startswith(said)
     assert main([*argv, "--sep", ";", "--begin", "2000-01-01 12:00:00", "--hours", "1"]) == 0
     assert "segments" in capsys.readouterr().out
     assert load(out).length.tolist() == [120]

@@ -28,9 +28,15 @@ def rule_of(config, rule):
     return partial(rule.act, config)
 
 
+@partial(jax.jit, static_argnums=0, compiler_options=FAST)
+def acted(config, rule, key, seen, params):
+    """What a rule does: rules that differ in numbers alone are one program."""
+    return rule.act(config, key, seen, params)
+
+
 def greedy(base, kind=policies.Greedy, **parts):
     """The same of a greedy rule that asks for no replica."""
-    return rule_of(base.env.config, kind(cache=False, **parts))
+    return partial(acted, base.env.config, kind(cache=False, **parts))
 
 
 @pytest.fixture(scope="module")
@@ -95,12 +101,25 @@ def reward(base, seen, j, target, beta, device, server, blind=False):
     i = max(target - 1, 0)
     h = moves(seen, j, target) and not blind
     decision = Decision(target > 0, beta, i > 0, h, False, False, float(seen.others[j, i]) + 1)
-    return outcome_of(
-        base.params, data=float(seen.data[j]), cycles=float(seen.cycles[j]),
-        deadline=float(seen.deadline[j]), power=float(seen.power[j]), rate_up=float(seen.rate_up[j, i]),
-        rate_down=float(seen.rate_down[j, i]), device=device, server=server, decision=decision,
-        migration_time=base.params.migration_time,
-    ).reward  # fmt: skip
+    task = {name: float(getattr(seen, name)[j]) for name in ("data", "cycles", "deadline", "power")}
+    link = {name: float(getattr(seen, name)[j, i]) for name in ("rate_up", "rate_down")}
+    return paid(base.params, **task, **link, device=device, server=server, decision=decision)
+
+
+foreseen, by_posterior, by_mean = (
+    jax.jit(function, static_argnums=0, compiler_options=FAST)
+    for function in (forecast, policies.posterior_outcomes, policies.expected_outcomes)
+)
+
+
+@partial(jax.jit, compiler_options=FAST)
+def paid(params, **given):
+    return outcome_of(params, migration_time=params.migration_time, **given).reward
+
+
+def on_host(seen):
+    """The same view in NumPy: it is taken apart number by number."""
+    return jax.tree.map(np.asarray, seen)
 
 
 def alternatives(seen, j):
@@ -111,6 +130,7 @@ def alternatives(seen, j):
 
 def by_search(base, seen, blind=False):
     """Expected reward of every (target, level) that is legal, one by one, for each user."""
+    seen = on_host(seen)
 
     def expected(j, target, beta):
         i = max(target - 1, 0)
@@ -126,6 +146,7 @@ def by_search(base, seen, blind=False):
 
 def by_integral(base, seen):
     """The same, each the integral of the reward over the two normal densities (Simpson's rule, +- 7 deviations)."""
+    seen = on_host(seen)
     z = np.linspace(-7, 7, 141)
     density = norm.pdf(z)
 
@@ -202,7 +223,7 @@ def test_the_harm_to_others_has_a_weight(base, calm):
         seen = seen._replace(
             candidates=jnp.tile(jnp.arange(3), (4, 1)), legal=jnp.ones((4, 3), bool), device_mean=jnp.full(4, 1.5)
         )
-        ahead = forecast(base.env.config, seen, base.params)
+        ahead = foreseen(base.env.config, seen, base.params)
         options = by_search(base, seen._replace(others=ahead.others))
         for weight in (0.0, 1.0, 10.0):
             found = chosen(greedy(base, loads=policies.Foreseen(harm_weight=weight)), base, seen)
@@ -327,7 +348,7 @@ def test_posterior_is_the_integral_over_the_belief(base, calm, spread, tolerance
         seen = seen._replace(
             device_variance=seen.device_variance * spread, server_variance=seen.server_variance * spread
         )
-        home, edge, _ = policies.posterior_outcomes(base.env.config, seen, base.params)
+        home, edge, _ = jax.tree.map(np.asarray, by_posterior(base.env.config, seen, base.params))
         for j, (exact, rough) in enumerate(zip(by_integral(base, seen), by_search(base, seen), strict=True)):
             for (target, level), value in exact.items():
                 got = edge.reward[j, target - 1, level] if target else home.reward[j, 0, 0]
@@ -340,10 +361,7 @@ def test_posterior_is_the_integral_over_the_belief(base, calm, spread, tolerance
 def test_posterior_at_the_truth_is_the_certainty_equivalent(base, calm):
     seen = crowd(calm, 7)
     seen = seen._replace(device_variance=jnp.zeros(4), server_variance=jnp.zeros((4, 3)))
-    same = [
-        outcomes(base.env.config, seen, base.params)
-        for outcomes in (policies.posterior_outcomes, policies.expected_outcomes)
-    ]
+    same = [outcomes(base.env.config, seen, base.params) for outcomes in (by_posterior, by_mean)]
     jax.tree.map(lambda a, b: np.testing.assert_allclose(*np.broadcast_arrays(a, b), rtol=1e-5, atol=1e-6), *same)
 
 
@@ -357,10 +375,8 @@ def test_posterior_shuns_a_server_unheard_of(base, calm):
         rate_up=calm.rate_up.at[:, 2].mul(1.01),
     )
     certain, careful = (
-        rule_of(
-            base.env.config, policies.Greedy(cache=False, outlook=policies.Posterior() if flag else policies.Certain())
-        )(KEY, seen, base.params)[:, 0].tolist()
-        for flag in (False, True)
+        greedy(base, outlook=outlook)(KEY, seen, base.params)[:, 0].tolist()
+        for outlook in (policies.Certain(), policies.Posterior())
     )
     assert certain == [3] * 4
     assert careful == [2] * 4

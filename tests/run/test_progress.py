@@ -21,9 +21,16 @@ def clock(monkeypatch):
     return now
 
 
+class Terminal(io.StringIO):
+    """What is written to a terminal."""
+
+    def isatty(self):
+        return True
+
+
 def on_terminal(display):
     """What it writes, as to a terminal of 120 columns."""
-    file = io.StringIO()
+    file = Terminal()
     display.console = Console(file=file, force_terminal=True, width=120, legacy_windows=False, color_system=None)
     return file
 
@@ -73,6 +80,17 @@ def test_bars_on_a_terminal(clock):
     assert "a [remark]\n" in text
     assert "no line" not in text
     assert any("playing [b]x[/b]" in line and "1 of 2 [i] 0:00:00" in line for line in text.splitlines())
+
+
+def test_a_pipe_has_no_bars_even_where_colours_are_forced(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    display = Display()
+    assert display.console.is_terminal  # as rich has it
+    with display:
+        display.begin("a")
+        for done in range(3):
+            display.show("a", done, 3, f"{done} of 3", now=True)
+    assert capsys.readouterr().err.splitlines() == ["a: 0 of 3", "a: 1 of 3", "a: 2 of 3"]
 
 
 def test_a_training_says_how_far_it_is(capsys):

@@ -8,6 +8,7 @@ import pytest
 from made_up_run import contents, go_on
 
 from eco_jax.errors import UserError
+from eco_jax.run import messages
 from eco_jax.train.checkpoint import note_of, steps
 from eco_jax.train.times import times
 
@@ -115,6 +116,7 @@ def test_metrics_that_are_not_as_they_were_are_left(tmp_path, harm, said):
 
 
 def test_a_step_of_another_run_is_not_gone_on_with(tmp_path, capsys):
+    messages.to_stderr()
     go_on(tmp_path / "run", 1)
     go_on(tmp_path / "other", 2, every_updates=2, run="another")
     shutil.copytree(tmp_path / "other" / "checkpoint" / "4", tmp_path / "run" / "checkpoint" / "4")

@@ -5,7 +5,7 @@ import pytest
 
 from eco_jax.errors import UserError
 from eco_jax.train.fit import Chunk
-from eco_jax.train.times import TimesFile, times
+from eco_jax.train.times import TimesFile, times, trained_s
 
 
 def chunk(done, seconds):
@@ -23,6 +23,14 @@ def test_seconds_go_on_where_the_run_does(tmp_path):
     assert write(tmp_path / "t", [(2, 1.0), (4, 2.5)]) == [[0, 0], [2, 1.0], [4, 2.5]]
     # The checkpoint is after update 2: what came after it is done again, and counts once.
     assert write(tmp_path / "t", [(4, 3.0), (6, 4.0)], start=2) == [[0, 0], [2, 1.0], [4, 4.0], [6, 5.0]]
+
+
+def test_the_seconds_of_a_whole_run_are_those_of_all_its_sessions(tmp_path):
+    write(tmp_path / "t", [(2, 1.0)])
+    write(tmp_path / "t", [(4, 3.0), (6, 4.0)], start=2)
+    assert trained_s(tmp_path / "t", 6) == 5.0
+    assert trained_s(tmp_path / "t", 8) is None
+    assert trained_s(tmp_path / "nowhere", 6) is None
 
 
 def test_beginning_anew_forgets(tmp_path):

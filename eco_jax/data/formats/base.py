@@ -58,6 +58,14 @@ class Format(Part, kind="format"):
         """
         raise NotImplementedError
 
+    def fitted(self, source: Path) -> tuple["Format", str]:
+        """The format with what it was not told and the source itself says; and that in words, empty for nothing.
+
+        Raises:
+            UserError: the source is missing, or settings cannot be meant.
+        """
+        return self, ""
+
     def hint(self, text: str) -> str:
         """What may be wrong with a row that cannot be read, beginning with "; "; empty where nothing comes to mind."""
         return ""

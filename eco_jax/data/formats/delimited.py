@@ -1,39 +1,26 @@
 """Rows of text with separators: `gps` in degrees, `xy` in metres."""
 
-import csv
 import io
+import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from eco_jax.data.formats import hints, times
+from eco_jax.data.formats import headers, hints, times
 from eco_jax.data.formats.base import Format, Found
 from eco_jax.data.geo import METRES, Frame
 from eco_jax.data.read import BAD_ROWS_SHOWN, cut, plain
-from eco_jax.data.sources import ZIP
+from eco_jax.data.sources import UNREADABLE, ZIP, traces
 from eco_jax.errors import UserError, quoted
 from eco_jax.parts import register
-from eco_jax.settings import text, whole
+from eco_jax.settings import specs, text, whole
 
 IGNORED = "-"
-_NAMES = {
-    "id": "id taxi taxi_id taxiid vehicle vehicle_id vehicleid veh_id user user_id userid uid trip trip_id track "
-    "track_id device device_id deviceid node node_id name cab cab_id mmsi objectid object_id",
-    "time": "time timestamp datetime date_time t epoch unixtime unix_time gps_time gpstime time_s",
-    "date": "date day",
-    "lat": "lat latitude gps_lat gps_latitude",
-    "lon": "lon lng long longitude gps_lon gps_longitude",
-    "x": "x x_m easting east",
-    "y": "y y_m northing north",
-    "latlon": "latlon lat_lon",
-    "lonlat": "lonlat lon_lat",
-}  # fmt: skip
-_ROLES = {name: role for role, names in _NAMES.items() for name in names.split()}
-"""Name of a column, as headers have it -> what it is."""
 _PAIR = r"^[A-Za-z ]*\(?\s*([-+]?[0-9.]+(?:[eE][-+]?\d+)?)[\s,;]+([-+]?[0-9.]+(?:[eE][-+]?\d+)?)\s*\)?$"
-SEPARATORS = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";"}
-"""Words for separators. A space stands for any run of spaces and tabs."""
+_SAID = {"\t": "tab", " ": "space"}
+_LONGEST = 2**16  # characters of a line that are looked at: more are of no header
 
 
 class Layout(NamedTuple):
@@ -51,7 +38,7 @@ class Delimited(Format):
         *(f"{end}{gz}" for gz in ("", ".gz") for end in (".txt", ".csv", ".tsv", ".plt", ".dat", ".log")), ZIP,
     )  # fmt: skip
     columns: str = text("", "columns in their order, - for one to ignore, or by the header's names (lat=NAME,...)")
-    sep: str = text(",", "separator of the columns: one character, tab, or space (any run of spaces)")
+    sep: str = text("", "separator of the columns: one character, tab, or space (any run of spaces)")
     time: str = text("iso", f"how times are written: {times.FORMS}")
     zone: str = text("", "time zone of times that name none, as Europe/Rome; UTC by default")
     skip: int = whole(0, 0, 10_000, "lines to pass over at the top of each file")
@@ -61,8 +48,43 @@ class Delimited(Format):
     """columns of which a row needs one group"""
 
     @property
-    def _sep(self) -> str:
-        return SEPARATORS.get(self.sep, self.sep)
+    def separator(self) -> str:
+        """The character between two columns: a comma, where neither a header nor anybody says it."""
+        return headers.SEPARATORS.get(self.sep, self.sep) or headers.COMMA
+
+    def fitted(self, source: Path) -> tuple[Format, str]:
+        """See `Format.fitted`."""
+        self.check()
+        places, names = self._chosen()
+        found = None
+        if not (self.sep and self.columns.strip()):
+            asked = list(names.values()) or max(places.values(), default=-1) + 1
+            sep = self.separator if self.sep else ""
+            found = headers.guess(self._first_line(source), sep, asked, self._roles(), self.positions)
+        sep = self.sep or (_SAID.get(found.sep, found.sep) if found else headers.COMMA)
+        columns = self.columns or (found.columns if found else "")
+        said = [("--sep", sep)] if not self.sep and sep != headers.COMMA else []
+        said += [("--columns", columns)] if columns != self.columns else []
+        own = {name: getattr(self, name) for name in specs(type(self))}
+        words = " ".join(f"{flag} {shlex.quote(plain(value, 300))}" for flag, value in said)
+        return type(self)(**own | {"sep": sep, "columns": columns}), words
+
+    def _roles(self) -> set[str]:
+        return {role for group in self.positions for role in group} | {"id", "time", "date"}
+
+    def _first_line(self, source: Path) -> str:
+        """The first line of the first file that is one; empty where there is none, or it cannot be read."""
+        with traces(source, lambda name, why: None, self.suffixes) as files:
+            for file in files:
+                try:
+                    with file.open() as stream, io.TextIOWrapper(stream, encoding="utf-8", errors="replace") as lines:
+                        for number, line in enumerate(iter(lambda: lines.readline(_LONGEST), ""), 1):
+                            line = line.strip("\r\n\ufeff ")
+                            if number > self.skip and line.strip() and not line.startswith("#"):
+                                return line
+                except UNREADABLE:
+                    continue
+        return ""
 
     def parse(self, file: IO[bytes], name: str) -> Iterator[Found]:
         """See `Format.parse`."""
@@ -98,7 +120,7 @@ class Delimited(Format):
         Raises:
             UserError: one cannot.
         """
-        if len(self._sep) != 1 or self._sep.isalnum() or self._sep in "\"'.-+:#":
+        if len(self.separator) != 1 or self.separator.isalnum() or self.separator in "\"'.-+:#":
             raise UserError(f"sep = {quoted(self.sep)}: must be one character, or tab or space")
         times.check(self.time, self.zone)
         self._chosen()
@@ -118,7 +140,7 @@ class Delimited(Format):
             raise UserError(f"columns: {quoted(words)}: either all by name (lat=NAME) or all by their order")
         for k, word in enumerate(words):
             role, _, name = word.partition("=")
-            role = role.strip() if named else _ROLES.get(_plain_name(role), role)
+            role = role.strip() if named else headers.ROLES.get(headers.plain_name(role), role)
             if role == IGNORED and not named:
                 continue
             if role not in allowed:
@@ -143,7 +165,7 @@ class Delimited(Format):
         if missing:
             has = "" if header is None else f"; there are {', '.join(map(repr, header))}: name it, as --columns "
             has += "" if header is None else f"{missing[0]}=NAME with all others"
-            roles = {_ROLES.get(_plain_name(field)) for field in header or ()}
+            roles = {headers.ROLES.get(headers.plain_name(field)) for field in header or ()}
             for name, pair in (("xy", {"x", "y"}), ("gps", {"lat", "lon"})):
                 if pair <= roles and name != self.name:
                     has += f"; or --format {name}?"
@@ -152,14 +174,9 @@ class Delimited(Format):
     def _layout(self, number: int, line: str, name: str) -> Layout:
         """Where what stands, from what was asked for and the first line of a file."""
         places, names = self._chosen()
-        header = [field.strip().strip("\"'").strip() for field in split(line, self._sep)]
-        is_header = (
-            len(header) > 1
-            and "\0" not in line
-            and not any(field[:1].isdigit() or field[:1] in "+-." for field in header if field)
-        )
+        header = headers.names_in(line, self.separator)
         if names:
-            if not is_header:
+            if not header:
                 hint = hints.of_row(self, line, list(names)) or "; give the columns in their order"
                 raise UserError(f"{name}:{number}: {plain(line)}: is no header that names columns{hint}")
             for role, wanted in names.items():
@@ -169,14 +186,10 @@ class Delimited(Format):
                 places[role] = header.index(wanted)
             return Layout(places, line)
         if places:
-            return Layout(places, line if is_header else "")
-        if not is_header:
+            return Layout(places, line if header else "")
+        if not header:
             return Layout({role: k for k, role in enumerate(self.usual)})
-        known = {role for group in self.positions for role in group} | {"id", "time", "date"}
-        for k, field in enumerate(header):
-            role = _ROLES.get(_plain_name(field), "")
-            if role in known:
-                places.setdefault(role, k)
+        places = headers.known(header, self._roles())
         self._check_enough(set(places), f"{name}:{number}: the header", header)
         return Layout(places, line)
 
@@ -184,12 +197,12 @@ class Delimited(Format):
         """The fixes of rows (a data frame of `line`, `text`), and the first good row."""
         import polars as pl
 
-        if self._sep == " ":
+        if self.separator == " ":
             fields = pl.col("text").str.replace_all(r"\s+", " ").str.strip_chars(" ").str.split(" ")
         else:
-            fields = pl.col("text").str.split(self._sep)
+            fields = pl.col("text").str.split(self.separator)
         if table["text"].str.contains('"', literal=True).any():
-            lists = [split(line, self._sep) for line in table["text"]]
+            lists = [headers.split(line, self.separator) for line in table["text"]]
             table = table.with_columns(pl.Series("fields", lists, dtype=pl.List(pl.String)))
             fields = pl.col("fields")
 
@@ -229,20 +242,6 @@ class Delimited(Format):
     def hint(self, text: str) -> str:
         """See `hints`."""
         return hints.of_row(self, text, self._chosen()[0] or {role: k for k, role in enumerate(self.usual)})
-
-
-def _plain_name(field: str) -> str:
-    return field.strip().lower().replace(" ", "_").replace("-", "_")
-
-
-def split(line: str, sep: str) -> list[str]:
-    """The fields of one row; quotes may hold separators."""
-    if sep == " ":
-        return line.split()
-    try:
-        return next(csv.reader([line], delimiter=sep), [])
-    except csv.Error:  # a field of more than 128 KiB
-        return line.split(sep)
 
 
 @register("format", "gps")

@@ -8,6 +8,7 @@ import numpy as np
 
 from eco_jax.data.formats import times
 from eco_jax.data.formats.base import Found
+from eco_jax.data.formats.headers import split
 from eco_jax.data.geo import METRES, Bounds, Frame
 from eco_jax.data.read import Fixes
 from eco_jax.errors import quoted
@@ -24,15 +25,13 @@ def of_row(form: Any, text: str, columns: Collection[str]) -> str:
         text: the row.
         columns: what is expected in it; with its place, where that is known.
     """
-    from eco_jax.data.formats.delimited import SEPARATORS, split
-
     if text.startswith("PK\x03\x04") or text.startswith("\x1f\ufffd"):
         return "; looks like a packed or damaged file: a name ends in .zip or .gz where its content is"
     if "\0" in text:
         return "; looks like a binary file, or one in UTF-16: text in UTF-8 is read"
     if text.startswith("<"):
         return "; looks like XML: --format sumo?"
-    sep = SEPARATORS.get(form.sep, form.sep)
+    sep = form.separator
     where = columns if isinstance(columns, dict) else {}
     wanted, fields = (
         max((len(columns), *(k + 1 for k in where.values()))),

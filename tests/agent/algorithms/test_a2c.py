@@ -1,5 +1,7 @@
 """The A2C loss: what flows where."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,18 +18,22 @@ HEADS = Heads((2,), (False,))
 NETWORK = MLP(hidden=4, layers=3)
 
 
+@jax.jit
 def new():
     return NETWORK.init(jax.random.key(1), 3, 2)
 
 
+@jax.jit
 def logits(params, features):
     return NETWORK.apply(params, (), features)[0]
 
 
+@jax.jit
 def value(params, features):
     return NETWORK.apply(params, (), features)[1]
 
 
+@partial(jax.jit, static_argnames=("fixed", "time"))
 def rollout(fixed=True, time=4):
     keys = jax.random.split(jax.random.key(0), 4)
     shape = (time, 2, 3)
@@ -42,9 +48,14 @@ def rollout(fixed=True, time=4):
     )
 
 
-def gradient(r, **options):
-    chosen = {"discount": 0.9, "decay": 0.0, "entropy_weight": 0.0} | options
-    return jax.grad(loss, has_aux=True)(new(), NETWORK, HEADS, r, **chosen)[0]
+def gradient(r, residual=False, **options):
+    return by_numbers(r, residual, {"discount": 0.9, "decay": 0.0, "entropy_weight": 0.0} | options)
+
+
+@partial(jax.jit, static_argnames="residual")
+def by_numbers(r, residual, numbers):
+    """One program, whatever the numbers are."""
+    return jax.grad(loss, has_aux=True)(new(), NETWORK, HEADS, r, residual=residual, **numbers)[0]
 
 
 def same(a, b):
@@ -61,7 +72,7 @@ def test_semi_gradient_ignores_the_next_value_and_residual_does_not():
     def squared(p):
         return 0.5 * jnp.mean((target - value(p, r.observation.features)) ** 2)
 
-    assert same(critic, jax.grad(squared)(params)["critic"])
+    assert same(critic, jax.jit(jax.grad(squared))(params)["critic"])
     assert not same(critic, gradient(r, residual=True)["critic"])
 
 
@@ -75,7 +86,7 @@ def test_as_printed_the_critic_descends_the_squared_temporal_difference(w3):
         now, then = value(p, r.observation.features), value(p, r.next_observation.features)
         return 0.5 * jnp.mean(temporal_difference(r.reward, now, then, w3) ** 2)
 
-    assert same(gradient(r, discount=w3, residual=True)["critic"], jax.grad(squared)(params)["critic"])
+    assert same(gradient(r, discount=w3, residual=True)["critic"], jax.jit(jax.grad(squared))(params)["critic"])
 
 
 def test_actor_gradient_is_that_of_log_probability_times_advantage():
@@ -87,7 +98,7 @@ def test_actor_gradient_is_that_of_log_probability_times_advantage():
         log_p = jax.nn.log_softmax(logits(p, r.observation.features))
         return -jnp.mean(jnp.take_along_axis(log_p, r.action, axis=-1)[..., 0] * advantage)
 
-    assert same(gradient(r)["actor"], jax.grad(surrogate)(params)["actor"])
+    assert same(gradient(r)["actor"], jax.jit(jax.grad(surrogate))(params)["actor"])
 
 
 def test_fixed_horizon_shortcut_equals_the_general_form():

@@ -1,5 +1,7 @@
 """The PPO loss: what the bound on the ratio does, and that its first step is that of A2C."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,10 +19,12 @@ HEADS = Heads((2,), (False,))
 NETWORK = MLP(hidden=4, layers=3)
 
 
+@jax.jit
 def new():
     return NETWORK.init(jax.random.key(1), 3, 2)
 
 
+@partial(jax.jit, static_argnames="time")
 def rollout(time=4):
     keys = jax.random.split(jax.random.key(0), 4)
     shape = (time, 2, 3)
@@ -35,16 +39,23 @@ def rollout(time=4):
     )
 
 
+@jax.jit
+def prepared(params, r):
+    return ppo.prepare(params, NETWORK, HEADS, r, 0.9, 0.8)[0]
+
+
+def gradient(loss, params, data, **options):
+    return jax.jit(lambda params, data: jax.grad(loss, has_aux=True)(params, NETWORK, HEADS, data, **options)[0])(
+        params, data
+    )
+
+
 @pytest.mark.parametrize("normalise", [False, True])
 def test_the_first_step_on_the_whole_rollout_is_that_of_a2c(normalise):
     params, r = new(), rollout()
-    batch, _ = ppo.prepare(params, NETWORK, HEADS, r, 0.9, 0.8)
-    mine = jax.grad(ppo.loss, has_aux=True)(
-        params, NETWORK, HEADS, batch, ratio_limit=0.2, entropy_weight=0.03, normalise=normalise
-    )[0]
-    old = jax.grad(a2c.loss, has_aux=True)(
-        params, NETWORK, HEADS, r, discount=0.9, decay=0.8, entropy_weight=0.03, normalise=normalise
-    )[0]
+    shared = {"entropy_weight": 0.03, "normalise": normalise}
+    mine = gradient(ppo.loss, params, prepared(params, r), ratio_limit=0.2, **shared)
+    old = gradient(a2c.loss, params, r, discount=0.9, decay=0.8, **shared)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), mine, old)
 
 
@@ -56,6 +67,7 @@ class Fixed(Network):
         return jnp.stack([jnp.zeros_like(column), column], axis=-1), jnp.zeros(features.shape[:-1]), carry
 
 
+@jax.jit
 def sample(advantage, old_probability):
     """One sample, its action choice 1."""
     one = jnp.ones((1, 1))
@@ -63,6 +75,14 @@ def sample(advantage, old_probability):
         features=jnp.zeros((1, 1, 3)), mask=jnp.ones((1, 1, 2), bool), action=jnp.ones((1, 1, 1), jnp.int32),
         log_prob=jnp.log(one * old_probability), advantage=one * advantage, target=one * 0.0,
     )  # fmt: skip
+
+
+@jax.jit
+def of_sample(params, batch):
+    """((loss, metrics), gradient)."""
+    return jax.value_and_grad(ppo.loss, has_aux=True)(
+        params, Fixed(), HEADS, batch, ratio_limit=0.2, entropy_weight=0.0
+    )
 
 
 @pytest.mark.parametrize(
@@ -78,10 +98,7 @@ def sample(advantage, old_probability):
 )
 def test_the_ratio_is_bounded_where_it_gains(advantage, ratio, expected, moves):
     params = {"logit": jnp.float32(np.log(0.6 / 0.4))}
-    batch = sample(advantage, 0.6 / ratio)
-    (total, metrics), gradient = jax.value_and_grad(ppo.loss, has_aux=True)(
-        params, Fixed(), HEADS, batch, ratio_limit=0.2, entropy_weight=0.0
-    )
+    (total, metrics), gradient = of_sample(params, sample(advantage, 0.6 / ratio))
     np.testing.assert_allclose(total, expected, rtol=1e-5)
     assert (abs(float(gradient["logit"])) > 1e-3) == moves
     assert float(metrics["clipped"]) == float(abs(ratio - 1) > 0.2)
@@ -89,8 +106,8 @@ def test_the_ratio_is_bounded_where_it_gains(advantage, ratio, expected, moves):
 
 def test_shuffled_minibatches_hold_every_sample_once():
     params, r = new(), rollout()
-    batch, _ = ppo.prepare(params, NETWORK, HEADS, r, 0.9, 0.8)
-    parts = ppo.shuffle(jax.random.key(2), batch, 4)
+    batch = prepared(params, r)
+    parts = jax.jit(ppo.shuffle, static_argnums=2)(jax.random.key(2), batch, 4)
     assert parts.features.shape == (4, 2, 3, 3)
     together = parts.features.reshape(8, 3, 3)
     assert not np.array_equal(together, batch.features)
