@@ -39,7 +39,7 @@ def _columns(logits: Float[Array, "*batch choices"]) -> list[Float[Array, "*batc
     Sums over the few choices of a head are written out: XLA then fuses them with what is around them, and makes vector
     instructions of it all, which it does not of a reduction over a short axis.
     """
-    return _relative([logits[..., choice] for choice in range(logits.shape[-1])])
+    return _relative(_choices_last(logits))
 
 
 def _relative(columns: list[Float[Array, "*batch"]]) -> list[Float[Array, "*batch"]]:
@@ -49,21 +49,21 @@ def _relative(columns: list[Float[Array, "*batch"]]) -> list[Float[Array, "*batc
 
 
 def _by_choice(logits: Float[Array, "*batch choices"]) -> list[Float[Array, "*batch"]]:
-    """Logits of each choice.
+    """Logits of each choice."""
+    found: list[Array] = lax.platform_dependent(logits, cuda=_choices_first, default=_choices_last)
+    return found
 
-    On a GPU with the choices as the first axis: their gradient is put together choice by choice, too, and neighbouring
-    threads then compute the same one (a tenth of the time).
+
+def _choices_last(logits: Float[Array, "*batch choices"]) -> list[Float[Array, "*batch"]]:
+    return [logits[..., choice] for choice in range(logits.shape[-1])]
+
+
+def _choices_first(logits: Float[Array, "*batch choices"]) -> list[Float[Array, "*batch"]]:
+    """Their gradient is put together choice by choice, too: neighbouring threads of a GPU then compute the same one, in
+    place of all choices one after the other (a tenth of the time).
     """
-
-    def first(logits: Array) -> list[Array]:
-        moved = lax.optimization_barrier(jnp.moveaxis(logits, -1, 0))
-        return [row[0] for row in lax.split(moved, [1] * len(moved), axis=0)]
-
-    def last(logits: Array) -> list[Array]:
-        return [logits[..., choice] for choice in range(logits.shape[-1])]
-
-    chosen: list[Array] = lax.platform_dependent(logits, cuda=first, default=last)
-    return chosen
+    moved = lax.optimization_barrier(jnp.moveaxis(logits, -1, 0))
+    return [row[0] for row in lax.split(moved, [1] * len(moved), axis=0)]
 
 
 @jax.named_scope("sample")

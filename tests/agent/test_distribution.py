@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eco_jax.agent import distribution
 from eco_jax.agent.distribution import Heads, log_prob_and_entropy, mode, sample
 
 HEADS = Heads((3, 2), (False, True))
@@ -63,3 +64,16 @@ def test_gradients_stay_finite_where_choices_are_masked():
         return log_prob + entropy
 
     assert np.isfinite(jax.grad(total)(jnp.array([0.0, 50.0, -50.0, 1.0, 3.0]))).all()
+
+
+def test_choices_are_the_same_whichever_axis_is_first():
+    logits = jax.random.normal(jax.random.key(0), (3, 4, 5))
+    weights = jax.random.normal(jax.random.key(1), (5, 3, 4))
+
+    def total(logits, split):
+        return sum(jnp.sum(weight * row**2) for weight, row in zip(weights, split(logits), strict=True))
+
+    for split in (distribution._choices_first, distribution._by_choice):
+        np.testing.assert_array_equal(jnp.stack(split(logits)), jnp.stack(distribution._choices_last(logits)))
+        gradient = jax.grad(total)(logits, split)
+        np.testing.assert_allclose(gradient, 2.0 * logits * jnp.moveaxis(weights, 0, -1), rtol=1e-6)
