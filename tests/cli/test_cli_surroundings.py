@@ -99,6 +99,7 @@ def test_whose_cache_it_is(config, monkeypatch, tmp_path):
 def test_short_compilations_are_kept_unless_the_user_has_a_bound(monkeypatch, own, told):
     least = "jax_persistent_cache_min_compile_time_secs"
     before, updates = getattr(jax.config, least), {}
+    monkeypatch.delenv(least.upper(), raising=False)  # the tests' own
     if own is not None:
         monkeypatch.setenv(least.upper(), own)
     jax.config.update(least, 1.0)
