@@ -77,7 +77,7 @@ class Local(Rule):
 
 
 class Random(Rule):
-    """Uniform over all actions, head by head; an illegal target counts as local."""
+    """Every choice of the action uniform; an illegal target counts as local."""
 
     informed: ClassVar[bool] = False
 
