@@ -1,4 +1,4 @@
-# Everything sets itself up: Python (3.11 or newer), pip and make are all it takes.
+# Everything sets itself up: Python (3.11 to 3.13), pip and make are all it takes.
 PYTHON ?= python3
 VENV ?= .venv
 PROFILE ?= quick

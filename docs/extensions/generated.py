@@ -158,11 +158,19 @@ def all_parts() -> str:
     return "\n\n".join(found)
 
 
+def chosen(part: Part) -> list[str]:
+    """The settings in which a part differs from one made without any."""
+    usual = type(part)()
+    own = {name: getattr(part, name) for name in specs(type(part))}
+    return [f"(`{name} = {str(value).lower()}`.)" for name, value in own.items() if value != getattr(usual, name)]
+
+
 def rules() -> str:
     """Every registered rule, and the numbers of it that the study tunes."""
     rows = []
     for name, rule in named().items():
-        pieces = [prose(type(part)).split("\n")[0] for part in (rule, *vars(rule).values()) if isinstance(part, Part)]
+        parts = [part for part in (rule, *vars(rule).values()) if isinstance(part, Part)]
+        pieces = [" ".join([prose(type(part)).split("\n")[0], *chosen(part)]) for part in parts]
         tuned = {number for sight in SIGHT.values() for number in tunable(rule, sight)}
         rows.append((f"`{name}`", " ".join(pieces), ", ".join(f"`{n}`" for n in sorted(tuned)) or "–"))
     return table(("rule", "what it does, and its pieces", "tuned"), rows)

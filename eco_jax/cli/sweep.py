@@ -48,7 +48,7 @@ class Arguments:
     eta: int = 3
     """Halving keeps one of so many configurations at each rung, - (at least 2)."""
     generation: int = 0
-    """Configurations asked before results are told, - (0: all for random and grid, else 32)."""
+    """Configurations that the sampler gives before it is told results, - (0: all for random and grid, else 32)."""
     batch: int = 1024
     """Most members (configurations x seeds) of a batch, which one process or job trains, - (at least --seeds)."""
     launcher: Literal["local", "slurm"] = "local"

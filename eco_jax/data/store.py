@@ -29,7 +29,7 @@ _DEFLATE = 1032  # bytes from one, at most
 
 
 class Traces(NamedTuple):
-    """Segments of taxi movement inside a square window, padded with zeros to the longest.
+    """Segments of movement inside a square window, padded with zeros to the longest.
 
     Positions are metres east and north of the window's south-west corner. Slot k of a segment is at
     `start_s + k * slot_s`. `position` is interpolated and thus knows the next fix: it is for the physics. All

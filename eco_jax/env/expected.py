@@ -24,7 +24,7 @@ NODES = 7
 
 
 def migrates(seen: View) -> Bool[Array, "users candidates"]:
-    """H of every candidate: whether the service would have to move there."""
+    """Whether the service would have to move to each candidate, h of Eq. (4)."""
     return tasks.migrates(jnp.ones_like(seen.legal), seen.candidates, seen.last_server[:, None], seen.replica[:, None])
 
 

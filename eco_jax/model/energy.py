@@ -70,7 +70,7 @@ def computing_energy_printed(share: Real, cycles: Real, frequency: Real, deviati
 
 
 def computing_energy_cmos(share: Real, cycles: Real, rate: Real, kappa: Real) -> Real:
-    """Kappa f^2 C, J: the dynamic energy of CMOS at rate f (cycles/s), kappa in J s^2 / cycles^3."""
+    """The dynamic energy of CMOS, J: kappa f^2 C, at rate f (cycles/s), kappa in J s^2 / cycles^3."""
     return share * cycles * kappa * rate**2
 
 

@@ -11,12 +11,12 @@ from eco_jax.model.types import Real
 
 
 def slowdown(x: Real, mean: Real, spread: Real) -> Real:
-    """Delta = mean * (1 + spread * (2 Phi(x) - 1)), -: E[delta] = mean exactly; below 1 while mean (1 + spread) < 1."""
+    """Slowdown delta, -: mean * (1 + spread * (2 Phi(x) - 1)). E[delta] = mean; delta < 1 if mean (1 + spread) < 1."""
     return mean * (1.0 + spread * lax.erf(x * 0.5**0.5))  # erf(x / sqrt 2) = 2 Phi(x) - 1
 
 
 def next_fluctuation(x: Real, noise: Real, correlation: Real) -> Real:
-    """X' = rho x + sqrt(1 - rho^2) noise: one slot of the AR(1) process, from standard normal `noise`."""
+    """The next x, rho x + sqrt(1 - rho^2) noise: one slot of the AR(1) process, from standard normal `noise`."""
     return correlation * x + jnp.sqrt(1.0 - correlation**2) * noise
 
 

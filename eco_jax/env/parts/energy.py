@@ -10,7 +10,7 @@ from eco_jax.settings import number
 
 
 class CpuEnergy(Part, kind="energy"):
-    """Energy of a share of a task's cycles on a CPU, J."""
+    """Energy law of the CPUs: what a share of a task's cycles costs, J."""
 
     def edge(self, share: Real, cycles: Real, cpu: Cpu) -> Real:
         """On a server.
@@ -49,7 +49,7 @@ class PowerTime(Powers):
 
 @register("energy", "per_cycle")
 class PerCycle(Powers):
-    """The same at the nominal rate, so the same for every cycle: right where a slowdown is the load of others."""
+    """Power times the CPU time at the nominal rate: right where a slowdown is the load of others."""
 
     def edge(self, share: Real, cycles: Real, cpu: Cpu) -> Real:
         """See `model.energy.computing_energy`."""

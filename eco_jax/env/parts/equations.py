@@ -14,7 +14,7 @@ from eco_jax.settings import choice
 
 
 class Equations(Part, kind="equations"):
-    """What the readings do differently; `env.outcome` puts it together."""
+    """Which reading of the paper's equations holds; `env.outcome` puts it together."""
 
     decides: ClassVar[dict[str, str]] = {}
     """other kinds of parts -> the variant that the reading prescribes"""

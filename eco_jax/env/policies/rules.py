@@ -77,7 +77,7 @@ class Local(Rule):
 
 
 class Random(Rule):
-    """Uniform over all actions, head by head; an illegal target counts as local."""
+    """Every choice of the action uniform; an illegal target counts as local."""
 
     informed: ClassVar[bool] = False
 
@@ -88,7 +88,7 @@ class Random(Rule):
 
 
 class Nearest(Rule):
-    """Always the nearest server, with the offloading factor that comes closest to `beta`."""
+    """Always the nearest server, with the offloading factor that comes closest to `beta`, by default 1."""
 
     informed: ClassVar[bool] = False
     beta: Any = number(1, "-", 0, 1, "β", "assumed", "offloading factor")
@@ -112,7 +112,7 @@ class Outlook(Part):
 
 
 class Certain(Outlook):
-    """The outcome at the mean slowdown (certainty-equivalent)."""
+    """Expects the outcome at the mean slowdown (certainty-equivalent)."""
 
     def outcomes(self, config: EnvConfig, seen: View, params: EnvParams) -> Expected:
         """See `expected_outcomes`."""
@@ -120,7 +120,7 @@ class Certain(Outlook):
 
 
 class Posterior(Outlook):
-    """The mean of the outcome over the belief."""
+    """Expects the mean of the outcome over the belief."""
 
     def outcomes(self, config: EnvConfig, seen: View, params: EnvParams) -> Expected:
         """See `posterior_outcomes`."""
@@ -128,7 +128,7 @@ class Posterior(Outlook):
 
 
 class Loads(Tuned):
-    """What a rule takes for the loads of this slot: here those of the last one."""
+    """Reckons with the loads of the last slot."""
 
     def look(self, config: EnvConfig, seen: View, params: EnvParams) -> tuple[View, Float[Array, "users candidates"]]:
         """(the view with these loads, the reward that others on a candidate lose by one task more)."""
@@ -136,7 +136,7 @@ class Loads(Tuned):
 
 
 class Foreseen(Loads):
-    """The loads of the forecast, and the harm to others there."""
+    """Reckons with the loads of the forecast, and the harm to others there."""
 
     harm_weight: Any = number(
         1, "-", 0, 10, "", "tuned", "weight of the reward that the others on a server lose by one task more"
@@ -161,7 +161,7 @@ class Sync(Tuned):
 
 
 class Clock(Sync):
-    """Every so many slots, the users staggered by index."""
+    """Synchronises every so many slots, the users staggered by index."""
 
     every: Any = number(4, "slots", 0, 1e6, "", "assumed", "slots between two synchronisations of a user; 0: never")
     tries: ClassVar[Mapping[str, Sequence[float]]] = {"every": (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)}
@@ -177,7 +177,7 @@ NEVER = 2.0
 
 
 class Doubt(Sync):
-    """Where the beliefs have become too uncertain."""
+    """Synchronises where the beliefs have become too uncertain."""
 
     above: Any = number(
         0.3, "-", 0, NEVER, "", "tuned",
@@ -218,7 +218,7 @@ class Greedy(Rule):
 
 
 class Loyal(Greedy):
-    """The same, with a margin for the server that served last.
+    """As `Greedy`, with a margin for the server that served last.
 
     Below 0 a rule leaves a server for less than the migration costs at once: the better one lasts.
     """
