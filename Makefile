@@ -23,9 +23,10 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
 	@touch $(READY) $(CORE_READY)
 
+# gymnax: with it comes the jax that `setup` has on that Python
 $(CORE_READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test,gymnax]"
 	@touch $(CORE_READY)
 
 setup: $(READY)  ## a virtual environment with everything
