@@ -25,6 +25,7 @@ from eco_jax.train.loop import Learner
 
 ENVIRONMENT, INFERENCE, TRAINING = "environment", "inference", "training"
 """The three numbers: random actions; a network's actions; a network that learns."""
+MB = 1e6
 DRAWN = 64
 """Environments that are reset for a case at the most; more of them begin as copies of these."""
 
@@ -162,6 +163,16 @@ def training(learner: Learner, algorithm: Algorithm, params: EnvParams, members:
 
     slots = updates * config.rollout
     return Case(TRAINING, config.envs, members, slots, partial(learner.chunk, updates, axes), start, arguments, shapes)
+
+
+def memory(program: Any) -> dict[str, float]:
+    """What a call takes of the device's memory, by XLA's own count, MB."""
+    found = program.memory_analysis()
+    if found is None:
+        return {}
+    names = ("argument", "output", "temp", "alias")
+    sizes = {name: getattr(found, f"{name}_size_in_bytes") / MB for name in names}
+    return sizes | {"total": sizes["argument"] + sizes["output"] + sizes["temp"] - sizes["alias"]}
 
 
 def _agent(env: Environment, params: EnvParams, algorithm: Algorithm) -> Any:

@@ -43,10 +43,7 @@ def _compile(function: Callable[..., Any], *arguments: Any, donate: Any = ()) ->
     started = time.perf_counter()
     compiled = jax.jit(function, donate_argnums=donate).lower(*arguments).compile()
     seconds = time.perf_counter() - started
-    found = compiled.memory_analysis()
-    names = ("argument_size_in_bytes", "output_size_in_bytes", "temp_size_in_bytes")
-    size = 0 if found is None else sum(int(getattr(found, name, 0)) for name in names)
-    return compiled, seconds, size - int(getattr(found, "alias_size_in_bytes", 0))
+    return compiled, seconds, round(cases.MB * cases.memory(compiled).get("total", 0.0))
 
 
 def environment(env: EcoEnv, params: EnvParams, envs: int, slots: int, analyse: bool = False) -> Program:

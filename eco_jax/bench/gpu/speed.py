@@ -10,12 +10,11 @@ from typing import Any
 import jax
 
 from eco_jax.bench import hlo
-from eco_jax.bench.cases import Case
+from eco_jax.bench.cases import MB, Case, memory
 from eco_jax.errors import UserError
 
 JOB = 10**8
 """Environment steps of the job whose seconds are told with compilation."""
-MB = 1e6
 
 
 @dataclass(frozen=True)
@@ -60,16 +59,6 @@ def compile_together(cases: Sequence[Case], threads: int) -> list[Compiled | Exc
             else:
                 found.append(pool.submit(one, lowered, time.perf_counter() - started, case))
     return [each.result() if isinstance(each, Future) else each for each in found]
-
-
-def memory(program: Any) -> dict[str, float]:
-    """What a call takes of the device's memory, by XLA's own count, MB."""
-    found = program.memory_analysis()
-    if found is None:
-        return {}
-    names = ("argument", "output", "temp", "alias")
-    sizes = {name: getattr(found, f"{name}_size_in_bytes") / MB for name in names}
-    return sizes | {"total": sizes["argument"] + sizes["output"] + sizes["temp"] - sizes["alias"]}
 
 
 def check_memory(compiled: Compiled) -> None:
