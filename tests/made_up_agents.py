@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from eco_jax.agent.algorithms import Agent
+from eco_jax.agent.distribution import Heads
 from eco_jax.files import write_whole
 from eco_jax.run import settings
 from eco_jax.run.folder import about
@@ -25,11 +26,10 @@ def config_of(**chosen):
 
 
 @functools.cache
-def shapes(config):
-    """(features, choices) of its world."""
-    env, params = config.make()
-    observation, _ = jax.eval_shape(env.reset, jax.random.key(0), params)
-    return observation.features.shape[-1], sum(env.heads)
+def layout(config):
+    """Features and action heads of its world."""
+    env, _ = config.make()
+    return env.inputs, Heads(env.heads, env.gated)
 
 
 def write_curves(out, seeds, values, seconds=1.5, chunk=2, start=0):
@@ -58,8 +58,8 @@ def recorded(out, seeds=(3, 4), values=None, **chosen):
 def trained(out, seeds=(3, 4), values=None, **chosen):
     """The same with agents, whose networks are as they began."""
     config = recorded(out, seeds, values, **chosen)
-    network, (features, choices) = config.algorithm().network, shapes(config)
-    agents = [network.init(jax.random.key(seed), features, choices) for seed in seeds]
+    network = config.algorithm().network
+    agents = [network.init(jax.random.key(seed), *layout(config)) for seed in seeds]
     params = jax.tree.map(lambda *leaves: jnp.stack(leaves), *agents)
     with Checkpoints(out / "checkpoint", 2, settings.recorded(out / "config.toml")["id"]) as kept:
         kept.save(6, TrainState(Agent(params), (), None, None, None), 0.0, {})

@@ -9,7 +9,7 @@ import pytest
 
 from eco_jax import parts
 from eco_jax.agent.algorithms import A2C
-from eco_jax.agent.network import MLP
+from eco_jax.agent.networks import MLP
 from eco_jax.env import make
 from eco_jax.env.parts import Cost, Coverage, GaussMarkov, Mobility, PowerLaw, Waypoint
 from eco_jax.errors import UserError

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from eco_jax.agent.network import Params
+from eco_jax.agent.networks.base import Params
 
 if TYPE_CHECKING:
     import optax

@@ -8,7 +8,7 @@ from jax import Array, lax
 from jaxtyping import Bool, Float, Int
 
 from eco_jax.agent.advantages import gae
-from eco_jax.agent.network import Network, Params
+from eco_jax.agent.networks.base import Network, Params
 from eco_jax.env import Observation
 
 

@@ -17,7 +17,7 @@ from jaxtyping import PRNGKeyArray
 
 from eco_jax.agent.algorithms import Algorithm
 from eco_jax.agent.distribution import Heads
-from eco_jax.env import EcoEnv, Environment, EnvParams, Observation
+from eco_jax.env import EcoEnv, Environment, EnvParams, Observation, inputs_of
 from eco_jax.random import uniform
 from eco_jax.train.config import TrainConfig
 from eco_jax.train.fit import stack_algorithms
@@ -177,8 +177,10 @@ def memory(program: Any) -> dict[str, float]:
 
 def _agent(env: Environment, params: EnvParams, algorithm: Algorithm) -> Any:
     """A fresh agent for the environment."""
-    one = jax.eval_shape(env.reset, jax.random.key(0), params)[0]
-    return jax.jit(lambda key: algorithm.init(key, one, Heads(tuple(env.heads), tuple(env.gated))))(jax.random.key(0))
+    inputs = inputs_of(env, jax.eval_shape(env.reset, jax.random.key(0), params)[0].features.shape[-1])
+    return jax.jit(lambda key: algorithm.init(key, inputs, Heads(tuple(env.heads), tuple(env.gated))))(
+        jax.random.key(0)
+    )
 
 
 @lru_cache(8)

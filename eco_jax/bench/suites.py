@@ -10,7 +10,7 @@ from collections.abc import Callable
 import jax
 
 from eco_jax.agent.algorithms import A2C, PPO
-from eco_jax.agent.network import MLP
+from eco_jax.agent.networks import MLP
 from eco_jax.bench import programs
 from eco_jax.bench.doors import doors
 from eco_jax.bench.gpu.suite import gpu

@@ -4,7 +4,7 @@ from eco_jax.env.config import KNOWLEDGE, EnvConfig
 from eco_jax.env.eco import PRESETS, EcoEnv, make
 from eco_jax.env.observe import feature_docs, feature_names
 from eco_jax.env.params import EnvParams
-from eco_jax.env.protocol import Environment
+from eco_jax.env.protocol import Environment, Inputs, inputs_of
 from eco_jax.env.state import Observation, State, View
 
 __all__ = [
@@ -14,10 +14,12 @@ __all__ = [
     "EnvConfig",
     "EnvParams",
     "Environment",
+    "Inputs",
     "Observation",
     "State",
     "View",
     "feature_docs",
     "feature_names",
+    "inputs_of",
     "make",
 ]

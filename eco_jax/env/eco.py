@@ -15,11 +15,12 @@ from jaxtyping import Float, Int, PRNGKeyArray
 
 from eco_jax.env import core, topology
 from eco_jax.env.config import STATIC, TWIN, EnvConfig
-from eco_jax.env.observe import view
+from eco_jax.env.observe import inputs, view
 from eco_jax.env.params import EnvParams, Knowledge
 from eco_jax.env.parts import COST, DEFAULTS, Cost, Replay, Rows
 from eco_jax.env.parts.mobility.replay import as_trace, check
 from eco_jax.env.parts.tasks import as_workload, decided, table_of
+from eco_jax.env.protocol import Inputs
 from eco_jax.env.sites import OWN, as_sites
 from eco_jax.env.state import Observation, State, View
 from eco_jax.errors import UserError
@@ -60,6 +61,11 @@ class EcoEnv:
     def gated(self) -> tuple[bool, ...]:
         """Factor and cache have no effect on a local task."""
         return (False, True, True, False)
+
+    @property
+    def inputs(self) -> Inputs:
+        """The user's own features, then of each candidate those of it, then its gains."""
+        return inputs(self.config)
 
     @property
     def agents(self) -> int:

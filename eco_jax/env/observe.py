@@ -13,6 +13,7 @@ from eco_jax.env.forecast import LOWEST, Forecast, forecast
 from eco_jax.env.joined import joined
 from eco_jax.env.outcome import believed, rates
 from eco_jax.env.params import EnvParams
+from eco_jax.env.protocol import Inputs
 from eco_jax.env.state import Observation, State, View
 from eco_jax.model import latency, tasks
 
@@ -257,6 +258,11 @@ def feature_names(config: EnvConfig) -> tuple[str, ...]:
 def _ranged(seen: Seen, value: Float[Array, "*s"], name: str) -> Float[Array, "*s"]:
     """A uniform quantity over the range that the parameters have of it."""
     return _centred(value, getattr(seen.params, f"{name}_min"), getattr(seen.params, f"{name}_max"))
+
+
+def inputs(config: EnvConfig) -> Inputs:
+    """Layout of the features of an observation."""
+    return Inputs(len(USER_FEATURES), (len(CANDIDATE_FEATURES), len(config.beta_levels)), config.candidates)
 
 
 @jax.named_scope("features")

@@ -16,9 +16,9 @@ from jaxtyping import Key, PRNGKeyArray
 from eco_jax.agent.algorithms import Algorithm
 from eco_jax.agent.algorithms.base import check_agent
 from eco_jax.agent.distribution import Heads
-from eco_jax.agent.network import Params, where_ended
+from eco_jax.agent.networks import Params, where_ended
 from eco_jax.agent.rollout import Rollout
-from eco_jax.env import Environment, Observation
+from eco_jax.env import Environment, Observation, inputs_of
 from eco_jax.errors import UserError
 from eco_jax.train.config import TrainConfig
 from eco_jax.train.evaluate import Policy, Remembering
@@ -75,10 +75,10 @@ class Learner:
             # The first update resets (see `update`): compiling the same reset here would cost seconds for nothing.
             blank = jax.eval_shape(reset, keys[:, 1], env_params)
             observation, env_state = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), blank)
-        one = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[2:], leaf.dtype), observation)
+        inputs = inputs_of(self.env, observation.features.shape[-1])
 
         def begin(given: tuple[Algorithm, PRNGKeyArray]) -> Any:
-            agent = given[0].init(given[1], one, self.heads)
+            agent = given[0].init(given[1], inputs, self.heads)
             check_agent(given[0], agent)
             return agent
 

@@ -15,7 +15,7 @@ from eco_jax.agent.algorithms import Agent, Algorithm
 from eco_jax.agent.distribution import Heads, log_prob_and_entropy
 from eco_jax.agent.gradient import descend, transformation
 from eco_jax.agent.rollout import Rollout
-from eco_jax.env import Observation
+from eco_jax.env import Inputs
 from eco_jax.parts import register
 from eco_jax.settings import number
 
@@ -28,9 +28,9 @@ class Reinforce(Algorithm):
     discount: Any = number(0.9, "-", 0, 1, "γ", "assumed", "discount")
     clip: Any = number(0.5, "-", 1e-9, 1e9, "", "assumed", "largest global norm of the gradient")
 
-    def init(self, key: PRNGKeyArray, observation: Observation, heads: Heads) -> Agent:
+    def init(self, key: PRNGKeyArray, inputs: Inputs, heads: Heads) -> Agent:
         """A network, and the state of Adam."""
-        params = self.network.init(key, observation.features.shape[-1], sum(heads.sizes))
+        params = self.network.init(key, inputs, heads)
         return Agent(params, transformation("adam").init(params))
 
     def learn(

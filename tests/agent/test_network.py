@@ -5,15 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from eco_jax.agent.network import MLP, Network
+from eco_jax.agent.distribution import Heads
+from eco_jax.agent.networks import MLP, Network
 from eco_jax.agent.rollout import Rollout, estimate
-from eco_jax.env import Observation
+from eco_jax.env import Inputs, Observation
 from eco_jax.errors import UserError
 
 
 def test_three_hidden_layers_each_and_a_nearly_uniform_start():
     network = MLP(hidden=4, layers=3)
-    params = network.init(jax.random.key(0), 3, 2)
+    params = network.init(jax.random.key(0), Inputs(3), Heads((2,), (False,)))
     assert set(params) == {"actor", "critic"}
     assert all(len(params[part]) == 4 for part in params)  # three hidden, one output
     logits, value, carry = network.apply(params, (), jnp.ones((5, 3)))
@@ -27,7 +28,7 @@ def test_three_hidden_layers_each_and_a_nearly_uniform_start():
 
 def test_inputs_of_a_stored_network():
     network = MLP(hidden=4, layers=2)
-    params = network.init(jax.random.key(0), 7, 2)
+    params = network.init(jax.random.key(0), Inputs(7), Heads((2,), (False,)))
     assert network.inputs(params) == 7
     assert network.inputs(jax.tree.map(lambda leaf: jnp.stack([leaf] * 3), params)) == 7
     assert Network().inputs(params) is None
@@ -43,8 +44,8 @@ def test_settings_are_of_the_structure():
 class Counting(Network):
     """Its memory counts the slots of the episode, and is the value."""
 
-    def init(self, key, features, choices):
-        return {"actor": {"bias": jnp.zeros(choices)}}
+    def init(self, key, inputs, heads):
+        return {"actor": {"bias": jnp.zeros(sum(heads.sizes))}}
 
     def start(self, shape):
         return jnp.zeros(shape)
@@ -70,7 +71,9 @@ def test_a_memory_begins_anew_with_each_episode(fixed):
         jnp.zeros((time, envs), bool), ended, carry=jnp.full((envs, users), 10.0),
     )  # fmt: skip
     network = Counting()
-    _, values, advantages = estimate(network, network.init(jax.random.key(0), 5, 2), rollout, 1.0, 0.0)
+    _, values, advantages = estimate(
+        network, network.init(jax.random.key(0), Inputs(5), Heads((2,), (False,))), rollout, 1.0, 0.0
+    )
     assert values[:, 1, 0].tolist() == [11, 12, 13, 14]
     assert values[:, 0, 0].tolist() == ([11, 12, 13, 14] if fixed else [11, 12, 1, 2])
     # The value after each slot is that of the memory of the episode that the slot belongs to: one slot more.

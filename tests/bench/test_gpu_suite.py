@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from eco_jax.agent.algorithms import A2C
-from eco_jax.agent.network import MLP
+from eco_jax.agent.networks import MLP
 from eco_jax.bench import cases, suites
 from eco_jax.bench.gpu import correct, curves, speed, suite, trace
 from eco_jax.bench.gpu.tables import tables

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from eco_jax.agent.algorithms import A2C
-from eco_jax.agent.network import MLP
+from eco_jax.agent.networks import MLP
 from eco_jax.bench import programs
 from eco_jax.env import Environment, make
 from eco_jax.train.config import TrainConfig

@@ -8,9 +8,11 @@ import made_up_trace
 import numpy as np
 import pytest
 
-from eco_jax.agent.network import MLP
+from eco_jax.agent.distribution import Heads
+from eco_jax.agent.networks import MLP
 from eco_jax.cli.evaluate import watched
 from eco_jax.cli.main import main
+from eco_jax.env import Inputs
 from eco_jax.run import settings
 from eco_jax.run.progress import Display
 
@@ -36,7 +38,9 @@ def made_up_run(out, **chosen):
 
 def parameters(features):
     """Of a network that takes so many features, as shapes."""
-    return jax.eval_shape(lambda key: MLP(hidden=8).init(key, features, 11), jax.random.key(0))
+    return jax.eval_shape(
+        lambda key: MLP(hidden=8).init(key, Inputs(features), Heads((11,), (False,))), jax.random.key(0)
+    )
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 import tomli_w
 
 from eco_jax.agent.algorithms import A2C
-from eco_jax.agent.network import MLP
+from eco_jax.agent.networks import MLP
 from eco_jax.api import train
 from eco_jax.cli.main import main
 from eco_jax.cli.reproduce import mobility_of

@@ -10,6 +10,7 @@ import made_up_trace
 import pytest
 
 from eco_jax import plugins
+from eco_jax.agent.distribution import Heads
 from eco_jax.cli.main import main
 from eco_jax.parts import forget
 from eco_jax.run import settings
@@ -44,11 +45,10 @@ def made_up_run(out, seeds=2, **chosen):
     out.mkdir(parents=True)
     note = {"seed": 3, "seeds": seeds, **settings.input_hashes(config)}
     (out / "config.toml").write_text(settings.to_toml(config, note))
-    env, params = config.make()
-    features = jax.eval_shape(env.reset, jax.random.key(0), params)[0].features.shape[-1]
-    network, choices = config.algorithm().network, sum(env.heads)
+    env, _ = config.make()
+    network, heads = config.algorithm().network, Heads(env.heads, env.gated)
     keys = jax.random.split(jax.random.key(0), seeds)
-    return out, jax.vmap(lambda key: network.init(key, features, choices))(keys)
+    return out, jax.vmap(lambda key: network.init(key, env.inputs, heads))(keys)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eco_jax.agent.algorithms import A2C, PPO, Algorithm
-from eco_jax.agent.network import MLP
+from eco_jax.agent.networks import MLP
 from eco_jax.parts import forget, register
 from eco_jax.run import settings
 from eco_jax.run.config import default

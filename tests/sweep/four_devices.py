@@ -12,7 +12,7 @@ from test_batch import HALVING, OFTEN, PBT, stopped_after
 from test_population import LRS, SMALL
 
 from eco_jax.agent.algorithms import A2C
-from eco_jax.agent.network import MLP
+from eco_jax.agent.networks import MLP
 from eco_jax.env import make
 from eco_jax.run import setup
 from eco_jax.run.folder import Saving

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from eco_jax.agent.algorithms import A2C
-from eco_jax.agent.network import MLP
+from eco_jax.agent.networks import MLP
 from eco_jax.env import make
 from eco_jax.parts import numbers_of
 from eco_jax.sweep import population as module

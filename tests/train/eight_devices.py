@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from eco_jax.agent.algorithms import A2C
-from eco_jax.agent.network import MLP
+from eco_jax.agent.networks import MLP
 from eco_jax.env import make
 from eco_jax.train.checkpoint import Checkpoints, restore
 from eco_jax.train.config import TrainConfig

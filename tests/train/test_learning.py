@@ -6,7 +6,7 @@ import pytest
 
 from eco_jax.adapters.gymnax import GymnaxEnv
 from eco_jax.agent.algorithms import A2C, PPO
-from eco_jax.agent.network import MLP
+from eco_jax.agent.networks import MLP
 from eco_jax.env import make
 from eco_jax.train.config import TrainConfig
 from eco_jax.train.evaluate import play_episodes

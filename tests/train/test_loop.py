@@ -11,7 +11,7 @@ import pytest
 from jax import monitoring
 
 from eco_jax.agent.algorithms import A2C, PPO
-from eco_jax.agent.network import MLP
+from eco_jax.agent.networks import MLP
 from eco_jax.env import make
 from eco_jax.errors import UserError
 from eco_jax.train.checkpoint import Checkpoints, params_sha256, restore

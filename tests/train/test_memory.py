@@ -7,7 +7,7 @@ import pytest
 from made_up_env import Guess
 
 from eco_jax.agent.algorithms import A2C
-from eco_jax.agent.network import Network
+from eco_jax.agent.networks import Network
 from eco_jax.train.checkpoint import Checkpoints, restore
 from eco_jax.train.config import TrainConfig
 from eco_jax.train.evaluate import Remembering, play_episodes
@@ -18,8 +18,8 @@ from eco_jax.train.loop import Learner
 class Counting(Network):
     """Its memory counts the slots of an episode; it prefers choice 0 in the first slot, 1 after it, 2 from then on."""
 
-    def init(self, key, features, choices):
-        return {"actor": {"bias": jnp.zeros(choices)}, "critic": {"bias": jnp.zeros(1)}}
+    def init(self, key, inputs, heads):
+        return {"actor": {"bias": jnp.zeros(sum(heads.sizes))}, "critic": {"bias": jnp.zeros(1)}}
 
     def start(self, shape):
         return {"slots": jnp.zeros(shape)}

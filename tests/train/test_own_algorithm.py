@@ -39,8 +39,8 @@ class Reinforce(Algorithm):
     forgetting: Any = number(0.1, "-", 0, 1, "", "assumed", "weight of the newest mean return in the baseline")
     biased: bool = switch(False, "a bias for each choice, too")
 
-    def init(self, key, observation, heads):
-        features, choices = observation.features.shape[-1], sum(heads.sizes)
+    def init(self, key, inputs, heads):
+        features, choices = inputs.total, sum(heads.sizes)
         table = {"weights": 0.01 * jax.random.normal(key, (features, choices))}
         bias = {"bias": jnp.zeros(choices)} if self.biased else {}
         return Learnt({"policy": table | bias}, jnp.float32(0.0))
@@ -174,14 +174,14 @@ def test_what_is_not_finite_is_not_taken_even_if_nothing_reported_shows_it():
 class Nameless(Reinforce):
     """Its parameters have no names."""
 
-    def init(self, key, observation, heads):
+    def init(self, key, inputs, heads):
         return Agent([jnp.zeros(3)])
 
 
 class Loose(Reinforce):
     """It gives no named tuple."""
 
-    def init(self, key, observation, heads):
+    def init(self, key, inputs, heads):
         return {"params": {}}
 
 

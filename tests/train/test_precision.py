@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from made_up_env import Guess
 
-from eco_jax.agent import perceptron
+from eco_jax.agent import layers
 from eco_jax.agent.algorithms import A2C, PPO
-from eco_jax.agent.network import MLP
+from eco_jax.agent.networks import MLP
 from eco_jax.errors import UserError
 from eco_jax.train.checkpoint import Checkpoints, restore
 from eco_jax.train.config import TrainConfig
@@ -22,10 +22,10 @@ LOWER = MLP(hidden=8, layers=2, precision="bf16")
 def test_products_of_bf16_are_summed_in_fp32():
     """257 ones: bf16 has no number between 256 and 258."""
     x = jnp.ones((3, 257), jnp.bfloat16)
-    made = perceptron.product(x, jnp.ones((257, 1)))
+    made = layers.product(x, jnp.ones((257, 1)))
     assert made.dtype == jnp.float32
     assert made.tolist() == [[257.0]] * 3
-    towards = jax.grad(lambda kernel: jnp.sum(perceptron.product(x.T, kernel)))(jnp.ones((3, 1)))
+    towards = jax.grad(lambda kernel: jnp.sum(layers.product(x.T, kernel)))(jnp.ones((3, 1)))
     assert towards.dtype == jnp.float32
     assert towards.tolist() == [[257.0]] * 3
 
@@ -36,7 +36,7 @@ def test_a_product_s_gradient_is_that_of_the_rounded_factors():
     cotangent = jax.random.normal(jax.random.key(2), (4, 6, 3)).astype(jnp.bfloat16).astype(jnp.float32)
     rounded = kernel.astype(jnp.bfloat16).astype(jnp.float32)
     wanted = jax.vjp(jnp.dot, x.astype(jnp.float32), rounded)[1](cotangent)
-    towards_x, towards_kernel = jax.vjp(perceptron.product, x, kernel)[1](cotangent)
+    towards_x, towards_kernel = jax.vjp(layers.product, x, kernel)[1](cotangent)
     np.testing.assert_allclose(towards_x.astype(jnp.float32), wanted[0], rtol=2**-8)
     np.testing.assert_allclose(towards_kernel, wanted[1], rtol=1e-5, atol=1e-5)
 

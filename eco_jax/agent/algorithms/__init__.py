@@ -6,8 +6,8 @@ A file of a user's own with one class is an algorithm, too:
     class Reinforce(Algorithm):
         lr: Any = number(1e-3, "-", 0, 10, "", "assumed", "learning rate")
 
-        def init(self, key, observation, heads):
-            return Agent(self.network.init(key, observation.features.shape[-1], sum(heads.sizes)))
+        def init(self, key, inputs, heads):
+            return Agent(self.network.init(key, inputs, heads))
 
         def learn(self, agent, rollout, heads, key, progress):
             ...
@@ -21,7 +21,7 @@ from eco_jax.agent.algorithms.a2c import A2C
 from eco_jax.agent.algorithms.actor_critic import ActorCritic
 from eco_jax.agent.algorithms.base import Agent, Algorithm
 from eco_jax.agent.algorithms.ppo import PPO
-from eco_jax.agent.network import MLP
+from eco_jax.agent.networks import MLP
 
 DEFAULTS = {"algorithm": A2C, "network": MLP}
 """Kind -> the variant where none is chosen: an agent has one of each."""

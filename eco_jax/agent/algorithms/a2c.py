@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, PRNGKeyArray
 from eco_jax.agent.algorithms.actor_critic import ActorCritic
 from eco_jax.agent.algorithms.base import Agent
 from eco_jax.agent.distribution import Heads, log_prob_and_entropy
-from eco_jax.agent.network import Network, Params
+from eco_jax.agent.networks.base import Network, Params
 from eco_jax.agent.rollout import Rollout, estimate, standardised
 from eco_jax.parts import register
 from eco_jax.settings import switch

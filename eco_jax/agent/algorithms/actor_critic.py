@@ -8,7 +8,7 @@ from jaxtyping import Float, PRNGKeyArray
 from eco_jax.agent.algorithms.base import Agent, Algorithm
 from eco_jax.agent.distribution import Heads
 from eco_jax.agent.gradient import OPTIMIZERS, descend, transformation
-from eco_jax.env import Observation
+from eco_jax.env import Inputs
 from eco_jax.settings import choice, number, switch
 
 
@@ -36,9 +36,9 @@ class ActorCritic(Algorithm):
     optimizer: str = choice("adam", OPTIMIZERS, "Adam, or plain gradient steps (the paper's)", source="assumed")
     normalise: bool = switch(False, "scale the advantages of each batch to mean 0 and deviation 1")
 
-    def init(self, key: PRNGKeyArray, observation: Observation, heads: Heads) -> Agent:
+    def init(self, key: PRNGKeyArray, inputs: Inputs, heads: Heads) -> Agent:
         """See `Algorithm.init`."""
-        params = self.network.init(key, observation.features.shape[-1], sum(heads.sizes))
+        params = self.network.init(key, inputs, heads)
         return Agent(params, transformation(self.optimizer).init(params))
 
     def entropy_weight(self, progress: Float[Array, ""]) -> Any:

@@ -8,9 +8,9 @@ from jax import Array
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from eco_jax.agent.distribution import Heads, choose
-from eco_jax.agent.network import MLP, Params
+from eco_jax.agent.networks import MLP, Params
 from eco_jax.agent.rollout import Rollout
-from eco_jax.env import Observation
+from eco_jax.env import Inputs, Observation
 from eco_jax.errors import UserError
 from eco_jax.parts import Part
 
@@ -34,13 +34,12 @@ class Algorithm(Part, kind="algorithm"):
     network: Any = MLP()
     """a `Network`"""
 
-    def init(self, key: PRNGKeyArray, observation: Observation, heads: Heads) -> Any:
+    def init(self, key: PRNGKeyArray, inputs: Inputs, heads: Heads) -> Any:
         """A new agent: an `Agent`, or another named tuple with `params`.
 
         Args:
             key: for whatever is random.
-            observation: shapes and types of one environment's (`jax.ShapeDtypeStruct`): features [users, features],
-                mask [users, choices].
+            inputs: layout of a user's features.
             heads: layout of the action.
         """
         raise NotImplementedError

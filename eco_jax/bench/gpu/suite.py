@@ -17,7 +17,7 @@ from typing import Any
 import jax
 
 from eco_jax.agent.algorithms import A2C
-from eco_jax.agent.network import MLP, PRECISIONS
+from eco_jax.agent.networks import MLP, PRECISIONS
 from eco_jax.bench import cases, hlo
 from eco_jax.bench.cases import Case
 from eco_jax.bench.gpu import correct, curves

@@ -9,7 +9,7 @@ import pytest
 
 from eco_jax.agent.algorithms.a2c import loss
 from eco_jax.agent.distribution import Heads
-from eco_jax.agent.network import MLP
+from eco_jax.agent.networks import MLP
 from eco_jax.agent.rollout import Rollout
 from eco_jax.env import Observation
 from eco_jax.model.objective import temporal_difference

@@ -9,7 +9,7 @@ import pytest
 
 from eco_jax.agent.algorithms import A2C, PPO, a2c, ppo
 from eco_jax.agent.distribution import Heads
-from eco_jax.agent.network import MLP, Network
+from eco_jax.agent.networks import MLP, Network
 from eco_jax.agent.rollout import Rollout
 from eco_jax.env import Observation
 from eco_jax.errors import UserError

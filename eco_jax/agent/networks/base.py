@@ -1,7 +1,4 @@
-"""Networks: what an agent computes from what its users observe, logits of the action and a value of the state.
-
-A network of a user's own is a class with `init` and `apply`; with a memory it says in `start` how an episode begins.
-"""
+"""The protocol of networks: from what users observe, logits of the action and a value of the state."""
 
 from typing import Any
 
@@ -10,11 +7,9 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Bool, Float, PRNGKeyArray
 
-from eco_jax.parts import Part, register
-from eco_jax.settings import choice, whole
-
-PRECISIONS = ("fp32", "bf16")
-"""Of features and hidden activations. bf16 has the range of fp32, and 8 of its 24 significant bits."""
+from eco_jax.agent.distribution import Heads
+from eco_jax.env.protocol import Inputs
+from eco_jax.parts import Part
 
 Params = dict[str, Any]
 """A nested dict of arrays, by names."""
@@ -23,13 +18,13 @@ Params = dict[str, Any]
 class Network(Part, kind="network"):
     """An actor and a critic, shared by all users. Holds its settings; the parameters are given and returned."""
 
-    def init(self, key: PRNGKeyArray, features: int, choices: int) -> Params:
+    def init(self, key: PRNGKeyArray, inputs: Inputs, heads: Heads) -> Params:
         """New parameters: a nested dict of arrays.
 
         Args:
             key: for whatever is random.
-            features: inputs of one user.
-            choices: logits of one user: those of all action heads, concatenated.
+            inputs: layout of a user's features.
+            heads: layout of the action: a user's logits are those of all heads, concatenated.
         """
         raise NotImplementedError
 
@@ -103,42 +98,3 @@ def where_ended(ended: Bool[Array, " envs"], fresh: Any, now: Any) -> Any:
         return jnp.where(ended.reshape(ended.shape + (1,) * (a.ndim - 1)), a, b)
 
     return jax.tree.map(chosen, fresh, now)
-
-
-@register("network", "mlp")
-class MLP(Network):
-    """An actor and a critic of their own, each of hidden ReLU layers; the actor starts as a nearly uniform policy."""
-
-    hidden: int = whole(64, 1, 10**5, "units of a hidden layer", source="assumed")
-    layers: int = whole(3, 1, 1000, "hidden layers of the actor and of the critic", source="paper")
-    precision: str = choice(
-        "fp32", PRECISIONS, "of features and hidden activations; weights, outputs, losses and the optimizer are fp32"
-    )
-
-    def init(self, key: PRNGKeyArray, features: int, choices: int) -> Params:
-        """{"actor": ..., "critic": ...}, each {"dense_0": {"bias", "kernel"}, ...}."""
-        from eco_jax.agent import perceptron  # Flax costs a quarter of a second
-
-        return perceptron.init(key, features, {"actor": choices, "critic": 1}, self.hidden, self.layers)
-
-    @jax.named_scope("network")
-    def apply(self, params: Params, carry: Any, features: Float[Array, "*batch features"]) -> tuple[Array, Array, Any]:
-        """See `Network.apply`; the memory is `()`."""
-        logits, value = (self._outputs(name, params[name], features) for name in ("actor", "critic"))
-        return logits, jnp.squeeze(value, -1), carry
-
-    def _outputs(self, name: str, params: Params, features: Array) -> Array:
-        """Of the actor or the critic (`name`)."""
-        from eco_jax.agent import perceptron
-
-        if self.precision == "bf16":
-            return perceptron.apply_bf16(params, features)
-        return perceptron.apply(name, params, features, self.hidden, self.layers)
-
-    def stored(self, features: Float[Array, "*batch features"]) -> Float[Array, "*batch features"]:
-        """See `Network.stored`."""
-        return features.astype(jnp.bfloat16) if self.precision == "bf16" else features
-
-    def inputs(self, params: Params) -> int:
-        """See `Network.inputs`."""
-        return int(params["actor"]["dense_0"]["kernel"].shape[-2])
