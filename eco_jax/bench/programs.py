@@ -15,7 +15,7 @@ from eco_jax.agent.algorithms import Algorithm
 from eco_jax.agent.distribution import sample
 from eco_jax.agent.networks import MLP
 from eco_jax.bench import cases
-from eco_jax.env import EcoEnv, EnvParams, Observation, inputs_of
+from eco_jax.env import EcoEnv, EnvParams, Inputs, Observation
 from eco_jax.metrics import REWARD
 from eco_jax.random import uniform
 from eco_jax.train.fit import stack_algorithms
@@ -171,7 +171,7 @@ def network_alone(learner: Learner, network: MLP, features: int, updates: int) -
     def run(params: Any) -> Any:
         return lax.scan(update, params, None, length=updates)[0]
 
-    params = network.init(jax.random.key(1), inputs_of(learner.env, features), learner.heads)
+    params = network.init(jax.random.key(1), Inputs(features), learner.heads)
     compiled, compile_s, memory = _compile(run, params)
 
     def repeat() -> int:

@@ -11,7 +11,7 @@ from eco_jax.agent.algorithms import A2C, PPO, a2c, ppo
 from eco_jax.agent.distribution import Heads
 from eco_jax.agent.networks import MLP, Network
 from eco_jax.agent.rollout import Rollout
-from eco_jax.env import Observation
+from eco_jax.env import Inputs, Observation
 from eco_jax.errors import UserError
 from eco_jax.train.config import TrainConfig
 
@@ -21,7 +21,7 @@ NETWORK = MLP(hidden=4, layers=3)
 
 @jax.jit
 def new():
-    return NETWORK.init(jax.random.key(1), 3, 2)
+    return NETWORK.init(jax.random.key(1), Inputs(3), HEADS)
 
 
 @partial(jax.jit, static_argnames="time")
