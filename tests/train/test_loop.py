@@ -65,7 +65,8 @@ def test_what_was_compiled_is_not_compiled_again(world, two_seeds):
         compiled.append(event) if "backend_compile" in event else None
 
     monitoring.register_event_duration_secs_listener(listen)
-    fit(Learner(env, SMALL), params, TWO, [jax.random.key(0), jax.random.key(1)])  # jax 0.12 compiles anew for a listener
+    # jax 0.12 compiles anew once somebody listens.
+    fit(Learner(env, SMALL), params, TWO, [jax.random.key(0), jax.random.key(1)])
     params = params.set(overlap=0.5)
     compiled.clear()
     longer, other = dataclasses.replace(SMALL, updates=9), [A2C(network=TINY, clip=0.7)] * 2
