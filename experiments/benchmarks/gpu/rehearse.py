@@ -111,8 +111,8 @@ def table(found: Mapping[str, Any]) -> str:
         "# Rehearsal for an NVIDIA H100",
         "",
         f"Compiled on a machine without a GPU, with {with_versions}. Kernels and bytes are counted in the compiled "
-        "programs. **Speeds are estimates from them**; `../results/h100` is what a card did. Compilation is timed "
-        f"on {found['cores']} CPU cores, whatever else they did.",
+        "programs. **Speeds are estimates from them**; `experiments/benchmarks/results/h100` is what a card did. "
+        f"Compilation is timed on {found['cores']} CPU cores, whatever else they did.",
         "",
         "| program | members x environments | kernels a slot | bytes a step | estimated steps/s | share of launches "
         "| memory GB | tracing s | compilation s |",
