@@ -161,8 +161,8 @@ def table(known: Mapping[str, Any]) -> str:
         "# Algorithms, networks and levels of knowledge, tuned alike\n\n"
         f"Made by `python experiments/learners.py`. Budgets: {says}. Reward on {EPISODES} episodes that nothing was\n"
         "tuned on, interquartile mean over seeds with its 95 % bootstrap interval; rules are tuned on other episodes\n"
-        "and chosen at each level. **Exploratory**: fewer than 10 seeds. An agent at `twin` should close a third of the\n"
-        "way from the best rule there to full measurement. All trials: a CSV file for each agent.\n\n"
+        "and chosen at each level. **Exploratory**: fewer than 10 seeds. An agent at `twin` should close a third of\n"
+        "the way from the best rule there to full measurement. All trials: a CSV file for each agent.\n\n"
         + "\n".join([*lines, ""])
     )
 
