@@ -178,6 +178,8 @@ NETWORK = {"kind": "gru", "memory": 4, "hidden": 8, "layers": 1}
 def test_one_that_learnt_on_a_walk_is_played_on_fixes_alone(capsys, files, tmp_path):
     run = made_up_agents.trained(tmp_path / "run", network=NETWORK)
     on_trace = ["--trace", files / "t.npz", "--env.users", "3", "--episodes", "2"]
+    flags = ["--out", tmp_path / "new", "--network", "gru", *on_trace[:4]]
+    assert "agent has a memory (A2C with the network GRU)" in refused(capsys, "train", *flags)
     said = f"two positions in turn would give the next one away, and the agents of {run} have a memory"
     assert said in refused(capsys, "evaluate", "--checkpoint", run, "--no-rules", *on_trace)
     assert said in refused(capsys, "view", run, *on_trace[:4], "--out", tmp_path / "view.html")
