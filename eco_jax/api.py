@@ -42,6 +42,9 @@ class Run:
     def policy(self, index: int = 0, greedy: bool = True) -> Policy | Remembering:
         """One agent as a policy: (key, observation, state, params) -> action [users, heads].
 
+        One with a memory is a `Remembering`: its `act` takes the memory first, at the beginning of an episode its
+        `start`, and returns it after the action.
+
         Args:
             index: which of the seeds.
             greedy: the most likely choices instead of samples.

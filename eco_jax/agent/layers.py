@@ -1,4 +1,4 @@
-"""Multilayer perceptrons for the actor and the critic. The only file that knows Flax.
+"""Multilayer perceptrons for the actor and the critic, and a memory before them. The only file that knows Flax.
 
 Outside it a network's parameters are a plain nested dict of arrays: {"actor": {"dense_0": {"bias", "kernel"}, ...}}.
 """
@@ -81,6 +81,52 @@ def apply_bf16(params: dict[str, Any], x: Float[Array, "*batch inputs"]) -> Floa
         x = nnx.relu((product(x, layer["kernel"]) + layer["bias"]).astype(jnp.bfloat16))
     top = params[f"dense_{len(params) - 1}"]
     return product(x, top["kernel"]) + top["bias"]
+
+
+def init_memory(key: PRNGKeyArray, inputs: int, units: int) -> dict[str, Any]:
+    """New parameters of a gated recurrent unit: {"dense_i": {"bias", "kernel"}, "dense_h": {"kernel"}}.
+
+    Args:
+        key: for the kernels.
+        inputs: features of one user.
+        units: of the memory.
+    """
+    cell = nnx.GRUCell(inputs, units, recurrent_kernel_init=_orthogonal_gates, rngs=nnx.Rngs(key))
+    return nnx.to_pure_dict(nnx.state(cell, nnx.Param))
+
+
+def _orthogonal_gates(key: PRNGKeyArray, shape: tuple[int, int], dtype: Any = jnp.float32) -> Array:
+    """Orthogonal kernels of the three gates, side by side. Flax's one for all three would shrink each gate's."""
+    square = nnx.initializers.orthogonal()
+    return jnp.concatenate([square(own, (shape[0], shape[0]), dtype) for own in jax.random.split(key, 3)], axis=1)
+
+
+def gates(params: dict[str, Any], x: Float[Array, "*batch inputs"]) -> Float32[Array, "*batch gates"]:
+    """What the inputs add to the three gates of a gated recurrent unit; see `product` for those in bf16.
+
+    Args:
+        params: of `init_memory`.
+        x: inputs.
+    """
+    layer = params["dense_i"]
+    times = product if x.dtype == jnp.bfloat16 else jnp.dot
+    return times(x, layer["kernel"]) + layer["bias"]
+
+
+def remember(
+    params: dict[str, Any], memory: Float32[Array, "*batch units"], driven: Float32[Array, "*batch gates"]
+) -> Float32[Array, "*batch units"]:
+    """The memory after a slot, in fp32: the rest of `nnx.GRUCell`, apart from `gates`, which all slots have at once.
+
+    Args:
+        params: of `init_memory`.
+        memory: after the slot before.
+        driven: what the slot's inputs add, of `gates`.
+    """
+    own = jnp.split(jnp.dot(memory, params["dense_h"]["kernel"]), 3, axis=-1)
+    reset, update, new = jnp.split(driven, 3, axis=-1)
+    reset, update = nnx.sigmoid(reset + own[0]), nnx.sigmoid(update + own[1])
+    return (1.0 - update) * nnx.tanh(new + reset * own[2]) + update * memory
 
 
 @jax.custom_vjp

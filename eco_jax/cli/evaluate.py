@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import tyro
 
 from eco_jax.agent.algorithms import DEFAULTS as AGENT
+from eco_jax.agent.algorithms.base import check_memory
 from eco_jax.cli.main import parse, peek, settings_of
 from eco_jax.cli.screen import show_table
 from eco_jax.env import policies
@@ -155,6 +156,7 @@ def evaluate_run(
         raise UserError(
             f"{folder}: its network takes {trained} features, these settings give {expected} (env.candidates?)"
         )
+    check_memory(algorithm.start((1,)), params, f"the agents of {folder} have a memory")
     key = jax.random.key(seed)
     worlds = [params] * len(jax.tree.leaves(agents)[0])
     name = f"{algorithm.name}-{config.knowledge}"

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from eco_jax.agent.algorithms.base import check_memory
 from eco_jax.env import EnvParams, policies
 from eco_jax.errors import UserError
 from eco_jax.run.config import RunConfig, changed, hint, specs_of
@@ -62,7 +63,7 @@ def play_together(
         label -> metric -> [worlds, seeds, episodes, ...], in the order of the runs and the rules.
 
     Raises:
-        UserError: a run's network does not take what is observed there.
+        UserError: a run's network does not take what is observed there, or its memory may not.
     """
     made = [world.make() for world in worlds]
     env, params = made[0][0], [world for _, world in made]
@@ -113,6 +114,7 @@ def _alike(env: Any, params: EnvParams, runs: Mapping[str, Trained]) -> list[lis
             raise UserError(
                 f"{run.path}: its network takes {takes} features, this world gives {expected} (env.candidates?)"
             )
+        check_memory(algorithm.start((1,)), params, f"the agents of {run.path} have a memory")
         shapes = tuple((leaf.shape[1:], str(leaf.dtype)) for leaf in jax.tree.leaves(run.agents))
         key = jax.tree.structure(algorithm), jax.tree.structure(run.agents), shapes
         groups.setdefault(key, []).append(label)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float, PRNGKeyArray
 
+from eco_jax.agent.algorithms.base import check_memory
 from eco_jax.env import Environment
 from eco_jax.metrics import FAIRNESS, LATENCY_P50, LATENCY_P95, LATENCY_P99, LATENCY_QUANTILES
 
@@ -81,10 +82,14 @@ def play_episode(env: Environment, params: Any, policy: Policy | Remembering, ke
         policy: what decides.
         key: of the episode, as `episode_key` gives it.
         kept: given the state before the slot, the joint action, the state after it and `info` of the step.
+
+    Raises:
+        UserError: the policy has a memory where two positions give the next one away.
     """
     horizon = env.fixed_horizon
     assert horizon is not None, "evaluation plays episodes of a fixed horizon"
     memory, act = policy if isinstance(policy, Remembering) else _without_memory(policy)
+    check_memory(memory, params, "the policy has a memory")
     world, choices = jax.random.split(key)
     start, steps = jax.random.split(world)
     first = env.reset(start, params)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from eco_jax.agent.algorithms.base import check_memory
 from eco_jax.env import KNOWLEDGE, EcoEnv, EnvParams
 from eco_jax.env.config import TWIN
 from eco_jax.env.policies import as_policy, named
@@ -110,6 +111,7 @@ def _agent(folder: Path, env: EcoEnv, params: EnvParams, level: str | None, seed
         raise UserError(
             f"{folder}: its network takes {trained} features, these settings give {expected} (env.candidates?)"
         )
+    check_memory(algorithm.start((1,)), params, f"the agents of {folder} have a memory")
     own = jax.tree.map(lambda leaf: leaf[chosen - first], agents)
     if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(own)):
         raise UserError(f"--seed {chosen}: this agent of {folder} failed, its numbers are not finite; choose another")

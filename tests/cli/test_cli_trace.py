@@ -1,13 +1,15 @@
 """How a trace is replayed: the settings of it from flags, files and Python, and an agent with a memory on a trace."""
 
+import jax
 import jax.numpy as jnp
+import made_up_agents
 import made_up_trace
 import pytest
 import tomli_w
 
 from eco_jax.agent.algorithms import A2C
 from eco_jax.agent.networks import MLP
-from eco_jax.api import train
+from eco_jax.api import evaluate, load, train
 from eco_jax.cli.main import main
 from eco_jax.cli.reproduce import mobility_of
 from eco_jax.errors import UserError
@@ -17,6 +19,7 @@ from eco_jax.run.config import default, resolve
 from eco_jax.study.core import Study
 from eco_jax.study.profile import PAPER
 from eco_jax.study.run import all_parts, check, left_out
+from eco_jax.train.evaluate import play_episodes
 
 TOGETHER = ["--mobility.start", "together", "--mobility.observed=fix", "--env.users", "3"]
 
@@ -167,3 +170,26 @@ def test_it_may_learn_on_fixes_and_on_a_walk_and_without_a_memory_anywhere(files
         trace.but(mobility={"observed": "fix"}, network=remembering), default().but(network=remembering), trace,
     ):  # fmt: skip
         check(Study(config, PAPER))
+
+
+NETWORK = {"kind": "gru", "memory": 4, "hidden": 8, "layers": 1}
+
+
+def test_one_that_learnt_on_a_walk_is_played_on_fixes_alone(capsys, files, tmp_path):
+    run = made_up_agents.trained(tmp_path / "run", network=NETWORK)
+    on_trace = ["--trace", files / "t.npz", "--env.users", "3", "--episodes", "2"]
+    flags = ["--out", tmp_path / "new", "--network", "gru", *on_trace[:4]]
+    assert "agent has a memory (A2C with the network GRU)" in refused(capsys, "train", *flags)
+    said = f"two positions in turn would give the next one away, and the agents of {run} have a memory"
+    assert said in refused(capsys, "evaluate", "--checkpoint", run, "--no-rules", *on_trace)
+    assert said in refused(capsys, "view", run, *on_trace[:4], "--out", tmp_path / "view.html")
+    config = resolve({"trace": files / "t.npz", "env.users": 3})
+    (tmp_path / "world.toml").write_text(settings.to_toml(config, {}))
+    flags = ["--config", tmp_path / "world.toml", "--episodes", "2"]
+    assert said in refused(capsys, "compare", run, "local", *flags)
+    for what in (load(run), load(run).policy(0)):
+        with pytest.raises(UserError, match="would give the next one away, and the policy has a memory"):
+            evaluate(what, *config.make(), episodes=2)
+    env, params = config.but(mobility={"observed": "fix"}).make()
+    key = jax.random.key(0)
+    assert jax.eval_shape(lambda: play_episodes(env, params, load(run).policy(0), key, 2))["reward"].shape == (2,)

@@ -159,15 +159,17 @@ def test_a_run_against_a_rule_in_the_run_s_world(capsys, run, folder):
 
 
 @pytest.mark.slow  # compiles the evaluation too
-def test_an_agent_plays_what_evaluate_plays(run, folder):
+@pytest.mark.parametrize("network", ["mlp", pytest.param("gru", marks=pytest.mark.long)])
+def test_an_agent_plays_what_evaluate_plays(folder, monkeypatch, network):
     import eco_jax
     from eco_jax.api import Run
-    from eco_jax.train import checkpoint
 
+    out, agents = made_up_run(folder / "run", network={"kind": network, "hidden": 4, "layers": 1})
+    monkeypatch.setattr("eco_jax.train.checkpoint.restore_params", lambda *given, **more: (1, agents))
     assert view("run", "--seed", 4) == 0
-    config = settings.from_toml(run / "config.toml")
+    config = settings.from_toml(out / "config.toml")
     env, params = config.make()
-    means = eco_jax.evaluate(Run(env, params, config.algorithm(), checkpoint.restore_params()[1], (3, 4)), episodes=2)
+    means = eco_jax.evaluate(Run(env, params, config.algorithm(), agents, (3, 4)), episodes=2)
     shown = data_of(folder / "view.html")["players"][0]["series"]["reward"]
     mean = shown["step"] * sum(shown["values"]) / len(shown["values"])
     assert mean == pytest.approx(float(means["reward"][1, 0]), abs=shown["step"])

@@ -31,11 +31,15 @@ TRIALS = [
 PLAIN = Batch(BASE, "space", TRIALS, [0, 1])
 HALVING = dataclasses.replace(PLAIN, strategy={"kind": "halving", "eta": 2, "seed": 0})
 PBT = dataclasses.replace(PLAIN, strategy={"kind": "pbt", "eta": 3, "seed": 0}, ranges={"actor_lr": [1e-4, 1e-1]})
+MEMORY = dataclasses.replace(HALVING, base=BASE | {"network": {"kind": "gru", "memory": 4, "hidden": 8, "layers": 1}})
 PROGRAMS = {}
 OFTEN = Saving(every_s=0.0)
 
 
-@pytest.fixture(scope="module", params=[PLAIN, HALVING, PBT], ids=lambda b: b.strategy["kind"])
+KINDS = {"full": PLAIN, "halving": HALVING, "pbt": PBT, "memory": MEMORY}
+
+
+@pytest.fixture(scope="module", params=KINDS.values(), ids=KINDS)
 def whole(request, tmp_path_factory):
     """A batch, and its folder after a run without interruption."""
     folder = tmp_path_factory.mktemp("whole")

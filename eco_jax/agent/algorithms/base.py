@@ -124,10 +124,24 @@ def check_learns(algorithm: Algorithm, train: Any, env: Any, params: Any) -> Non
         UserError: it cannot, or it has a memory where two positions give the next one away.
     """
     algorithm.check(train, env)
+    who = f"the agent has a memory ({type(algorithm).__name__} with the network {type(algorithm.network).__name__})"
+    check_memory(algorithm.start((1, 1)), params, who)
+
+
+def check_memory(memory: Any, params: Any, who: str) -> None:
+    """Whether there may be a memory in this world, in training or in play.
+
+    Args:
+        memory: at the beginning of an episode; without leaves where there is none.
+        params: of the environment.
+        who: says in a message whose it is, as a clause.
+
+    Raises:
+        UserError: there is one, and two positions seen in turn would give the next one away.
+    """
     told = getattr(getattr(params, "mobility", None), "foretells", "")
-    if told and jax.tree.leaves(algorithm.start((1, 1))):
-        who = f"{type(algorithm).__name__} with the network {type(algorithm.network).__name__}"
-        raise UserError(f"{told}, and the agent has a memory ({who})")
+    if told and jax.tree.leaves(memory):
+        raise UserError(f"{told}, and {who}")
 
 
 def check_agent(algorithm: Algorithm, agent: Any) -> None:

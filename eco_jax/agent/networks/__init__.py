@@ -5,6 +5,7 @@ how an episode begins.
 """
 
 from eco_jax.agent.networks.base import Network, Params, where_ended
+from eco_jax.agent.networks.gru import GRU, WithMemory
 from eco_jax.agent.networks.mlp import MLP, PRECISIONS
 
-__all__ = ["MLP", "PRECISIONS", "Network", "Params", "where_ended"]
+__all__ = ["GRU", "MLP", "PRECISIONS", "Network", "Params", "WithMemory", "where_ended"]
