@@ -8,7 +8,9 @@ from made_up_env import Guess
 
 from eco_jax.agent import layers
 from eco_jax.agent.algorithms import A2C, PPO
+from eco_jax.agent.distribution import Heads
 from eco_jax.agent.networks import MLP
+from eco_jax.env import Inputs
 from eco_jax.errors import UserError
 from eco_jax.train.checkpoint import Checkpoints, restore
 from eco_jax.train.config import TrainConfig
@@ -42,7 +44,7 @@ def test_a_product_s_gradient_is_that_of_the_rounded_factors():
 
 
 def test_only_features_and_activations_are_bf16():
-    params = LOWER.init(jax.random.key(0), 5, 3)
+    params = LOWER.init(jax.random.key(0), Inputs(5), Heads((3,), (False,)))
     x = jax.random.normal(jax.random.key(1), (7, 5))
     logits, value, _ = LOWER.apply(params, (), x)
     exact = MLP(hidden=8, layers=2).apply(params, (), x)

@@ -11,7 +11,7 @@ from eco_jax.agent.algorithms.a2c import loss
 from eco_jax.agent.distribution import Heads
 from eco_jax.agent.networks import MLP
 from eco_jax.agent.rollout import Rollout
-from eco_jax.env import Observation
+from eco_jax.env import Inputs, Observation
 from eco_jax.model.objective import temporal_difference
 
 HEADS = Heads((2,), (False,))
@@ -20,7 +20,7 @@ NETWORK = MLP(hidden=4, layers=3)
 
 @jax.jit
 def new():
-    return NETWORK.init(jax.random.key(1), 3, 2)
+    return NETWORK.init(jax.random.key(1), Inputs(3), HEADS)
 
 
 @jax.jit
