@@ -11,7 +11,7 @@ from eco_jax.agent.algorithms import A2C, PPO, a2c, ppo
 from eco_jax.agent.distribution import Heads
 from eco_jax.agent.networks import MLP, Network
 from eco_jax.agent.rollout import Rollout
-from eco_jax.env import Observation
+from eco_jax.env import Inputs, Observation
 from eco_jax.errors import UserError
 from eco_jax.train.config import TrainConfig
 
@@ -21,7 +21,7 @@ NETWORK = MLP(hidden=4, layers=3)
 
 @jax.jit
 def new():
-    return NETWORK.init(jax.random.key(1), 3, 2)
+    return NETWORK.init(jax.random.key(1), Inputs(3), HEADS)
 
 
 @partial(jax.jit, static_argnames="time")
@@ -128,8 +128,9 @@ def test_minibatches_must_divide_the_rollout():
         PPO(minibatches=7).check(loop, None)
     PPO(minibatches=8).check(loop, None)
     A2C().check(loop, None)
-    with pytest.raises(UserError, match=r"algorithm = 'ppo': .* needs a network without memory"):
-        PPO(network=Remembering()).check(loop, None)
+    with pytest.raises(UserError, match=r"minibatches = 5: must divide the rollout of train.envs = 16 samples: .*mem"):
+        PPO(network=Remembering(), minibatches=5).check(loop, None)
+    PPO(network=Remembering(), minibatches=16).check(loop, None)
 
 
 def test_settings_of_one_are_not_the_other_s():
