@@ -31,21 +31,17 @@ class MAPPO(PPO):
 
     The critic is for training alone: neither acting nor evaluation uses it, so that below `forecast`, too, a user acts
     on no more than its level of knowledge gives it. The network may be any, with or without a memory.
+
+    With `team` each user learns from the mean of all users' rewards, as in the paper and in Yu et al.; with the credit
+    `user` that is the environment's reward. Else each learns from its own.
     """
 
-    critic_hidden: int = whole(64, 1, 10**5, "units of a hidden layer of the central critic", source="Yu et al. 2022")
+    critic_hidden: int = whole(64, 1, 10**5, "units of the central critic", source="Yu et al. 2022")
     critic_layers: int = whole(
-        1, 1, 1000, "hidden layers of the central critic on each user's row, and as many on what was pooled",
-        source="assumed",
-    )  # fmt: skip
-    pooling: str = choice(
-        "mean", POOLINGS, "what the central critic takes of all users' embedded rows", source="Zaheer et al. 2017"
+        1, 1, 1000, "hidden layers of the central critic before pooling, and after it", source="assumed"
     )
-    team: bool = switch(
-        False,
-        "learn from the mean of all users' rewards, shared by them as in the paper and in Yu et al. 2022; else each "
-        "from its own",
-    )
+    pooling: str = choice("mean", POOLINGS, "how the critic pools the users", source="Zaheer et al. 2017")
+    team: bool = switch(False, "learn from the users' mean reward")
 
     @property
     def trained(self) -> Network:

@@ -25,7 +25,7 @@ class PPO(ActorCritic):
     ratio_limit: Any = number(
         0.2, "-", 1e-9, 100, "ε", "Schulman et al. 2017", "no gain from a probability ratio beyond 1 -+ epsilon"
     )
-    epochs: int = whole(4, 1, 10**4, "passes over a rollout in one update", source="assumed")
+    epochs: int = whole(4, 1, 10**4, "passes over each rollout", source="assumed")
     minibatches: int = whole(
         4, 1, 10**6, "gradient steps in one pass; divides train.envs x train.rollout, with a memory train.envs",
         source="assumed",
