@@ -37,9 +37,7 @@ class MAPPO(PPO):
     """
 
     critic_hidden: int = whole(64, 1, 10**5, "units of the central critic", source="Yu et al. 2022")
-    critic_layers: int = whole(
-        1, 1, 1000, "hidden layers of the central critic before pooling, and after it", source="assumed"
-    )
+    critic_layers: int = whole(1, 1, 1000, "layers before pooling, and after it", source="assumed")
     pooling: str = choice("mean", POOLINGS, "how the critic pools the users", source="Zaheer et al. 2017")
     team: bool = switch(False, "learn from the users' mean reward")
 
