@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from eco_jax.agent.algorithms import A2C, PPO
+from eco_jax.agent.algorithms import A2C, MAPPO, PPO
 from eco_jax.env.config import KNOWLEDGE
 from eco_jax.metrics import MAIN
 from eco_jax.parts import registered
@@ -32,6 +32,7 @@ DECLARED = {
     "env.config": KNOWLEDGE,
     "agent.algorithms.a2c": (A2C.name,),
     "agent.algorithms.ppo": (PPO.name,),
+    "agent.algorithms.mappo": (MAPPO.name,),
 }
 """Module -> the names that it declares: of the main metrics, the levels of knowledge and the algorithms."""
 OTHERWISE = {

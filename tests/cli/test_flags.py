@@ -193,7 +193,7 @@ def test_help_lists_every_name(capsys, monkeypatch, toll, command, columns):
 def test_help_says_whose_a_setting_is(capsys, monkeypatch):
     text = help_of(capsys, "train", 200, monkeypatch)
     (row,) = [line for line in text.splitlines() if line.startswith(" --algorithm.epochs ")]
-    assert row.endswith("(1 to 10000; default: 4; ppo only)")
+    assert row.endswith("(1 to 10000; default: 4; ppo and mappo only)")
     (row,) = [line for line in text.splitlines() if line.startswith(" --algorithm.entropy ")]
     assert "only" not in row
 

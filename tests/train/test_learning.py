@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from eco_jax.adapters.gymnax import GymnaxEnv
-from eco_jax.agent.algorithms import A2C, PPO
+from eco_jax.agent.algorithms import A2C, MAPPO, PPO
 from eco_jax.agent.networks import MLP
 from eco_jax.env import make
 from eco_jax.train.config import TrainConfig
@@ -29,10 +29,11 @@ def test_learns_cartpole_through_the_protocol():
 
 
 @pytest.mark.optimised
-def test_ppo_learns_cartpole():
+@pytest.mark.parametrize("kind", [PPO, MAPPO])
+def test_ppo_learns_cartpole(kind):
     env = GymnaxEnv("CartPole-v1")
     config = TrainConfig(updates=60, envs=32, rollout=64, chunk=20)
-    algorithm = PPO(
+    algorithm = kind(
         network=MLP(hidden=64, layers=2), normalise=True, actor_lr=1e-3, critic_lr=1e-3, final_lr=1.0, discount=0.99,
         decay=0.95, entropy=0.01,
     )  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 from made_up_env import Guess
 
 from eco_jax.agent import layers
-from eco_jax.agent.algorithms import A2C, PPO
+from eco_jax.agent.algorithms import A2C, MAPPO, PPO
 from eco_jax.agent.distribution import Heads
 from eco_jax.agent.networks import MLP
 from eco_jax.env import Inputs
@@ -58,9 +58,9 @@ def test_only_features_and_activations_are_bf16():
 
 
 @pytest.mark.parametrize("fixed", [True, False])
-@pytest.mark.parametrize("algorithm", [A2C, PPO])
+@pytest.mark.parametrize("algorithm", [A2C, PPO, MAPPO])
 def test_it_learns_in_bf16_and_goes_on_with_the_same_bits(algorithm, fixed, tmp_path):
-    chosen = {"minibatches": 1} if algorithm is PPO else {}
+    chosen = {} if algorithm is A2C else {"minibatches": 1}
     agent = algorithm(network=LOWER, actor_lr=0.1, critic_lr=0.1, **chosen)
     learner = Learner(Guess(fixed), TrainConfig(updates=60, envs=8, rollout=4, chunk=30))
 

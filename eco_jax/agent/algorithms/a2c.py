@@ -27,7 +27,7 @@ class A2C(ActorCritic):
     ) -> tuple[Agent, dict[str, Float[Array, ""]]]:
         """See `Algorithm.learn`."""
         gradient, losses = jax.grad(loss, has_aux=True)(
-            agent.params, self.network, heads, rollout, discount=self.discount, decay=self.decay,
+            agent.params, self.trained, heads, rollout, discount=self.discount, decay=self.decay,
             entropy_weight=self.entropy_weight(progress), normalise=self.normalise, residual=self.residual,
         )  # fmt: skip
         agent, norms = self.descend(progress, agent, gradient)

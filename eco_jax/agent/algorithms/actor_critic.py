@@ -8,6 +8,7 @@ from jaxtyping import Float, PRNGKeyArray
 from eco_jax.agent.algorithms.base import Agent, Algorithm
 from eco_jax.agent.distribution import Heads
 from eco_jax.agent.gradient import OPTIMIZERS, descend, transformation
+from eco_jax.agent.networks import Network
 from eco_jax.env import Inputs
 from eco_jax.settings import choice, number, switch
 
@@ -36,9 +37,15 @@ class ActorCritic(Algorithm):
     optimizer: str = choice("adam", OPTIMIZERS, "Adam, or plain gradient steps (the paper's)", source="assumed")
     normalise: bool = switch(False, "scale the advantages of each batch to mean 0 and deviation 1")
 
+    @property
+    def trained(self) -> Network:
+        """What the losses are of: the network, or one around it that knows more while it learns."""
+        network: Network = self.network
+        return network
+
     def init(self, key: PRNGKeyArray, inputs: Inputs, heads: Heads) -> Agent:
         """See `Algorithm.init`."""
-        params = self.network.init(key, inputs, heads)
+        params = self.trained.init(key, inputs, heads)
         return Agent(params, transformation(self.optimizer).init(params))
 
     def entropy_weight(self, progress: Float[Array, ""]) -> Any:

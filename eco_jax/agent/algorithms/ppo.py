@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jaxtyping import Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Bool, Float, Int, PRNGKeyArray, Shaped
 
 from eco_jax.agent.algorithms.actor_critic import ActorCritic
 from eco_jax.agent.algorithms.base import Agent
@@ -25,31 +25,32 @@ class PPO(ActorCritic):
     ratio_limit: Any = number(
         0.2, "-", 1e-9, 100, "ε", "Schulman et al. 2017", "no gain from a probability ratio beyond 1 -+ epsilon"
     )
-    epochs: int = whole(4, 1, 10**4, "passes over a rollout in one update", source="assumed")
+    epochs: int = whole(4, 1, 10**4, "passes over each rollout", source="assumed")
     minibatches: int = whole(
-        4, 1, 10**6, "gradient steps in one pass; divides train.envs x train.rollout", source="assumed"
-    )
+        4, 1, 10**6, "gradient steps in one pass; divides train.envs x train.rollout, with a memory train.envs",
+        source="assumed",
+    )  # fmt: skip
 
     def check(self, train: Any, env: Any) -> None:
         """See `Algorithm.check`."""
-        samples = train.envs * train.rollout
+        whole = jax.tree.leaves(self.start((1, 1)))
+        samples = train.envs if whole else train.envs * train.rollout
         if samples % self.minibatches:
+            of = "train.envs" if whole else "train.envs x train.rollout"
+            why = ": a network with a memory sees whole environments" if whole else ""
             raise UserError(
-                f"algorithm.minibatches = {self.minibatches}: must divide the rollout of train.envs x train.rollout = "
-                f"{samples} samples"
+                f"algorithm.minibatches = {self.minibatches}: must divide the rollout of {of} = {samples} samples{why}"
             )
-        if jax.tree.leaves(self.start((1, 1))):
-            raise UserError("algorithm = 'ppo': shuffles single slots, so it needs a network without memory")
 
     def learn(
         self, agent: Agent, rollout: Rollout, heads: Heads, key: PRNGKeyArray, progress: Float[Array, ""]
     ) -> tuple[Agent, dict[str, Float[Array, ""]]]:
         """See `Algorithm.learn`; of the losses it reports the means."""
-        batch, reported = prepare(agent.params, self.network, heads, rollout, self.discount, self.decay)
+        batch, reported = prepare(agent.params, self.trained, heads, rollout, self.discount, self.decay)
 
         def step(agent: Agent, part: Batch) -> tuple[Agent, dict[str, Array]]:
             gradient, losses = jax.grad(loss, has_aux=True)(
-                agent.params, self.network, heads, part, ratio_limit=self.ratio_limit,
+                agent.params, self.trained, heads, part, ratio_limit=self.ratio_limit,
                 entropy_weight=self.entropy_weight(progress), normalise=self.normalise,
             )  # fmt: skip
             agent, norms = self.descend(progress, agent, gradient)
@@ -67,7 +68,11 @@ class PPO(ActorCritic):
 
 
 class Batch(NamedTuple):
-    """Samples of a rollout, with what the policy that collected them thought of each."""
+    """Samples of a rollout, with what the policy that collected them thought of each.
+
+    A sample is a slot of an environment; of a network with a memory it is an environment with all slots, *samples =
+    [envs, time], so that the memory can be followed.
+    """
 
     features: Float[Array, "*samples users features"]
     mask: Bool[Array, "*samples users choices"]
@@ -76,12 +81,28 @@ class Batch(NamedTuple):
     advantage: Float[Array, "*samples users"]
     target: Float[Array, "*samples users"]
     """of the value"""
+    carry: Any = ()
+    """the memory before the first slot, leaves [envs, users, ...]; `()` without one"""
+    ended: Any = ()
+    """whether an episode ended with the slot, [envs, time]; `()` without a memory"""
 
 
 def prepare(
     params: Params, network: Network, heads: Heads, rollout: Rollout, discount: Any, decay: Any
 ) -> tuple[Batch, dict[str, Float[Array, ""]]]:
-    """The rollout as samples [time * envs, ...], and what is reported of it."""
+    """The rollout as samples, and what is reported of it.
+
+    Args:
+        params: of the policy that collected it.
+        network: actor and critic.
+        heads: layout of the action.
+        rollout: on-policy experience.
+        discount: gamma.
+        decay: lambda of the advantage estimate.
+
+    Returns:
+        samples [time * envs, ...], with a memory [envs, time, ...] (see `Batch`), and metrics.
+    """
     mask = rollout.observation.mask
     logits, values, advantages = estimate(network, params, rollout, discount, decay)
     log_prob, _ = log_prob_and_entropy(heads, logits, mask, rollout.action)
@@ -89,7 +110,32 @@ def prepare(
     batch = Batch(rollout.observation.features, mask, rollout.action, log_prob, advantages, target)
     explained = 1.0 - jnp.var(advantages) / (jnp.var(target) + 1e-8)
     metrics = {"value": jnp.mean(values), "explained_variance": explained}
+    if jax.tree.leaves(rollout.carry):
+        batch = jax.tree.map(_exchanged, batch._replace(ended=rollout.ended))
+        return batch._replace(carry=rollout.carry), metrics
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), batch), metrics
+
+
+def _exchanged(leaf: Shaped[Array, "a b *more"]) -> Shaped[Array, "b a *more"]:
+    """Environments before slots, or slots before environments."""
+    return jnp.swapaxes(leaf, 0, 1)
+
+
+def outputs(params: Params, network: Network, batch: Batch) -> tuple[Array, Array]:
+    """The network's logits [*samples, users, choices] and values [*samples, users] for these samples.
+
+    A memory begins as it did when the rollout began, and goes through the slots with these parameters.
+
+    Args:
+        params: of the network.
+        network: actor and critic.
+        batch: samples.
+    """
+    if not jax.tree.leaves(batch.carry):
+        logits, values, _ = network.apply(params, (), batch.features)
+        return logits, values
+    logits, values, _ = network.unroll(params, batch.carry, _exchanged(batch.features), _exchanged(batch.ended))
+    return _exchanged(logits), _exchanged(values)
 
 
 def shuffle(key: PRNGKeyArray, batch: Batch, minibatches: int) -> Batch:
@@ -111,7 +157,7 @@ def loss(
     """Clipped actor loss and critic loss in one sum: where they share no parameter, neither gradient sees the other.
 
     Args:
-        params: of the network, one without memory.
+        params: of the network.
         network: actor and critic.
         heads: layout of the action.
         batch: a minibatch.
@@ -119,7 +165,7 @@ def loss(
         entropy_weight: weight of the entropy bonus, reward per nat.
         normalise: scale the advantages of the minibatch to mean 0 and deviation 1.
     """
-    logits, values, _ = network.apply(params, (), batch.features)
+    logits, values = outputs(params, network, batch)
     log_prob, entropy = log_prob_and_entropy(heads, logits, batch.mask, batch.action)
     advantage = standardised(batch.advantage) if normalise else batch.advantage
     ratio = jnp.exp(log_prob - batch.log_prob)

@@ -128,8 +128,9 @@ def test_minibatches_must_divide_the_rollout():
         PPO(minibatches=7).check(loop, None)
     PPO(minibatches=8).check(loop, None)
     A2C().check(loop, None)
-    with pytest.raises(UserError, match=r"algorithm = 'ppo': .* needs a network without memory"):
-        PPO(network=Remembering()).check(loop, None)
+    with pytest.raises(UserError, match=r"minibatches = 5: must divide the rollout of train.envs = 16 samples: .*mem"):
+        PPO(network=Remembering(), minibatches=5).check(loop, None)
+    PPO(network=Remembering(), minibatches=16).check(loop, None)
 
 
 def test_settings_of_one_are_not_the_other_s():
