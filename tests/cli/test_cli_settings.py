@@ -122,8 +122,8 @@ def test_another_trace_decides_anew_where_nobody_wrote_otherwise(trained, files,
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--algorithm.epochs", "8"], "--algorithm.epochs: unknown setting; algorithm = 'ppo' has it"),
-        (["--algorithm.minibatches", "8"], "algorithm.minibatches: unknown setting; algorithm = 'ppo' has it"),
+        (["--algorithm.epochs", "8"], "--algorithm.epochs: unknown setting; algorithm = 'ppo' or 'pqn' has it"),
+        (["--algorithm.minibatches", "8"], "algorithm.minibatches: unknown setting; algorithm = 'ppo' or 'pqn' has it"),
         (["--algorithm.ratio-limit", "0.3"], "algorithm.ratio-limit: unknown setting; algorithm = 'ppo' has it"),
         (
             ["--algorithm.residual", "--algorithm", "ppo"],
