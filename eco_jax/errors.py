@@ -1,5 +1,7 @@
 """What the command line answers with one line, and how a message quotes what the user gave."""
 
+from collections.abc import Sequence
+
 
 class UserError(ValueError):
     """Bad input. Its message is one line: what is wrong, where, and what is allowed.
@@ -21,6 +23,11 @@ class FailedSeedsError(RuntimeError):
 def printable(text: str) -> str:
     """The text on one line: what cannot be seen is escaped, as in a Python string."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
+
+
+def in_words(items: Sequence[str], last: str = "or") -> str:
+    """`a`, `a or b`, `a, b or c`; with `last` in the place of "or"."""
+    return f" {last} ".join(part for part in (", ".join(items[:-1]), items[-1]) if part)
 
 
 def shown(value: object, limit: int = 60) -> str:

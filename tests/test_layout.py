@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from eco_jax.agent.algorithms import A2C, MAPPO, PPO
+from eco_jax.agent.algorithms import A2C, MAPPO, PPO, PQN
 from eco_jax.env.config import KNOWLEDGE
 from eco_jax.metrics import MAIN
 from eco_jax.parts import registered
@@ -33,17 +33,19 @@ DECLARED = {
     "agent.algorithms.a2c": (A2C.name,),
     "agent.algorithms.ppo": (PPO.name,),
     "agent.algorithms.mappo": (MAPPO.name,),
+    "agent.algorithms.pqn": (PQN.name,),
 }
 """Module -> the names that it declares: of the main metrics, the levels of knowledge and the algorithms."""
 OTHERWISE = {
     **dict.fromkeys(("env.eco", "env.params", "env.parts", "env.parts.energy", "env.parts.equations"), ("energy",)),
+    "agent.networks.mlp": {"none"},
     "env.forecast": {"forecast"},
     "cli.evaluate": {"none"},
     "report.figures.style": {"none"},
     "report.sweep": {"none"},
 }
 """Module -> words that mean something else there: the kind of the CPUs' energy law; the scope that a profile of the
-computation shows; no rules, layout or colour."""
+computation shows; no normalisation, rules, layout or colour."""
 
 
 class Import(NamedTuple):

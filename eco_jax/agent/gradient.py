@@ -13,18 +13,19 @@ from eco_jax.agent.networks.base import Params
 if TYPE_CHECKING:
     import optax
 
-OPTIMIZERS = ("adam", "sgd")
+OPTIMIZERS = ("adam", "sgd", "radam")
 
 
 def transformation(optimizer: str) -> "optax.GradientTransformation":
     """What an optimizer makes of a gradient, before the learning rate: rates are traced, and `descend` multiplies them.
 
     Args:
-        optimizer: `adam`, or `sgd` for plain gradient steps.
+        optimizer: `adam`, `radam` (its first steps rectified: Liu et al. 2020), or `sgd` for plain gradient steps.
     """
     import optax  # costs a tenth of a second, and settings and --help need this file
 
-    return optax.scale_by_adam(eps=1e-5) if optimizer == "adam" else optax.identity()
+    made = {"adam": optax.scale_by_adam, "radam": optax.scale_by_radam}
+    return made[optimizer](eps=1e-5) if optimizer in made else optax.identity()
 
 
 def clip_by_norm(gradient: Any, limit: Any) -> tuple[Any, Float[Array, ""]]:

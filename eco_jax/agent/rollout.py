@@ -43,17 +43,56 @@ def estimate(
         decay: lambda of the advantage estimate.
         residual: see above.
     """
+    logits, values, (_, later) = outlook(network, params, rollout)
+    return logits, values, advantages(rollout, values, later, discount, decay, residual)
+
+
+def outlook(
+    network: Network, params: Params, rollout: Rollout
+) -> tuple[
+    Float[Array, "time envs users choices"],
+    Float[Array, "time envs users"],
+    tuple[Float[Array, "more envs users choices"], Float[Array, "more envs users"]],
+]:
+    """Logits and values of a rollout's observations, and both of its `next_observation`.
+
+    Args:
+        network: actor and critic.
+        params: of it.
+        rollout: experience.
+    """
     logits, values, after = network.unroll(params, rollout.carry, rollout.observation.features, rollout.ended)
     following = rollout.next_observation.features
     after = jax.tree.map(lambda leaf: leaf[-len(following) :], after)
     # Behind a barrier: XLA's GPU compiler would make one product of both, and write its operands out once more.
-    later = network.apply(lax.optimization_barrier(params), after, following)[1]
+    later = network.apply(lax.optimization_barrier(params), after, following)
+    return logits, values, later[:2]
+
+
+def advantages(
+    rollout: Rollout,
+    values: Float[Array, "time envs users"],
+    later: Float[Array, "more envs users"],
+    discount: Any,
+    decay: Any,
+    residual: bool = False,
+) -> Float[Array, "time envs users"]:
+    """Generalised advantages of a rollout over any values of its states; `residual` as in `estimate`.
+
+    Args:
+        rollout: experience.
+        values: of its observations.
+        later: of its `next_observation`.
+        discount: gamma.
+        decay: lambda of the advantage estimate.
+        residual: whether a gradient runs through them.
+    """
     next_values = later if len(later) == len(values) else jnp.concatenate([values[1:], later])
     terminated, ended = (
         jnp.broadcast_to(flag[..., None], values.shape) for flag in (rollout.terminated, rollout.ended)
     )
     now, then = (values, next_values) if residual else lax.stop_gradient((values, next_values))
-    return logits, values, gae(rollout.reward, now, then, terminated, ended, discount, decay)
+    return gae(rollout.reward, now, then, terminated, ended, discount, decay)
 
 
 def standardised(advantages: Array) -> Array:

@@ -6,7 +6,7 @@ from typing import Any
 
 from eco_jax.agent.algorithms import DEFAULTS as AGENT
 from eco_jax.env.parts import COST, Replay
-from eco_jax.errors import UserError, quoted, shown
+from eco_jax.errors import UserError, in_words, quoted, shown
 from eco_jax.parts import registered
 from eco_jax.run.config import CHOSEN, FIXED, INPUTS, hint, specs_of
 from eco_jax.settings import Spec, specs
@@ -150,10 +150,16 @@ def listing(refused: Collection[str] = ()) -> list[tuple[str, str]]:
         rows[kind] = f"--{kind} NAME", f"{_first(kind)}: {', '.join(names)} (default: {usual.name})"
         for variant in names.values() if kind in AGENT else ():
             for name, spec in specs(variant).items():
-                owners = [other for other, made in names.items() if name in specs(made)]
-                only = f"; {' and '.join(owners)} only" if len(owners) < len(names) else ""
-                rows.setdefault(f"{kind}.{name}", _row(kind, name, spec, only))
+                rows.setdefault(f"{kind}.{name}", _row(kind, name, spec, _whose(names, name)))
     return [row for name, row in rows.items() if not {name, name.split(".")[0]} & set(refused)]
+
+
+def _whose(variants: Mapping[str, Any], name: str) -> str:
+    """The default where a setting's owners differ in it, and who they are where others have no such setting."""
+    defaults = {owner: told(specs(made)[name]) for owner, made in variants.items() if name in specs(made)}
+    first = next(iter(defaults.values()))
+    others = [f", {default} of {owner}" for owner, default in defaults.items() if default != first]
+    return "".join(others) + (f"; {in_words(list(defaults), 'and')} only" if len(defaults) < len(variants) else "")
 
 
 def _first(kind: str) -> str:

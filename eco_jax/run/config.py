@@ -17,7 +17,7 @@ from eco_jax.env.config import TWIN
 from eco_jax.env.parts import COST, Replay, Rows
 from eco_jax.env.parts import DEFAULTS as WORLD
 from eco_jax.env.topology import check_sites
-from eco_jax.errors import UserError, quoted, shown
+from eco_jax.errors import UserError, in_words, quoted, shown
 from eco_jax.parts import registered, variant
 from eco_jax.plugins import place
 from eco_jax.run.inputs import INPUTS, absolute, decided, sites_of, trace_of, workload_of, yield_to
@@ -267,7 +267,7 @@ def hint(name: str, known: Collection[str]) -> str:
     if section in CHOSEN:
         owners = [repr(v) for v, kind in registered(section).items() if own in specs(kind)]
         if owners:
-            return f"; {section} = {' or '.join(owners)} has it"
+            return f"; {section} = {in_words(owners)} has it"
     cost = section.removeprefix(f"{COST}.")
     if cost in registered(COST) and f"{section}.weight" not in known:
         return f"; it needs {COST} = {cost!r}"

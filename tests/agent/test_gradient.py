@@ -16,13 +16,13 @@ def test_clip_by_norm():
     assert np.isfinite(clip_by_norm({"a": jnp.zeros(2)}, 1.0)[0]["a"]).all()
 
 
-@pytest.mark.parametrize(("optimizer", "size"), [("sgd", (2.0, 0.3)), ("adam", (1.0, 1.0))])
+@pytest.mark.parametrize(("optimizer", "size"), [("sgd", (2.0, 0.3)), ("radam", (2.0, 0.3)), ("adam", (1.0, 1.0))])
 def test_each_part_is_clipped_alone_and_has_its_rate(optimizer, size):
     params = {"actor": {"w": jnp.array([1.0])}, "critic": {"w": jnp.array([1.0])}}
     gradient = {"actor": {"w": jnp.array([5.0])}, "critic": {"w": jnp.array([0.3])}}
     state = transformation(optimizer).init(params)
     new, state, norms = descend(optimizer, {"actor": 0.1, "critic": 0.01}, 2.0, params, state, gradient)
-    # The actor's 5 is clipped to 2. Adam's first step is of size 1, whatever the gradient's.
+    # The actor's 5 is clipped to 2. Adam's first step is of size 1, whatever the gradient's; RAdam's is the gradient.
     np.testing.assert_allclose(new["actor"]["w"], [1.0 - 0.1 * size[0]], rtol=1e-4)
     np.testing.assert_allclose(new["critic"]["w"], [1.0 - 0.01 * size[1]], rtol=1e-4)
     assert {name: round(float(norm), 5) for name, norm in norms.items()} == {

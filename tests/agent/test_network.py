@@ -78,3 +78,33 @@ def test_a_memory_begins_anew_with_each_episode(fixed):
     assert values[:, 0, 0].tolist() == ([11, 12, 13, 14] if fixed else [11, 12, 1, 2])
     # The value after each slot is that of the memory of the episode that the slot belongs to: one slot more.
     np.testing.assert_array_equal(advantages, np.ones((time, envs, users)))
+
+
+def test_layer_normalisation_before_each_relu():
+    network = MLP(hidden=6, layers=2, norm="layer")
+    params = network.init(jax.random.key(0), Inputs(3), Heads((2,), (False,)))
+    plain = MLP(hidden=6, layers=2)
+    assert {*params["actor"]} == {"dense_0", "dense_1", "dense_2", "norm_0", "norm_1"}
+    assert {*plain.init(jax.random.key(0), Inputs(3), Heads((2,), (False,)))["actor"]} == {
+        "dense_0",
+        "dense_1",
+        "dense_2",
+    }
+    moved = {f"norm_{i}": {"scale": jnp.arange(1.0, 7.0), "bias": jnp.linspace(-1.0, 1.0, 6)} for i in range(2)}
+    params["actor"] = params["actor"] | moved
+    x = 3.0 * jax.random.normal(jax.random.key(1), (5, 3))
+    lower = MLP(hidden=6, layers=2, norm="layer", precision="bf16")
+    logits, in_bf16 = (jax.jit(n.apply)(params, (), x)[0] for n in (network, lower))
+    hidden = np.asarray(x, np.float64)
+    for i in range(2):
+        hidden = hidden @ np.asarray(params["actor"][f"dense_{i}"]["kernel"])  # biases are 0 at first
+        hidden = (hidden - hidden.mean(1, keepdims=True)) / np.sqrt(hidden.var(1, keepdims=True) + 1e-6)
+        hidden = np.maximum(
+            hidden * np.asarray(moved[f"norm_{i}"]["scale"]) + np.asarray(moved[f"norm_{i}"]["bias"]), 0
+        )
+    expected = hidden @ np.asarray(params["actor"]["dense_2"]["kernel"])
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
+    assert in_bf16.dtype == jnp.float32
+    assert 0.0 < float(np.abs(in_bf16 - expected).max()) < 0.02 * float(np.abs(expected).max())
+    with pytest.raises(UserError, match=r"network.norm = 'batch': must be one of none, layer"):
+        MLP(norm="batch")

@@ -192,9 +192,15 @@ def test_help_lists_every_name(capsys, monkeypatch, toll, command, columns):
 
 def test_help_says_whose_a_setting_is(capsys, monkeypatch):
     text = help_of(capsys, "train", 200, monkeypatch)
-    (row,) = [line for line in text.splitlines() if line.startswith(" --algorithm.epochs ")]
-    assert row.endswith("(1 to 10000; default: 4; ppo and mappo only)")
-    (row,) = [line for line in text.splitlines() if line.startswith(" --algorithm.entropy ")]
+
+    def rows(flag):
+        return [line for line in text.splitlines() if line.startswith(f" --algorithm.{flag} ")]
+
+    (row,) = rows("epochs")
+    assert row.endswith("(1 to 10000; default: 4, 2 of pqn; ppo, mappo and pqn only)")
+    (row,) = rows("entropy")
+    assert "; default: 0.1; a2c, ppo" in row
+    (row,) = rows("discount")
     assert "only" not in row
 
 

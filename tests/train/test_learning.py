@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from eco_jax.adapters.gymnax import GymnaxEnv
-from eco_jax.agent.algorithms import A2C, MAPPO, PPO
+from eco_jax.agent.algorithms import A2C, MAPPO, PPO, PQN
 from eco_jax.agent.networks import MLP
 from eco_jax.env import make
 from eco_jax.train.config import TrainConfig
@@ -42,6 +42,20 @@ def test_ppo_learns_cartpole(kind):
     assert np.median(length[-10:]) > 150
     # Most of a pass stays within the bound, and some of it meets it.
     assert 0.001 < fitted.metrics["clipped"].mean() < 0.4
+
+
+@pytest.mark.optimised
+def test_pqn_learns_cartpole():
+    env = GymnaxEnv("CartPole-v1")
+    config = TrainConfig(updates=100, envs=32, rollout=64, chunk=20)
+    algorithm = PQN(
+        network=MLP(hidden=64, layers=2, norm="layer"), lr=1e-3, final_lr=0.1, discount=0.99, decay=0.95, epochs=4,
+        minibatches=8,
+    )  # fmt: skip
+    fitted = fit(Learner(env, config), env.default_params, [algorithm] * 3, [jax.random.key(i) for i in range(3)])
+    length = 1.0 / fitted.metrics["ended"].mean(axis=1)  # with a random action in twenty
+    assert 15 < 1.0 / fitted.metrics["ended"][:5].mean() < 40
+    assert np.median(length[-10:]) > 150
 
 
 def test_learns_the_default_world_beyond_local_and_nearest():

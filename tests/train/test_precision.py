@@ -7,7 +7,7 @@ import pytest
 from made_up_env import Guess
 
 from eco_jax.agent import layers
-from eco_jax.agent.algorithms import A2C, MAPPO, PPO
+from eco_jax.agent.algorithms import A2C, MAPPO, PPO, PQN
 from eco_jax.agent.distribution import Heads
 from eco_jax.agent.networks import MLP
 from eco_jax.env import Inputs
@@ -58,10 +58,17 @@ def test_only_features_and_activations_are_bf16():
 
 
 @pytest.mark.parametrize("fixed", [True, False])
-@pytest.mark.parametrize("algorithm", [A2C, PPO, MAPPO])
-def test_it_learns_in_bf16_and_goes_on_with_the_same_bits(algorithm, fixed, tmp_path):
-    chosen = {} if algorithm is A2C else {"minibatches": 1}
-    agent = algorithm(network=LOWER, actor_lr=0.1, critic_lr=0.1, **chosen)
+@pytest.mark.parametrize(
+    "agent",
+    [
+        A2C(network=LOWER, actor_lr=0.1, critic_lr=0.1),
+        PPO(network=LOWER, actor_lr=0.1, critic_lr=0.1, minibatches=1),
+        MAPPO(network=LOWER, actor_lr=0.1, critic_lr=0.1, minibatches=1),
+        PQN(network=MLP(hidden=8, layers=2, precision="bf16", norm="layer"), lr=0.02),
+    ],
+    ids=lambda agent: agent.name,
+)
+def test_it_learns_in_bf16_and_goes_on_with_the_same_bits(agent, fixed, tmp_path):
     learner = Learner(Guess(fixed), TrainConfig(updates=60, envs=8, rollout=4, chunk=30))
 
     def trained(**how):

@@ -22,9 +22,10 @@ from eco_jax.agent.algorithms.actor_critic import ActorCritic
 from eco_jax.agent.algorithms.base import Agent, Algorithm
 from eco_jax.agent.algorithms.mappo import MAPPO
 from eco_jax.agent.algorithms.ppo import PPO
+from eco_jax.agent.algorithms.pqn import PQN
 from eco_jax.agent.networks import MLP
 
 DEFAULTS = {"algorithm": A2C, "network": MLP}
 """Kind -> the variant where none is chosen: an agent has one of each."""
 
-__all__ = ["A2C", "DEFAULTS", "MAPPO", "PPO", "ActorCritic", "Agent", "Algorithm"]
+__all__ = ["A2C", "DEFAULTS", "MAPPO", "PPO", "PQN", "ActorCritic", "Agent", "Algorithm"]

@@ -34,7 +34,7 @@ class ActorCritic(Algorithm):
     clip: Any = number(
         0.5, "-", 1e-9, 1e9, "", "assumed", "largest global norm of the actor's and of the critic's gradient"
     )
-    optimizer: str = choice("adam", OPTIMIZERS, "Adam, or plain gradient steps (the paper's)", source="assumed")
+    optimizer: str = choice("adam", OPTIMIZERS, "Adam, RAdam, or plain gradient steps (the paper's)", source="assumed")
     normalise: bool = switch(False, "scale the advantages of each batch to mean 0 and deviation 1")
 
     @property

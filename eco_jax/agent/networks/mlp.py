@@ -15,6 +15,8 @@ from eco_jax.settings import choice, whole
 
 PRECISIONS = ("fp32", "bf16")
 """Of features and hidden activations. bf16 has the range of fp32, and 8 of its 24 significant bits."""
+NORMS = ("none", "layer")
+"""Normalisation of what enters a ReLU."""
 
 
 @register("network", "mlp")
@@ -26,13 +28,17 @@ class MLP(Network):
     precision: str = choice(
         "fp32", PRECISIONS, "of features and hidden activations; weights, outputs, losses and the optimizer are fp32"
     )
+    norm: str = choice(
+        "none", NORMS, "layer normalisation (Ba et al. 2016) before each ReLU, which keeps Q-learning stable",
+        source="assumed",
+    )  # fmt: skip
 
     def init(self, key: PRNGKeyArray, inputs: Inputs, heads: Heads) -> Params:
-        """{"actor": ..., "critic": ...}, each {"dense_0": {"bias", "kernel"}, ...}."""
+        """{"actor": ..., "critic": ...}, each {"dense_0": {"bias", "kernel"}, ...}; and "norm_0" with `norm`."""
         from eco_jax.agent import layers  # Flax costs a quarter of a second
 
         outputs = {"actor": sum(heads.sizes), "critic": 1}
-        return layers.init(key, inputs.total, outputs, self.hidden, self.layers)
+        return layers.init(key, inputs.total, outputs, self.hidden, self.layers, self.norm == "layer")
 
     @jax.named_scope("network")
     def apply(self, params: Params, carry: Any, features: Float[Array, "*batch features"]) -> tuple[Array, Array, Any]:
@@ -46,7 +52,7 @@ class MLP(Network):
 
         if self.precision == "bf16":
             return layers.apply_bf16(params, features)
-        return layers.apply(name, params, features, self.hidden, self.layers)
+        return layers.apply(name, params, features, self.hidden, self.layers, self.norm == "layer")
 
     def stored(self, features: Float[Array, "*batch features"]) -> Float[Array, "*batch features"]:
         """See `Network.stored`."""
