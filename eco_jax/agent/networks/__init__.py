@@ -4,7 +4,8 @@ A file of a user's own with one class is a network, too: it says `init` and `app
 how an episode begins.
 """
 
+from eco_jax.agent.networks.attention import Attention
 from eco_jax.agent.networks.base import Network, Params, where_ended
 from eco_jax.agent.networks.mlp import MLP, PRECISIONS
 
-__all__ = ["MLP", "PRECISIONS", "Network", "Params", "where_ended"]
+__all__ = ["MLP", "PRECISIONS", "Attention", "Network", "Params", "where_ended"]
