@@ -13,6 +13,7 @@ import numpy as np
 
 from eco_jax import plugins
 from eco_jax.agent.algorithms import A2C, DEFAULTS, Algorithm
+from eco_jax.agent.algorithms.base import check_plays
 from eco_jax.env import Environment
 from eco_jax.env.policies import Rule, as_policy
 from eco_jax.errors import UserError
@@ -152,7 +153,7 @@ def evaluate(
         metric -> [episodes], or [seeds, episodes] of a run (quantiles have one more axis).
 
     Raises:
-        UserError: a rule or a policy without an environment, or parameters.
+        UserError: a rule or a policy without an environment, or parameters; or agents that cannot play there.
     """
     if isinstance(what, Run):
         env, params = env or what.env, what.params if params is None else params
@@ -163,6 +164,7 @@ def evaluate(
         policy = as_policy(env, what) if isinstance(what, Rule) else what
         return _on_host(jax.jit(lambda key, params: play_episodes(env, params, policy, key, episodes))(key, params))
     learner, algorithm = dataclasses.replace(what._learner, env=env), what.algorithm
+    check_plays(algorithm, what.agents, env, params, "evaluate" if what.folder is None else str(what.folder))
 
     def one(agent: Any) -> dict[str, Any]:
         return play_episodes(env, params, learner.policy(algorithm, agent, greedy), key, episodes)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import tyro
 
 from eco_jax.agent.algorithms import DEFAULTS as AGENT
-from eco_jax.agent.algorithms.base import check_memory
+from eco_jax.agent.algorithms.base import check_plays
 from eco_jax.cli.main import parse, peek, settings_of
 from eco_jax.cli.screen import show_table
 from eco_jax.env import policies
@@ -149,14 +149,8 @@ def evaluate_run(
     learner = Learner(env, dataclasses.replace(config.train, rollout=1))  # the rollout plays no part here
     run = settings.recorded(folder / "config.toml").get("id", "")
     _, agents = restore_params(folder / "checkpoint", warn, run)
-    expected = jax.eval_shape(env.reset, jax.random.key(0), params)[0].features.shape[-1]
     algorithm = config.algorithm()
-    trained = algorithm.network.inputs(agents)
-    if trained not in (None, expected):
-        raise UserError(
-            f"{folder}: its network takes {trained} features, these settings give {expected} (env.candidates?)"
-        )
-    check_memory(algorithm.start((1,)), params, f"the agents of {folder} have a memory")
+    check_plays(algorithm, agents, env, params, str(folder))
     key = jax.random.key(seed)
     worlds = [params] * len(jax.tree.leaves(agents)[0])
     name = f"{algorithm.name}-{config.knowledge}"

@@ -55,7 +55,9 @@ def check(study: Study) -> None:
     if study.kind.name in rules:
         raise UserError(f"algorithm = {study.kind.name!r}: has the name of a rule; no report could tell them apart")
     algorithm = study.algorithm()
-    check_learns(algorithm, study.learner(study.world[0]).config, *study.world)
+    env, params = study.world
+    for level in study.profile.levels:
+        check_learns(algorithm, study.learner(env).config, env, params.with_knowledge(level))
     for change in changes(possible(study)):
         check_learns(algorithm, study.train, *study.make(**change))
 

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from eco_jax.agent.algorithms.base import check_memory
+from eco_jax.agent.algorithms.base import check_plays
 from eco_jax.env import EnvParams, policies
 from eco_jax.errors import UserError
 from eco_jax.run.config import RunConfig, changed, hint, specs_of
@@ -63,7 +63,7 @@ def play_together(
         label -> metric -> [worlds, seeds, episodes, ...], in the order of the runs and the rules.
 
     Raises:
-        UserError: a run's network does not take what is observed there, or its memory may not.
+        UserError: a run's network does not take what is observed there, or may not.
     """
     made = [world.make() for world in worlds]
     env, params = made[0][0], [world for _, world in made]
@@ -71,7 +71,7 @@ def play_together(
     found: dict[str, Arrays] = {}
     levels = {label: level or run.config.knowledge for label, run in runs.items()}
     of_rules = labels_of(runs, rules, level or worlds[0].knowledge, level is not None)
-    for labels in _alike(env, params[0], runs):
+    for labels in _alike(env, params[0], runs, levels):
         look = watch(f"agents of {', '.join(labels)}") if watch else None
         found |= _agents(env, params, {label: runs[label] for label in labels}, levels, key, episodes, look)
     if rules:
@@ -103,18 +103,12 @@ def labels_of(
     return {rule if len(levels) == 1 else names.at(rule, at): (rule, at) for rule in rules for at in levels}
 
 
-def _alike(env: Any, params: EnvParams, runs: Mapping[str, Trained]) -> list[list[str]]:
+def _alike(env: Any, params: EnvParams, runs: Mapping[str, Trained], levels: Mapping[str, str]) -> list[list[str]]:
     """Labels of the runs by the structures of their agents: each group is one program."""
     groups: dict[Any, list[str]] = {}
-    expected = jax.eval_shape(env.reset, jax.random.key(0), params)[0].features.shape[-1]
     for label, run in runs.items():
         algorithm = run.config.algorithm()
-        takes = algorithm.network.inputs(run.agents)
-        if takes not in (None, expected):
-            raise UserError(
-                f"{run.path}: its network takes {takes} features, this world gives {expected} (env.candidates?)"
-            )
-        check_memory(algorithm.start((1,)), params, f"the agents of {run.path} have a memory")
+        check_plays(algorithm, run.agents, env, params.with_knowledge(levels[label]), str(run.path))
         shapes = tuple((leaf.shape[1:], str(leaf.dtype)) for leaf in jax.tree.leaves(run.agents))
         key = jax.tree.structure(algorithm), jax.tree.structure(run.agents), shapes
         groups.setdefault(key, []).append(label)

@@ -111,8 +111,8 @@ class Population:
         self.group, self.warn, self.said = group, warn, said
         self.members = len(group.seeds)
         self.algorithm = stack_algorithms(group.algorithms)
-        check_learns(group.algorithms[0], group.learner.config, group.learner.env, group.worlds[0])
         self.params, self.axes = stack_params(group.worlds, group.own)
+        check_learns(group.algorithms[0], group.learner.config, group.learner.env, self.params)
         self.world = jax.tree.structure(group.worlds[0])  # the kinds of its parts
         self.world_shapes = tuple(np.shape(leaf) for leaf in jax.tree.leaves(group.worlds[0]))  # traces: in length
         self.devices = list(devices or jax.local_devices())

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from eco_jax.agent.algorithms.base import check_memory
+from eco_jax.agent.algorithms.base import check_plays
 from eco_jax.env import KNOWLEDGE, EcoEnv, EnvParams
 from eco_jax.env.config import TWIN
 from eco_jax.env.policies import as_policy, named
@@ -105,17 +105,11 @@ def _agent(folder: Path, env: EcoEnv, params: EnvParams, level: str | None, seed
         raise UserError(f"--seed {chosen}: {folder} has the seeds {first} to {first + count - 1}")
     _, agents = restore_params(folder / "checkpoint", warn, noted.get("id", ""))
     algorithm = config.algorithm()
-    expected = jax.eval_shape(env.reset, jax.random.key(0), params)[0].features.shape[-1]
-    trained = algorithm.network.inputs(agents)
-    if trained not in (None, expected):
-        raise UserError(
-            f"{folder}: its network takes {trained} features, these settings give {expected} (env.candidates?)"
-        )
-    check_memory(algorithm.start((1,)), params, f"the agents of {folder} have a memory")
+    level = level or config.knowledge
+    check_plays(algorithm, agents, env, params.with_knowledge(level), str(folder))
     own = jax.tree.map(lambda leaf: leaf[chosen - first], agents)
     if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(own)):
         raise UserError(f"--seed {chosen}: this agent of {folder} failed, its numbers are not finite; choose another")
-    level = level or config.knowledge
     name = f"{algorithm.name}-{level}" + (f", seed {chosen}" if count > 1 else "")
     return Player(name, level, _by_agent(env), (algorithm, own))
 

@@ -70,5 +70,5 @@ def test_rules_play_at_the_levels_of_the_runs(runs):
 
 def test_a_network_for_other_features_is_refused(runs):
     other = changed(runs["twin"].config, {"env.candidates": 2})
-    with pytest.raises(UserError, match=r"its network takes \d+ features, this world gives \d+"):
+    with pytest.raises(UserError, match=r"its network takes \d+ features, these settings give \d+"):
         play_together([other], {"twin": runs["twin"]}, [], 0, 2)

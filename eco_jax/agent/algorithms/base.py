@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int, PRNGKeyArray
 from eco_jax.agent.distribution import Heads, choose
 from eco_jax.agent.networks import MLP, Params
 from eco_jax.agent.rollout import Rollout
-from eco_jax.env import Inputs, Observation
+from eco_jax.env import Inputs, Observation, inputs_of
 from eco_jax.errors import UserError
 from eco_jax.parts import Part
 
@@ -112,7 +112,7 @@ class Algorithm(Part, kind="algorithm"):
 
 
 def check_learns(algorithm: Algorithm, train: Any, env: Any, params: Any) -> None:
-    """Whether an algorithm can learn in this loop and world: what its `check` says, and what it may remember.
+    """Whether an algorithm can learn in this loop and world: what it and its network say, and what it may remember.
 
     Args:
         algorithm: settings.
@@ -124,6 +124,7 @@ def check_learns(algorithm: Algorithm, train: Any, env: Any, params: Any) -> Non
         UserError: it cannot, or it has a memory where two positions give the next one away.
     """
     algorithm.check(train, env)
+    algorithm.network.check(env, params)
     who = f"the agent has a memory ({type(algorithm).__name__} with the network {type(algorithm.network).__name__})"
     check_memory(algorithm.start((1, 1)), params, who)
 
@@ -142,6 +143,28 @@ def check_memory(memory: Any, params: Any, who: str) -> None:
     told = getattr(getattr(params, "mobility", None), "foretells", "")
     if told and jax.tree.leaves(memory):
         raise UserError(f"{told}, and {who}")
+
+
+def check_plays(algorithm: Algorithm, agents: Params, env: Any, params: Any, who: str) -> None:
+    """Whether agents can play in this world: whether their network takes what is seen there, and may.
+
+    Args:
+        algorithm: that made them.
+        agents: parameters of one, or of many with a leading axis.
+        env: an `Environment`.
+        params: of the environment.
+        who: they are, for the message.
+
+    Raises:
+        UserError: they cannot.
+    """
+    seen = jax.eval_shape(env.reset, jax.random.key(0), params)[0].features
+    try:
+        algorithm.network.check_inputs(agents, inputs_of(env, seen.shape[-1]))
+        algorithm.network.check(env, params)
+    except UserError as error:
+        raise UserError(f"{who}: {error}") from None
+    check_memory(algorithm.start((1,)), params, f"the agents of {who} have a memory")
 
 
 def check_agent(algorithm: Algorithm, agent: Any) -> None:

@@ -4,8 +4,9 @@ A file of a user's own with one class is a network, too: it says `init` and `app
 how an episode begins.
 """
 
+from eco_jax.agent.networks.attention import Attention
 from eco_jax.agent.networks.base import Network, Params, where_ended
-from eco_jax.agent.networks.gru import GRU, WithMemory
+from eco_jax.agent.networks.gru import GRU, GRUAttention, WithMemory
 from eco_jax.agent.networks.mlp import MLP, PRECISIONS
 
-__all__ = ["GRU", "MLP", "PRECISIONS", "Network", "Params", "WithMemory", "where_ended"]
+__all__ = ["GRU", "MLP", "PRECISIONS", "Attention", "GRUAttention", "Network", "Params", "WithMemory", "where_ended"]

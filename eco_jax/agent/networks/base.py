@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, PRNGKeyArray
 
 from eco_jax.agent.distribution import Heads
 from eco_jax.env.protocol import Inputs
+from eco_jax.errors import UserError
 from eco_jax.parts import Part
 
 Params = dict[str, Any]
@@ -60,6 +61,31 @@ class Network(Part, kind="network"):
             params: may have leading axes, as those of many members have.
         """
         return None
+
+    def check_inputs(self, params: Params, inputs: Inputs) -> None:
+        """Whether a network with these parameters takes features of this layout.
+
+        Args:
+            params: may have leading axes.
+            inputs: layout of a user's features.
+
+        Raises:
+            UserError: it does not.
+        """
+        takes = self.inputs(params)
+        if takes not in (None, inputs.total):
+            raise UserError(f"its network takes {takes} features, these settings give {inputs.total} (env.candidates?)")
+
+    def check(self, env: Any, params: Any) -> None:
+        """Whether an agent may have this network in this world; asked before it is trained or played there.
+
+        Args:
+            env: an `Environment`.
+            params: of it; its numbers may have leading axes, as those of many members have.
+
+        Raises:
+            UserError: it would see more than it may.
+        """
 
     def unroll(
         self,

@@ -6,6 +6,7 @@ from jax import Array, lax
 from jaxtyping import Bool, Float, PRNGKeyArray
 
 from eco_jax.agent.distribution import Heads
+from eco_jax.agent.networks.attention import Attention
 from eco_jax.agent.networks.base import Network, Params, where_ended
 from eco_jax.agent.networks.mlp import MLP
 from eco_jax.env.protocol import Inputs
@@ -72,7 +73,7 @@ class WithMemory(Network):
     def _behind(self, params: Params, memory: Array, features: Array) -> tuple[Array, Array]:
         """Logits and value by the network behind, [*batch, choices] and [*batch]."""
         seen = jnp.concatenate([memory.astype(features.dtype), features], axis=-1)
-        logits, value, _ = super().apply({name: params[name] for name in params if name != OWN}, (), seen)
+        logits, value, _ = super().apply(_without(params), (), seen)
         return logits, value
 
     def inputs(self, params: Params) -> int:
@@ -83,3 +84,17 @@ class WithMemory(Network):
 @register("network", "gru")
 class GRU(WithMemory, MLP):
     """A memory before the multilayer perceptrons of `mlp`; in bf16 the memory itself stays fp32."""
+
+
+@register("network", "gru-attention")
+class GRUAttention(WithMemory, Attention):
+    """A memory before the network `attention`, whose token of the user itself holds it."""
+
+    def check_inputs(self, params: Params, inputs: Inputs) -> None:
+        """See `Network.check_inputs`."""
+        Attention.check_inputs(self, _without(params), inputs._replace(own=self.memory + inputs.own))
+
+
+def _without(params: Params) -> Params:
+    """Parameters of the network behind the memory."""
+    return {name: part for name, part in params.items() if name != OWN}
