@@ -88,10 +88,14 @@ class GRU(WithMemory, MLP):
 
 @register("network", "gru-attention")
 class GRUAttention(WithMemory, Attention):
-    """A memory before the network `attention`, whose token of the user itself holds it."""
+    """A memory before the network `attention`, whose token of the user itself holds it.
+
+    The memory takes the candidates as they come, so only the users may be in any order and of any number.
+    """
 
     def check_inputs(self, params: Params, inputs: Inputs) -> None:
-        """See `Network.check_inputs`."""
+        """See `Network.check_inputs`: the memory is of all features, so their number is fixed."""
+        Network.check_inputs(self, params, inputs)
         Attention.check_inputs(self, _without(params), inputs._replace(own=self.memory + inputs.own))
 
 
