@@ -123,8 +123,14 @@ def test_another_trace_decides_anew_where_nobody_wrote_otherwise(trained, files,
     ("flags", "said"),
     [
         (["--algorithm.epochs", "8"], "--algorithm.epochs: unknown setting; algorithm = 'ppo' or 'mappo' has it"),
-        (["--algorithm.minibatches", "8"], "algorithm.minibatches: unknown setting; algorithm = 'ppo' or 'mappo' has it"),
-        (["--algorithm.ratio-limit", "0.3"], "algorithm.ratio-limit: unknown setting; algorithm = 'ppo' or 'mappo' has it"),
+        (
+            ["--algorithm.minibatches", "8"],
+            "algorithm.minibatches: unknown setting; algorithm = 'ppo' or 'mappo' has it",
+        ),
+        (
+            ["--algorithm.ratio-limit", "0.3"],
+            "algorithm.ratio-limit: unknown setting; algorithm = 'ppo' or 'mappo' has it",
+        ),
         (
             ["--algorithm.residual", "--algorithm", "ppo"],
             "algorithm.residual: unknown setting; algorithm = 'a2c' has it",
