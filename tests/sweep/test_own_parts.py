@@ -378,6 +378,20 @@ def test_pbt_moves_an_algorithm_s_own_numbers(tmp_path):
     assert json.loads((running.out / "sweep.json").read_text())["strategy"] == "pbt"
 
 
+@pytest.mark.long
+def test_halving_over_the_numbers_of_mappo(tmp_path):
+    base = 'algorithm = { kind = "mappo", epochs = 1, minibatches = 2, critic_hidden = 4 }\n'
+    axes = '"algorithm.ratio_limit" = { choice = [0.1, 0.2] }\n"algorithm.critic_lr" = { choice = [1e-3, 1e-2] }\n'
+    running = sweep(tmp_path / "sweep", space(tmp_path, axes, base), Plan(4, sampler="grid", strategy="halving", eta=2))
+    running.run(trained)
+    rows = running.results()
+    first = pl.read_parquet(running.batches[0] / "curves.parquet").filter(pl.col("update") == 2)
+    assert first["reward"].is_finite().all()
+    kept = set(first.sort("reward", descending=True)["trial"][:2])
+    assert set(rows.filter(pl.col("updates") > 2)["trial"]) == kept
+    assert rows["status"].to_list().count("done") == 1
+
+
 class Slow(A2C):
     """An algorithm with a number whose unit is none of SI's."""
 
