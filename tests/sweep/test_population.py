@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from eco_jax.agent.algorithms import A2C
-from eco_jax.agent.networks import MLP
+from eco_jax.agent.networks import MLP, Attention
 from eco_jax.env import make
+from eco_jax.errors import UserError
 from eco_jax.parts import numbers_of
 from eco_jax.sweep import population as module
 from eco_jax.sweep.population import Group, Population, changed
@@ -59,6 +60,16 @@ def test_a_member_is_to_the_last_bit_what_it_is_alone(group, whole):
     )
     reward = alone.metrics["reward"][:, 0].reshape(2, 3).mean(1)
     np.testing.assert_array_equal(np.asarray(whole.state().curves)[which, :, 0], reward)
+
+
+def test_every_world_is_one_that_the_network_may_be_trained_in(group):
+    _, params = make("tiny")
+    worlds = [params.with_knowledge(level) for level in ("twin", "telemetry")]
+    both = [A2C(network=Attention(hidden=8, users=True))] * 2
+    mixed = dataclasses.replace(group, worlds=worlds, own=(), algorithms=both, seeds=[0, 1])
+    with pytest.raises(UserError, match=r"network\.users = true"):
+        Population(mixed, pytest.fail)
+    Population(dataclasses.replace(mixed, worlds=worlds[:1] * 2), pytest.fail)
 
 
 def test_only_what_is_equal_is_shared(group):

@@ -58,6 +58,7 @@ class MLP(Network):
         """See `Network.stored`."""
         return features.astype(jnp.bfloat16) if self.precision == "bf16" else features
 
-    def inputs(self, params: Params) -> int:
-        """See `Network.inputs`."""
-        return int(params["actor"]["dense_0"]["kernel"].shape[-2])
+    def inputs(self, params: Params) -> int | None:
+        """See `Network.inputs`; None of parameters that an algorithm made without its network."""
+        first = params.get("actor", {}).get("dense_0")
+        return None if first is None else int(first["kernel"].shape[-2])

@@ -32,6 +32,10 @@ def test_inputs_of_a_stored_network():
     assert network.inputs(params) == 7
     assert network.inputs(jax.tree.map(lambda leaf: jnp.stack([leaf] * 3), params)) == 7
     assert Network().inputs(params) is None
+    assert network.inputs({"policy": {"weights": jnp.zeros((7, 2))}}) is None
+    network.check_inputs(params, Inputs(3, (2,), 2))
+    with pytest.raises(UserError, match=r"its network takes 7 features, these settings give 8 \(env.candidates\?\)"):
+        network.check_inputs(params, Inputs(8))
 
 
 def test_settings_are_of_the_structure():
