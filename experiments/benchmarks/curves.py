@@ -161,7 +161,7 @@ def picture(record: dict[str, Any], path: Path) -> None:
     """Both algorithms side by side."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 3), layout="constrained")
+    figure = Figure(figsize=(8, 3.5), layout="constrained")
     for axes, (name, others) in zip(figure.subplots(1, 2, sharey=True), PAIRS.items(), strict=True):
         drawn = [(f"eco_jax {name}", record["eco_jax"][name], "#0072B2", "-")]
         styles = (("#D55E00", "--"), ("#009E73", ":"))
@@ -172,7 +172,7 @@ def picture(record: dict[str, Any], path: Path) -> None:
             axes.plot(steps, mean, color=color, linestyle=line, label=label)
             axes.fill_between(steps, low, high, color=color, alpha=0.2, linewidth=0)
         axes.set(title=f"{name}, CartPole-v1", xlabel="environment steps, thousands", ylim=(0, SLOTS * 1.04))
-        axes.legend(frameon=False, fontsize=8, loc="lower right")
+        axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("return")
     figure.savefig(path, dpi=150)
@@ -185,10 +185,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--seeds", type=int, default=10, help="at least 2")
     parser.add_argument(
-        "--steps", type=int, default=409_600, help="environment steps of a seed, rounded to whole looks"
+        "--steps", type=int, default=327_680, help="environment steps of a seed, rounded to whole looks"
     )
-    parser.add_argument("--looks", type=int, default=20, help="evaluations")
-    parser.add_argument("--episodes", type=int, default=128, help="of one evaluation")
+    parser.add_argument("--looks", type=int, default=10, help="evaluations")
+    parser.add_argument("--episodes", type=int, default=64, help="of one evaluation")
     options = parser.parse_args()
     if options.seeds < 2 or options.looks < 1 or options.episodes < 1:
         parser.error("--seeds must be at least 2, --looks and --episodes at least 1")

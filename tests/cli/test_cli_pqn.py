@@ -20,7 +20,7 @@ SMALL = [
 ]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_train_and_evaluate(tmp_path, capsys):
     out, found = tmp_path / "run", tmp_path / "found.json"
     own = [
@@ -43,17 +43,17 @@ def test_train_and_evaluate(tmp_path, capsys):
     assert {"pqn-twin", "pqn-twin sampled", "local"} <= set(json.loads(found.read_text()))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_its_numbers_are_swept_in_one_program(tmp_path, capsys):
     space = tmp_path / "space.toml"
     space.write_text("""
 [base]
-preset = "smoke"
+preset = "tiny"
 algorithm = { kind = "pqn", minibatches = 2 }
 network = { norm = "layer", hidden = 8 }
 env = { users = 3, servers = 9 }
 physics = { side = 1000 }
-train = { updates = 2, envs = 2 }
+train = { updates = 2, envs = 2, rollout = 6 }
 [space]
 "algorithm.lr" = { log_uniform = [1e-4, 1e-2] }
 "algorithm.final_epsilon" = { uniform = [0.01, 0.2] }

@@ -32,7 +32,7 @@ EXPLORE = "explore"
 class PQN(Algorithm):
     """Parallel Q-network: Q(lambda) targets of each rollout, learnt in `epochs` passes of `minibatches` each."""
 
-    lr: Any = number(1e-3, "-", 0, 10, "", "assumed", "learning rate")
+    lr: Any = number(3e-3, "-", 0, 10, "", "tuned", "learning rate")
     final_lr: Any = number(
         0.1, "-", 0, 1, "", "assumed", "learning rate at the end, as a share of the first; linear in between"
     )
