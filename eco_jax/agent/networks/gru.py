@@ -1,6 +1,5 @@
 """A memory before another network: a gated recurrent unit for each user."""
 
-
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
