@@ -34,7 +34,7 @@ class Attention(Network):
     parameters serve other numbers of candidates and users.
     """
 
-    hidden: int = whole(32, 1, 10**5, "features of a token", source="assumed")
+    hidden: int = whole(24, 1, 10**5, "features of a token", source="assumed")
     layers: int = whole(1, 1, 1000, "blocks of attention over the candidates", source="assumed")
     attention_heads: int = whole(1, 1, 1000, "heads of the attention; divide network.hidden", source="assumed")
     users: bool = switch(False, "a block of attention over the users, too; only where knowledge foresees their tasks")
