@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array
-from jaxtyping import Float, Int
+from jax import Array, lax
+from jaxtyping import Bool, Float, Int
 
 from eco_jax.env.config import EnvConfig
 from eco_jax.env.expected import expected_outcomes
@@ -48,6 +48,35 @@ def gains(
     return jnp.where(seen.legal[:, :, None], edge.reward - home.reward, LOWEST)
 
 
+Highest = tuple[Int[Array, " users"], Bool[Array, " users"]]
+"""(candidate * levels + level of the highest value, the first of equals; whether it is above 0)."""
+
+
+def _highest(value: Float[Array, "users candidates levels"]) -> Highest:
+    """In one reduction over all alternatives."""
+    flat = value.reshape(len(value), -1)
+    return jnp.argmax(flat, axis=1).astype(jnp.int32), jnp.max(flat, axis=1) > 0.0
+
+
+def _highest_by_axes(value: Float[Array, "users candidates levels"]) -> Highest:
+    """Over the candidates, then over the levels.
+
+    XLA's CPU compiler makes the values part of a reduction over the last axis, where they are no vector instructions,
+    and not part of one over another axis.
+    """
+    candidate, level = (lax.broadcasted_iota(jnp.int32, value.shape, axis) for axis in (1, 2))
+
+    def better(one: tuple[Array, Array], other: tuple[Array, Array]) -> tuple[Array, Array]:
+        first = (one[0] > other[0]) | ((one[0] == other[0]) & (one[1] < other[1]))
+        return jnp.where(first, one[0], other[0]), jnp.where(first, one[1], other[1])
+
+    found = value, candidate * value.shape[2] + level
+    none = jnp.asarray(-jnp.inf, value.dtype), jnp.int32(value[0].size)
+    for _ in range(2):
+        found = lax.reduce(found, none, better, (1,))
+    return found[1], found[0] > 0.0
+
+
 @jax.named_scope("forecast")
 def forecast(config: EnvConfig, seen: View, params: EnvParams) -> Forecast:
     """Loads of this slot, and what they make of everybody's alternatives; where nothing is foreseen the last slot's
@@ -79,9 +108,8 @@ def forecast(config: EnvConfig, seen: View, params: EnvParams) -> Forecast:
         some = _some(seen, party)
         others, harm = looks(party, assumed, hurt)
         gain = gains(config, some, params, others)
-        for_team = jnp.where(some.legal[:, :, None], gain - harm[:, :, None], -jnp.inf).reshape(len(gain), -1)
-        choice = jnp.argmax(for_team, axis=1)
-        away = jnp.max(for_team, axis=1) > 0.0
+        for_team = jnp.where(some.legal[:, :, None], gain - harm[:, :, None], -jnp.inf)
+        choice, away = lax.platform_dependent(lax.stop_gradient(for_team), cuda=_highest, default=_highest_by_axes)
         server = jnp.take_along_axis(some.candidates, (choice // levels)[:, None], axis=1)[:, 0]
         loss = (gain - gains(config, some, params, others + 1.0)).reshape(len(gain), -1)
         own_loss = jnp.take_along_axis(loss, choice[:, None], axis=1)[:, 0]

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from eco_jax.env import joined, topology
+from eco_jax.env import forecast, joined, topology
 
 
 @pytest.mark.parametrize(("servers", "k"), [(4, 4), (6, 1), (45, 4), (45, 1), (100, 4)])
@@ -39,3 +39,15 @@ def test_features_joined_by_rows_are_those_joined_by_columns():
     assert by_rows.shape == (7, 5 + 3 * 4 + 4 * 2)
     np.testing.assert_array_equal(by_rows, by_columns)
     assert jnp.abs(by_rows).max() == joined.HIGHEST  # some were cut
+
+
+def test_the_highest_alternative_is_the_same_by_axes():
+    value = jnp.round(3.0 * jax.random.normal(jax.random.key(0), (200, 4, 3)))  # many are as high as another
+    value = value.at[0].set(-jnp.inf).at[1].set(0.0)
+    choice, away = forecast._highest(value)
+    by_axes, away_by_axes = forecast._highest_by_axes(value)
+    np.testing.assert_array_equal(by_axes, choice)
+    np.testing.assert_array_equal(away_by_axes, away)
+    assert choice[:2].tolist() == [0, 0]
+    assert away[:2].tolist() == [False, False]
+    assert 0 < away.sum() < 200
