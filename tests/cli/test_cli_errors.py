@@ -198,7 +198,7 @@ def test_the_flags_of_physics_have_a_help_of_their_own(capsys, monkeypatch, comm
     monkeypatch.delenv("COLUMNS", raising=False)
     with pytest.raises(SystemExit):
         main([command, "--help"])
-    assert len(capsys.readouterr().out.splitlines()) <= 110
+    assert len(capsys.readouterr().out.splitlines()) <= 120
 
 
 def test_flags_of_physics_are_settings(capsys, tmp_path, monkeypatch):
