@@ -3,6 +3,7 @@
     python experiments/learners.py                                  # all of it: days of a CPU, minutes of a GPU
     python experiments/learners.py --case a2c-mlp --level twin      # a part; what is done is not done again
     python experiments/learners.py --table                          # experiments/tuning/README.md from what there is
+    python experiments/learners.py --speed                          # experiments/tuning/speed.md: training, in turns
 
 A case is an algorithm with a network. For each case and level: a sweep of `--trials` random configurations of the
 algorithm's space (`tuning/<algorithm>.toml`, as many axes for each), `--seeds` agents each; then `--finals` new seeds
@@ -22,9 +23,12 @@ import jax
 import numpy as np
 import polars as pl
 import tomli_w
+from agents import CASES, algorithm, kind_of
 from order import best_rules, play_rules
 
 import eco_jax
+from eco_jax.bench import programs
+from eco_jax.bench.measure import take_turns, timed
 from eco_jax.env import make
 from eco_jax.env.config import SIGHT
 from eco_jax.files import write_whole
@@ -34,22 +38,10 @@ from eco_jax.run.config import default
 from eco_jax.study import names, statistics
 from eco_jax.study.core import Study
 from eco_jax.study.profile import LADDER, PAPER
+from eco_jax.train.config import TrainConfig
+from eco_jax.train.loop import Learner
 
 HERE = Path(__file__).parent / "tuning"
-CASES: dict[str, dict[str, dict[str, Any]]] = {
-    "a2c-mlp": {},
-    "ppo-mlp": {"algorithm": {"kind": "ppo", "normalise": True}},
-    "mappo-mlp": {"algorithm": {"kind": "mappo", "normalise": True}},
-    "pqn-mlp": {"algorithm": {"kind": "pqn"}, "network": {"norm": "layer"}},
-    "a2c-gru": {"network": {"kind": "gru"}},
-    "ppo-gru": {"algorithm": {"kind": "ppo", "normalise": True}, "network": {"kind": "gru"}},
-    "a2c-attention": {"network": {"kind": "attention"}},
-    "ppo-attention": {"algorithm": {"kind": "ppo", "normalise": True}, "network": {"kind": "attention"}},
-    "ppo-attention-users": {
-        "algorithm": {"kind": "ppo", "normalise": True}, "network": {"kind": "attention", "users": True},
-    },
-}  # fmt: skip
-"""Name -> settings of a run, besides those that are swept."""
 PLAYED, EPISODES = 6_000_011, 64
 SWEEP_SEED, FINAL_SEED = 100, 200
 
@@ -79,7 +71,7 @@ def learn(out: Path, case: str, level: str, given: argparse.Namespace) -> None:
     place.mkdir(parents=True, exist_ok=True)
     settings = CASES[case]
     base = {"knowledge": level, "train": {"updates": given.sweep_updates}} | settings
-    space = (HERE / f"{settings.get('algorithm', {}).get('kind', 'a2c')}.toml").read_text()
+    space = (HERE / f"{kind_of(case)}.toml").read_text()
     write_whole(place / "space.toml", tomli_w.dumps({"base": base}) + "\n" + space)
     command(
         "sweep", place / "space.toml", "--out", place / "sweep", "--trials", given.trials, "--seeds", given.seeds,
@@ -167,6 +159,28 @@ def table(known: Mapping[str, Any]) -> str:
     )
 
 
+def speed(cases: Iterable[str]) -> str:
+    """A Markdown table: training of every case in the default world, in turns."""
+    env, params = make()
+    learner = Learner(env, TrainConfig())
+    made = {case: programs.training(learner, algorithm(case), params, 1, 2) for case in cases}
+    for program in made.values():
+        program.run()
+    found = take_turns({case: timed(program.run) for case, program in made.items()}, 7)
+    first = next(iter(found))
+    lines = [f"| agent | steps/s | time of a step over {first}'s, rounds | compilation s |", "|---|---|---|---|"]
+    for case, each in found.items():
+        over = found[first].over(each)
+        ratio = f"{over['median']:.2f} ({over['min']:.2f} to {over['max']:.2f})"
+        lines.append(f"| {case} | {each.median:,.0f} | {ratio} | {made[case].compile_s:.0f} |")
+    c = learner.config
+    return (
+        "# Speed of training\n\n"
+        f"{c.envs} environments x {c.rollout} slots x {env.agents} users, agents as they come, seven rounds in turns,\n"
+        f"on {setup.device()}; made by `python experiments/learners.py --speed`.\n\n" + "\n".join([*lines, ""])
+    )
+
+
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -179,8 +193,13 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=4000)
     parser.add_argument("--finals", type=int, default=5)
     parser.add_argument("--table", action="store_true", help="write the page, learn nothing")
+    parser.add_argument("--speed", action="store_true", help="time training, learn nothing")
     given = parser.parse_args()
     setup.configure()
+    if given.speed:
+        write_whole(HERE / "speed.md", speed(given.case or CASES))
+        print((HERE / "speed.md").read_text())
+        return
     if not given.table:
         for case in given.case or CASES:
             for level in given.level or levels_of(case):

@@ -2,6 +2,7 @@
 
     .gpu/bin/python experiments/benchmarks/gpu/rehearse.py                 # the table, in runs/rehearsal
     .gpu/bin/python experiments/benchmarks/gpu/rehearse.py --size smoke    # what a test compares with bars.json
+    .gpu/bin/python experiments/benchmarks/gpu/rehearse.py --size agents   # training of every agent of agents.py
 
 `make rehearse-gpu` makes the environment `.gpu`: XLA's compiler for CUDA, without driver, cuDNN or cuBLAS. It compiles
 for the card that `h100.textproto` describes. Kernels and bytes are counts (`eco_jax/bench/hlo.py`), and repeatable.
@@ -20,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 os.environ["JAX_PLATFORMS"] = "cpu"  # the compiler is asked for by name below
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
+import agents
 from jax.experimental import topologies
 from jax.sharding import SingleDeviceSharding
 
@@ -54,10 +57,18 @@ def card() -> Any:
     return SingleDeviceSharding(topology.devices[0])
 
 
-def rehearse(what: str, envs: int, members: int, where: Any) -> dict[str, Any]:
-    """One row: a program of the default world compiled for the card, and what is counted in it."""
+def rehearse(what: str, envs: int, members: int, where: Any, agent: str = "") -> dict[str, Any]:
+    """One row: a program of the default world compiled for the card, and what is counted in it.
+
+    Args:
+        what: kind of the program.
+        envs: environments of each member.
+        members: of the program.
+        where: see `card`.
+        agent: of `experiments/agents.py`; A2C as it comes where none is given.
+    """
     env, params = make()
-    case = cases.of(what, env, params, A2C(), envs, members, ROLLOUT)
+    case = cases.of(what, env, params, agents.algorithm(agent) if agent else A2C(), envs, members, ROLLOUT)
     started = time.perf_counter()
     lowered = case.lower(where)
     middle = time.perf_counter()
@@ -66,7 +77,7 @@ def rehearse(what: str, envs: int, members: int, where: Any) -> dict[str, Any]:
     kernels = hlo.kernels(compiled.as_text())
     total, memory = hlo.count(kernels), compiled.memory_analysis()
     return {
-        "what": what,
+        "what": f"{what}, {agent}" if agent else what,
         "envs": envs,
         "members": members,
         "kernels_per_slot": round(total.kernels / case.slots, 2),
@@ -130,7 +141,10 @@ def table(found: Mapping[str, Any]) -> str:
 def main() -> int:
     """Compile, count, write, and compare with the bars."""
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    cli.add_argument("--size", choices=SIZES, default="full", help="the table, or the small programs that have bars")
+    cli.add_argument(
+        "--size", choices=[*SIZES, "agents"], default="full",
+        help="the table; the small programs that have bars; or training of every agent",
+    )  # fmt: skip
     cli.add_argument("--out", type=Path, default=Path("runs/rehearsal"), help="folder for rehearsal.json and .md")
     cli.add_argument("--bars", type=Path, help="write the rows there as new bars, too")
     given = cli.parse_args()
@@ -138,9 +152,11 @@ def main() -> int:
     given.out.mkdir(parents=True, exist_ok=True)
     found: dict[str, Any] = {"versions": versions(), "cores": os.cpu_count(), "rows": []}
     where = card()
-    for what, envs, members in SIZES[given.size]:
-        print(f"{what} {members} x {envs}", file=sys.stderr, flush=True)
-        found["rows"].append(rehearse(what, envs, members, where))
+    every = [(TRAINING, 16, 64, case) for case in agents.CASES]
+    for row in every if given.size == "agents" else SIZES[given.size]:
+        print(*row, file=sys.stderr, flush=True)
+        what, envs, members, *agent = row
+        found["rows"].append(rehearse(what, envs, members, where, *agent))
         (given.out / "rehearsal.json").write_text(json.dumps(found, indent=1) + "\n")
         (given.out / "rehearsal.md").write_text(table(found))
     print(table(found))
