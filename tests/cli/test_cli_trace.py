@@ -187,8 +187,8 @@ def test_one_that_learnt_on_a_walk_is_played_on_fixes_alone(capsys, files, tmp_p
     (tmp_path / "world.toml").write_text(settings.to_toml(config, {}))
     flags = ["--config", tmp_path / "world.toml", "--episodes", "2"]
     assert said in refused(capsys, "compare", run, "local", *flags)
-    for what in (load(run), load(run).policy(0)):
-        with pytest.raises(UserError, match="would give the next one away, and the policy has a memory"):
+    for what, who in ((load(run), f"the agents of {run} have"), (load(run).policy(0), "the policy has")):
+        with pytest.raises(UserError, match=f"would give the next one away, and {who} a memory"):
             evaluate(what, *config.make(), episodes=2)
     env, params = config.but(mobility={"observed": "fix"}).make()
     key = jax.random.key(0)

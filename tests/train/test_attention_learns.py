@@ -23,7 +23,7 @@ def algorithm(kind):
     return kind(network=Attention(hidden=8, users=True), actor_lr=2e-2, critic_lr=2e-2, entropy=0.01, **settings)
 
 
-@pytest.mark.parametrize("kind", [A2C, PPO])
+@pytest.mark.parametrize("kind", [A2C, pytest.param(PPO, marks=pytest.mark.long)])
 def test_it_learns_and_goes_on_and_a_member_is_what_it_is_alone(kind, tmp_path):
     learner, both = Learner(Guess(), LOOP), [algorithm(kind)] * 2
     with Checkpoints(tmp_path) as writer:

@@ -36,7 +36,9 @@ def alone():
     return fit(Learner(Guess(False), LOOP), WORLD, members()[1:], KEYS[1:])
 
 
-@pytest.mark.parametrize(("fixed", "precision"), [(True, "fp32"), (False, "fp32"), (False, "bf16")])
+@pytest.mark.parametrize(
+    ("fixed", "precision"), [(True, "fp32"), pytest.param(False, "fp32", marks=pytest.mark.long), (False, "bf16")]
+)
 def test_killed_and_resumed_it_ends_with_the_same_bits(fixed, precision, tmp_path):
     learner = Learner(Guess(fixed), LOOP)
     with Checkpoints(tmp_path) as writer:

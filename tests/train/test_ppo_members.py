@@ -46,8 +46,8 @@ def leaves(tree):
 @pytest.fixture(
     scope="module",
     params=[
-        PPO(network=Decaying(), **NUMBERS),
-        MAPPO(network=TINY, critic_hidden=4, **NUMBERS),
+        pytest.param(PPO(network=Decaying(), **NUMBERS), marks=pytest.mark.long),
+        pytest.param(MAPPO(network=TINY, critic_hidden=4, **NUMBERS), marks=pytest.mark.long),
         MAPPO(network=Decaying(), critic_hidden=4, pooling="mean-max", team=True, **NUMBERS),
     ],
     ids=["ppo with a memory", "mappo", "mappo with a memory"],

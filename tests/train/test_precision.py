@@ -63,8 +63,10 @@ def test_only_features_and_activations_are_bf16():
     [
         A2C(network=LOWER, actor_lr=0.1, critic_lr=0.1),
         PPO(network=LOWER, actor_lr=0.1, critic_lr=0.1, minibatches=1),
-        MAPPO(network=LOWER, actor_lr=0.1, critic_lr=0.1, minibatches=1),
-        PQN(network=MLP(hidden=8, layers=2, precision="bf16", norm="layer"), lr=0.02),
+        pytest.param(MAPPO(network=LOWER, actor_lr=0.1, critic_lr=0.1, minibatches=1), marks=pytest.mark.long),
+        pytest.param(
+            PQN(network=MLP(hidden=8, layers=2, precision="bf16", norm="layer"), lr=0.02), marks=pytest.mark.long
+        ),
     ],
     ids=lambda agent: agent.name,
 )
