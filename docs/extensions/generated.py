@@ -207,7 +207,11 @@ def performance() -> str:
         with_versions = ", ".join(f"{name} {version}" for name, version in bench["versions"].items())
         lines = "\n".join(tables(bench)).replace("\n## ", "\n### ")
         head, _, rest = lines.partition("\n")
-        found += [f"## {head.removeprefix('# Benchmark: ')} ({path.parent.name})", f"Measured with {with_versions}.", rest]
+        found += [
+            f"## {head.removeprefix('# Benchmark: ')} ({path.parent.name})",
+            f"Measured with {with_versions}.",
+            rest,
+        ]
     return "\n\n".join(found)
 
 
