@@ -70,7 +70,7 @@ PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --dur
 CORE := tests/model tests/env tests/agent tests/train
 APART := not (bench or browser or cluster or documents or long or mangle or numpy or rehearse or trackers or trainers or wheel)
 
-test: $(READY)  ## all tests, shapes and types checked in those of the core: 6 to 7 minutes on 2 cores
+test: $(READY)  ## all tests, shapes and types checked in those of the core: 8 to 9 minutes on 2 cores
 	$(PYTEST) $(CORE) -m "$(APART)" $(CHECKED) $(COVER)
 	$(PYTEST) tests $(CORE:%=--ignore=%) -m "$(APART)"
 

@@ -145,6 +145,7 @@ def test_a_memory_is_followed_through_the_rollout():
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), mine, slot_by_slot)
 
 
+@pytest.mark.slow
 def test_a_team_learns_from_its_mean_reward():
     time, envs, users = 4, 2, 3
     keys = jax.random.split(jax.random.key(0), 3)

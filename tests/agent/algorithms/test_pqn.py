@@ -167,6 +167,7 @@ def test_epsilon_falls_linearly_to_its_last_value():
     np.testing.assert_allclose(found, [0.8, 0.5, 0.2, 0.2, 0.2], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_what_acts_is_in_the_parameters_and_what_learns_is_not():
     algorithm = PQN(network=MLP(hidden=4, layers=1), epsilon=0.7)
     agent = algorithm.init(jax.random.key(0), Inputs(2), HEADS)

@@ -61,6 +61,7 @@ def seen(network, params, x):
     return jax.jit(lambda params, x: network.apply(params, (), x)[:2])(params, x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings", [{}, {"layers": 2, "attention_heads": 2}, {"users": True}], ids=["default", "deep", "users"]
 )
@@ -79,6 +80,7 @@ def test_it_follows_the_order_of_candidates_and_users(settings):
         np.testing.assert_allclose(found, usual[:, turned], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_same_parameters_serve_other_numbers():
     for users in (False, True):
         network, params = made(users=users)
@@ -98,6 +100,7 @@ def test_the_same_parameters_serve_other_numbers():
         seen(network, params, jnp.zeros((2, 17)))
 
 
+@pytest.mark.slow
 def test_it_begins_nearly_uniform_and_has_a_gradient():
     network = Attention(users=True)
     params = new(network, *layout(4))
@@ -147,6 +150,7 @@ def test_heads_of_the_attention_divide_its_width():
         Attention(hidden=8, attention_heads=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", KNOWLEDGE)
 def test_only_the_switch_lets_a_user_see_another(level):
     """Below `forecast` nothing of the network's may look at another user, so there the switch is refused."""

@@ -41,6 +41,7 @@ def test_it_remembers_within_an_episode_alone(params):
     np.testing.assert_array_equal(worth[2:], values[2:])
 
 
+@pytest.mark.slow
 def test_candidates_and_users_in_another_order(params):
     # A memory is of all features of its user, so that candidates may change their places in the last slot alone.
     never = jnp.zeros((TIME, ENVS), bool)
