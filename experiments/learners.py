@@ -1,6 +1,6 @@
 """Every algorithm and network at every level of knowledge, tuned alike, against the best rule of the level.
 
-    python experiments/learners.py                                  # all of it: days of a CPU, minutes of a GPU
+    python experiments/learners.py                                  # all of it: many hours on a CPU
     python experiments/learners.py --case a2c-mlp --level twin      # a part; what is done is not done again
     python experiments/learners.py --table                          # experiments/tuning/README.md from what there is
     python experiments/learners.py --speed                          # experiments/tuning/speed.md: training, in turns
@@ -30,7 +30,7 @@ import eco_jax
 from eco_jax.bench import programs
 from eco_jax.bench.measure import take_turns, timed
 from eco_jax.env import make
-from eco_jax.env.config import SIGHT
+from eco_jax.errors import UserError
 from eco_jax.files import write_whole
 from eco_jax.metrics import REWARD
 from eco_jax.run import setup
@@ -47,9 +47,17 @@ SWEEP_SEED, FINAL_SEED = 100, 200
 
 
 def levels_of(case: str) -> list[str]:
-    """Levels of knowledge that a case can learn at: users may look at each other only where loads are foreseen."""
-    together = CASES[case].get("network", {}).get("users", False)
-    return [level for level in LADDER if SIGHT[level].foresees or not together]
+    """Levels of knowledge at which the case's network may be trained."""
+    env, params = make()
+
+    def may(level: str) -> bool:
+        try:
+            algorithm(case).network.check(env, params.with_knowledge(level))
+        except UserError:
+            return False
+        return True
+
+    return [level for level in LADDER if may(level)]
 
 
 def command(*words: Any) -> None:

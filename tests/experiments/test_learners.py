@@ -7,9 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eco_jax.env import make
-from eco_jax.errors import UserError
-
 FOLDER = Path(__file__).parents[2] / "experiments"
 
 
@@ -39,16 +36,6 @@ def test_every_case_can_be_made_and_swept(learners):
 
 
 def test_users_look_at_each_other_only_where_they_may(learners):
-    from agents import CASES, algorithm
-
-    env, params = make()
-    for case in CASES:
-        for level in learners.LADDER:
-            if level in learners.levels_of(case):
-                algorithm(case).network.check(env, params.with_knowledge(level))
-            else:
-                with pytest.raises(UserError, match="network.users"):
-                    algorithm(case).network.check(env, params.with_knowledge(level))
     assert learners.levels_of("a2c-mlp") == list(learners.LADDER)
     assert set(learners.levels_of("ppo-attention-users")) == {"forecast", "twin"}
 

@@ -86,6 +86,11 @@ class Algorithm(Part, kind="algorithm"):
         """Memory at the beginning of an episode, leaves [*shape, ...] (see `Network.start`)."""
         return self.network.start(shape)
 
+    @property
+    def remembers(self) -> bool:
+        """Whether the agent has a memory."""
+        return bool(jax.tree.leaves(self.start((1, 1))))
+
     def stored(self, observation: Observation) -> Observation:
         """An observation as training holds it, in the state and in rollouts (see `Network.stored`)."""
         return observation._replace(features=self.network.stored(observation.features))
@@ -109,6 +114,26 @@ class Algorithm(Part, kind="algorithm"):
         Raises:
             UserError: settings contradict each other; they are named.
         """
+
+
+def check_minibatches(algorithm: Any, train: Any) -> None:
+    """Whether `minibatches` of equal size can be made of a rollout: of its slots, or with a memory of its environments.
+
+    Args:
+        algorithm: with `minibatches`.
+        train: the loop's settings.
+
+    Raises:
+        UserError: they cannot.
+    """
+    whole = algorithm.remembers
+    samples = train.envs if whole else train.envs * train.rollout
+    if samples % algorithm.minibatches:
+        of = "train.envs" if whole else "train.envs x train.rollout"
+        why = ": a network with a memory sees whole environments" if whole else ""
+        raise UserError(
+            f"algorithm.minibatches = {algorithm.minibatches}: must divide the rollout of {of} = {samples} samples{why}"
+        )
 
 
 def check_learns(algorithm: Algorithm, train: Any, env: Any, params: Any) -> None:

@@ -8,11 +8,10 @@ from jax import Array, lax
 from jaxtyping import Bool, Float, Int, PRNGKeyArray, Shaped
 
 from eco_jax.agent.algorithms.actor_critic import ActorCritic
-from eco_jax.agent.algorithms.base import Agent
+from eco_jax.agent.algorithms.base import Agent, check_minibatches
 from eco_jax.agent.distribution import Heads, log_prob_and_entropy
 from eco_jax.agent.networks.base import Network, Params
 from eco_jax.agent.rollout import Rollout, estimate, standardised
-from eco_jax.errors import UserError
 from eco_jax.parts import register
 from eco_jax.random import uniform
 from eco_jax.settings import number, whole
@@ -33,14 +32,7 @@ class PPO(ActorCritic):
 
     def check(self, train: Any, env: Any) -> None:
         """See `Algorithm.check`."""
-        whole = jax.tree.leaves(self.start((1, 1)))
-        samples = train.envs if whole else train.envs * train.rollout
-        if samples % self.minibatches:
-            of = "train.envs" if whole else "train.envs x train.rollout"
-            why = ": a network with a memory sees whole environments" if whole else ""
-            raise UserError(
-                f"algorithm.minibatches = {self.minibatches}: must divide the rollout of {of} = {samples} samples{why}"
-            )
+        check_minibatches(self, train)
 
     def learn(
         self, agent: Agent, rollout: Rollout, heads: Heads, key: PRNGKeyArray, progress: Float[Array, ""]

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
-from eco_jax.agent.algorithms.base import Agent, Algorithm
+from eco_jax.agent.algorithms.base import Agent, Algorithm, check_minibatches
 from eco_jax.agent.distribution import Heads
 from eco_jax.agent.dueling import best, epsilon_greedy, highest, taken
 from eco_jax.agent.gradient import OPTIMIZERS, descend, transformation
@@ -60,18 +60,7 @@ class PQN(Algorithm):
 
     def check(self, train: Any, env: Any) -> None:
         """See `Algorithm.check`."""
-        samples = train.envs * train.rollout
-        what = f"the rollout of train.envs x train.rollout = {samples} samples"
-        if self.remembers:
-            samples = train.envs
-            what = f"train.envs = {samples}: the network has a memory, and learns an environment's slots in their order"
-        if samples % self.minibatches:
-            raise UserError(f"algorithm.minibatches = {self.minibatches}: must divide {what}")
-
-    @property
-    def remembers(self) -> bool:
-        """Whether the network has a memory."""
-        return bool(jax.tree.leaves(self.start((1, 1))))
+        check_minibatches(self, train)
 
     def init(self, key: PRNGKeyArray, inputs: Inputs, heads: Heads) -> Agent:
         """See `Algorithm.init`.

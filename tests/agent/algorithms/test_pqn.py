@@ -156,7 +156,9 @@ def test_minibatches_must_divide():
     with pytest.raises(UserError, match=r"algorithm.minibatches = 7: must divide the rollout of .* = 160 samples"):
         PQN(minibatches=7).check(loop, None)
     PQN(minibatches=10).check(loop, None)
-    with pytest.raises(UserError, match=r"algorithm.minibatches = 10: must divide train.envs = 16: .* a memory"):
+    with pytest.raises(
+        UserError, match=r"algorithm.minibatches = 10: must divide the rollout of train.envs = 16 .* a memory"
+    ):
         PQN(minibatches=10, network=Counting()).check(loop, None)
     PQN(minibatches=8, network=Counting()).check(loop, None)
 
