@@ -4,6 +4,7 @@
     python experiments/learners.py --case a2c-mlp --level twin      # a part; what is done is not done again
     python experiments/learners.py --table                          # experiments/tuning/README.md from what there is
     python experiments/learners.py --speed                          # experiments/tuning/speed.md: training, in turns
+    python experiments/learners.py --crowds                         # experiments/tuning/crowds.md: more users and fewer
 
 A case is an algorithm with a network. For each case and level: a sweep of `--trials` random configurations of the
 algorithm's space (`tuning/<algorithm>.toml`, as many axes for each), `--seeds` agents each; then `--finals` new seeds
@@ -29,21 +30,29 @@ from order import best_rules, play_rules
 import eco_jax
 from eco_jax.bench import programs
 from eco_jax.bench.measure import take_turns, timed
-from eco_jax.env import make
+from eco_jax.env import make, policies
+from eco_jax.env.config import TRUTH, TWIN
 from eco_jax.errors import UserError
 from eco_jax.files import write_whole
 from eco_jax.metrics import REWARD
+from eco_jax.report.figures import style
 from eco_jax.run import setup
 from eco_jax.run.config import default
 from eco_jax.study import names, statistics
 from eco_jax.study.core import Study
-from eco_jax.study.profile import LADDER, PAPER
-from eco_jax.train.config import TrainConfig
+from eco_jax.study.play import Entry, play
+from eco_jax.study.profile import LEVELS, PAPER
+from eco_jax.train.config import ROLLOUT, TrainConfig
 from eco_jax.train.loop import Learner
 
 HERE = Path(__file__).parent / "tuning"
 PLAYED, EPISODES = 6_000_011, 64
 SWEEP_SEED, FINAL_SEED = 100, 200
+CURVE = 24
+CROWDS = (10, 30, 60, 100, 200)
+CROWDED = ("a2c-mlp", "a2c-attention", "a2c-attention-users")
+RULE = "foresight-posterior"
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 
 def levels_of(case: str) -> list[str]:
@@ -57,7 +66,7 @@ def levels_of(case: str) -> list[str]:
             return False
         return True
 
-    return [level for level in LADDER if may(level)]
+    return [level for level in LEVELS if may(level)]
 
 
 def command(*words: Any) -> None:
@@ -95,8 +104,15 @@ def learn(out: Path, case: str, level: str, given: argparse.Namespace) -> None:
     found = {
         "reward": np.asarray(reward).round(6).tolist(), "updates": given.updates, "trials": given.trials,
         "sweep_updates": given.sweep_updates, "device": setup.device(), "train_s": summary["train_s"],
+        "curve": curve(run.metrics[REWARD]),
     }  # fmt: skip
     write_whole(place / "played.json", json.dumps(found))
+
+
+def curve(reward: Any) -> list[float]:
+    """Sampled reward while training, interquartile mean over seeds, of so many equal parts of the updates."""
+    parts = np.array_split(np.asarray(reward), CURVE)
+    return [round(float(statistics.interquartile_mean(part.mean(0))), 5) for part in parts]
 
 
 def keep(out: Path) -> None:
@@ -114,15 +130,17 @@ def keep(out: Path) -> None:
             write_whole(HERE / f"{case}.json", json.dumps(played, indent=1) + "\n")
 
 
-def rules(out: Path) -> dict[str, Any]:
+def rules() -> dict[str, Any]:
     """The best rule of each level and full measurement on the same episodes: name -> rewards; level -> name."""
     path = HERE / "rules.json"
     if not path.exists():
         env, params = make()
-        best = best_rules(env, params, Study(default(), PAPER).tuning)
-        played = play_rules(env, best, jax.random.key(PLAYED), EPISODES)
+        best, key = best_rules(env, params, Study(default(), PAPER).tuning), jax.random.key(PLAYED)
+        search = Entry(policies.Central(cache=True, sync=policies.Doubt()), params.with_knowledge(TRUTH))
+        played = play_rules(env, best, key, EPISODES) | play(env, {names.SLOT_REFERENCE_CACHING: search}, key, EPISODES)
         found = {name: np.asarray(metrics[REWARD]).round(6).tolist() for name, metrics in played.items()}
-        write_whole(path, json.dumps({"best": best.names, "values": best.values, "reward": found}, indent=1) + "\n")
+        chosen = best.names | {TRUTH: names.SLOT_REFERENCE_CACHING}
+        write_whole(path, json.dumps({"best": chosen, "values": best.values, "reward": found}, indent=1) + "\n")
     known: dict[str, Any] = json.loads(path.read_text())
     return known
 
@@ -133,10 +151,14 @@ def row(case: str, level: str, found: Mapping[str, Any], known: Mapping[str, Any
     name = known["best"][level]
     rule, full = (np.asarray(known["reward"][n]) for n in (name, names.FULL_MEASUREMENT))
     own, more = statistics.interval(reward), statistics.difference(reward, rule)
-    way = more.mean / statistics.difference(full, rule).mean
+    way = (
+        "–"
+        if level == TRUTH
+        else "{0.mean:+.0%} [{0.lo:+.0%}, {0.hi:+.0%}]".format(statistics.share_of_way(reward, rule, full))
+    )
     return (
         f"| {level} | {case} | {own.mean:+.4f} [{own.lo:+.4f}, {own.hi:+.4f}] | {name} {rule.mean():+.4f} "
-        f"| {more.mean:+.4f} [{more.lo:+.4f}, {more.hi:+.4f}] | {way:+.0%} | {found['train_s']:.0f} |"
+        f"| {more.mean:+.4f} [{more.lo:+.4f}, {more.hi:+.4f}] | {way} |"
     )
 
 
@@ -144,13 +166,14 @@ def table(known: Mapping[str, Any]) -> str:
     """The Markdown page, from the files that are kept."""
     kept = {case: json.loads((HERE / f"{case}.json").read_text()) for case in CASES if (HERE / f"{case}.json").exists()}
     lines = [
-        "| level | agent | reward | best rule | agent less rule, paired | of the way to full measurement | train s |",
-        "|---|---|---|---|---|---|---|",
+        "| level | agent | reward | best rule | agent less rule, paired | of the way to full measurement |",
+        "|---|---|---|---|---|---|",
     ]
-    for level in LADDER:
+    for level in LEVELS:
         there = {case: found[level] for case, found in kept.items() if level in found}
         for case in sorted(there, key=lambda c: -np.mean(there[c]["reward"])):
             lines.append(row(case, level, there[case], known))
+    figure(kept)
     some: Iterable[Mapping[str, Any]] = (found for case in kept.values() for found in case.values())
     budgets = sorted({(f["trials"], f["sweep_updates"], f["updates"], len(f["reward"]), f["device"]) for f in some})
     says = "; ".join(
@@ -162,13 +185,60 @@ def table(known: Mapping[str, Any]) -> str:
         f"Made by `python experiments/learners.py`. Budgets: {says}. Reward on {EPISODES} episodes that nothing was\n"
         "tuned on, interquartile mean over seeds with its 95 % bootstrap interval; rules are tuned on other episodes\n"
         "and chosen at each level. **Exploratory**: fewer than 10 seeds. An agent at `twin` should close a third of\n"
-        "the way from the best rule there to full measurement. All trials: a CSV file for each agent.\n\n"
-        + "\n".join([*lines, ""])
+        "the way from the best rule there to full measurement. All trials: a CSV file for each agent. Training takes\n"
+        "[so long](speed.md), and agents of `twin` play [among other numbers of users](crowds.md) so.\n\n"
+        "![Reward while training at twin over steps and over seconds](curves.png)\n\n" + "\n".join([*lines, ""])
     )
 
 
+def crowds(out: Path) -> str:
+    """A Markdown table: agents of `twin`, trained among 30 users, played among others, beside a rule that is as it was.
+
+    The rule is foresight with the posterior, as it comes: what is paired with every agent is its reward there.
+    """
+    rows = []
+    for users in CROWDS:
+        env, params = make(knowledge=TWIN, users=users)
+        played = {RULE: eco_jax.evaluate(policies.named()[RULE], env, params, episodes=EPISODES, seed=PLAYED)[REWARD]}
+        for case in CROWDED:
+            run = eco_jax.load(out / case / TWIN / "best")
+            played[case] = eco_jax.evaluate(run, env, params, episodes=EPISODES, seed=PLAYED)[REWARD]
+            print(f"{users} users, {case}: {played[case].mean():+.4f}", flush=True)
+        cells = [f"{statistics.interval(played[RULE]).mean:+.4f}"]
+        for case in CROWDED:
+            more = statistics.difference(played[case], played[RULE])
+            cells.append(
+                f"{statistics.interval(played[case]).mean:+.4f} ({more.mean:+.4f} [{more.lo:+.4f}, {more.hi:+.4f}])"
+            )
+        rows.append(f"| {' | '.join([str(users), *cells])} |")
+    heads = ["users", RULE, *CROWDED]
+    return (
+        "# Trained among 30 users, played among others\n\n"
+        f"Agents of `twin` of the [table](README.md), 45 servers as in training, {EPISODES} episodes that nothing was\n"
+        "tuned on: reward, and in brackets its difference from the rule, paired, with its 95 % interval. Made by\n"
+        "`python experiments/learners.py --crowds`.\n\n"
+        + "\n".join([f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}", *rows, ""])
+    )
+
+
+def figure(kept: Mapping[str, Mapping[str, Any]]) -> None:
+    """Training at `twin` over steps and over seconds: `curves.png`."""
+    speeds = json.loads((HERE / "speed.json").read_text())["steps_per_s"]
+    with style.drawing():
+        drawing, axes = style.canvas(2.9, columns=2, sharey=True)
+        for number, (case, found) in enumerate((c, f[TWIN]) for c, f in kept.items() if TWIN in f):
+            look = {"color": COLOURS[number % len(COLOURS)], "linestyle": ("-", "--", ":")[number // len(COLOURS)]}
+            steps = TrainConfig.envs * ROLLOUT * found["updates"] * (np.arange(CURVE) + 0.5) / CURVE
+            for panel, x in zip(axes[0], (steps / 1000, steps / speeds[case]), strict=True):
+                panel.plot(x, found["curve"], label=case, linewidth=1.3, **look)
+        axes[0, 0].set(xlabel="environment steps (thousands)", ylabel="reward while training", ylim=(0.2, None))
+        axes[0, 1].set(xlabel="seconds of an agent alone, 2 CPU cores", xscale="log")
+        style.legend(drawing, axes[0, 0], columns=3)
+        drawing.savefig(HERE / "curves.png", dpi=200)
+
+
 def speed(cases: Iterable[str]) -> str:
-    """A Markdown table: training of every case in the default world, in turns."""
+    """A Markdown table: training of every case in the default world, in turns. `speed.json` keeps its speeds."""
     env, params = make()
     learner = Learner(env, TrainConfig())
     made = {case: programs.training(learner, algorithm(case), params, 1, 2) for case in cases}
@@ -181,7 +251,8 @@ def speed(cases: Iterable[str]) -> str:
         over = found[first].over(each)
         ratio = f"{over['median']:.2f} ({over['min']:.2f} to {over['max']:.2f})"
         lines.append(f"| {case} | {each.median:,.0f} | {ratio} | {made[case].compile_s:.0f} |")
-    c = learner.config
+    c, rates = learner.config, {case: round(each.median) for case, each in found.items()}
+    write_whole(HERE / "speed.json", json.dumps({"device": setup.device(), "steps_per_s": rates}, indent=1) + "\n")
     return (
         "# Speed of training\n\n"
         f"{c.envs} environments x {c.rollout} slots x {env.agents} users, agents as they come, seven rounds in turns,\n"
@@ -194,19 +265,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/learners"))
     parser.add_argument("--case", action="append", choices=CASES, help="may be repeated; all by default")
-    parser.add_argument("--level", action="append", choices=LADDER, help="may be repeated; all by default")
-    parser.add_argument("--trials", type=int, default=8)
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--sweep-updates", type=int, default=1200)
-    parser.add_argument("--updates", type=int, default=4000)
+    parser.add_argument("--level", action="append", choices=LEVELS, help="may be repeated; all by default")
+    parser.add_argument("--trials", type=int, default=6)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--sweep-updates", type=int, default=400)
+    parser.add_argument("--updates", type=int, default=1200)
     parser.add_argument("--finals", type=int, default=5)
     parser.add_argument("--table", action="store_true", help="write the page, learn nothing")
     parser.add_argument("--speed", action="store_true", help="time training, learn nothing")
+    parser.add_argument(
+        "--crowds", action="store_true", help="play what was trained at twin among other numbers of users"
+    )
     given = parser.parse_args()
     setup.configure()
-    if given.speed:
-        write_whole(HERE / "speed.md", speed(given.case or CASES))
-        print((HERE / "speed.md").read_text())
+    if given.speed or given.crowds:
+        page, text = ("speed.md", speed(given.case or CASES)) if given.speed else ("crowds.md", crowds(given.out))
+        write_whole(HERE / page, text)
+        print(text)
         return
     if not given.table:
         for case in given.case or CASES:
@@ -214,7 +289,7 @@ def main() -> None:
                 if level in levels_of(case):
                     learn(given.out, case, level, given)
                     keep(given.out)
-    write_whole(HERE / "README.md", table(rules(given.out)))
+    write_whole(HERE / "README.md", table(rules()))
     print((HERE / "README.md").read_text())
 
 

@@ -235,8 +235,8 @@ def public() -> str:
     """The names that `import eco_jax` gives, each with where it is documented."""
     rows = []
     for name in eco_jax.__all__:
-        lazy = eco_jax.LAZY.get(name) == api.__name__  # `eco_jax.train` is a folder, too
-        thing = getattr(api if lazy else eco_jax, name)
+        thing = getattr(eco_jax, name)
+        thing = getattr(api, name) if inspect.ismodule(thing) and hasattr(api, name) else thing  # `eco_jax.train`
         if inspect.ismodule(thing):
             role, where = "mod", thing.__name__
         elif callable(thing):

@@ -175,6 +175,7 @@ def test_it_may_learn_on_fixes_and_on_a_walk_and_without_a_memory_anywhere(files
 NETWORK = {"kind": "gru", "memory": 4, "hidden": 8, "layers": 1}
 
 
+@pytest.mark.long  # compiles training and play; the page about data goes the same way in `make test-docs`
 def test_one_that_learnt_on_a_walk_is_played_on_fixes_alone(capsys, files, tmp_path):
     run = made_up_agents.trained(tmp_path / "run", network=NETWORK)
     on_trace = ["--trace", files / "t.npz", "--env.users", "3", "--episodes", "2"]

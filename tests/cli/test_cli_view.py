@@ -138,7 +138,7 @@ def test_nothing_but_its_own_is_replaced(capsys, played, folder):
     assert not played
 
 
-@pytest.mark.slow  # compiles an agent's program and a rule's
+@pytest.mark.long  # compiles an agent's program and a rule's
 def test_a_run_against_a_rule_in_the_run_s_world(capsys, run, folder):
     assert view("run", "--against", "local", "--csv", "a.csv", "--episode", 2) == 0
     captured = capsys.readouterr()

@@ -446,6 +446,7 @@ def test_caching_asks_with_every_offload(base, calm):
     assert action[:, 2].tolist() == [1] * 4
 
 
+@pytest.mark.long  # a compilation for each; every smoke profile plays them, too
 def test_every_named_rule_plays(base):
     _, state = base.reset()
     seen = base.env.view(state, base.params)

@@ -36,8 +36,8 @@ def test_every_case_can_be_made_and_swept(learners):
 
 
 def test_users_look_at_each_other_only_where_they_may(learners):
-    assert learners.levels_of("a2c-mlp") == list(learners.LADDER)
-    assert set(learners.levels_of("ppo-attention-users")) == {"forecast", "twin"}
+    assert learners.levels_of("a2c-mlp") == list(learners.LEVELS)
+    assert set(learners.levels_of("ppo-attention-users")) == {"forecast", "twin", "truth"}
 
 
 def test_a_row_says_how_much_of_the_way_is_closed(learners):
@@ -48,9 +48,18 @@ def test_a_row_says_how_much_of_the_way_is_closed(learners):
         "reward": {"central-twin": [(0.29 + episodes).tolist()], "full-measurement": [(0.30 + episodes).tolist()]},
     }
     agents = [(0.294 + episodes).tolist(), (0.296 + episodes).tolist()]
-    line = learners.row("a2c-mlp", "twin", {"reward": agents, "train_s": 61.2}, known)
+    line = learners.row("a2c-mlp", "twin", {"reward": agents}, known)
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     assert cells[0:2] == ["twin", "a2c-mlp"]
     assert cells[3].startswith("central-twin +0.29")
     assert cells[4].startswith("+0.0050")
-    assert cells[5:] == ["+50%", "61"]
+    assert len(cells) == 6
+    assert cells[5].startswith("+50% [")
+
+
+def test_a_curve_is_the_middle_of_its_seeds_in_equal_parts(learners):
+    reward = np.arange(240.0)[:, None] + np.array([-1.0, 0.0, 1.0, 500.0])
+    curve = learners.curve(reward)
+    assert len(curve) == learners.CURVE
+    np.testing.assert_allclose(np.diff(curve), 10.0)
+    assert curve[0] == 4.5 + 0.5  # seeds 0 and 1 are the middle half

@@ -9,7 +9,7 @@ import pytest
 from eco_jax.env import policies
 from eco_jax.run import settings
 from eco_jax.study.core import Study
-from eco_jax.study.names import ONLINE
+from eco_jax.study.names import ONLINE, trained
 from eco_jax.study.play import by_policy, flat
 from eco_jax.study.profile import LADDER, LEVELS, SMOKE
 from eco_jax.study.run import all_parts
@@ -60,8 +60,8 @@ def reported():
     return set(jax.eval_shape(lambda: env.step(key, env.reset(key, params)[1], action, params)[5]["metrics"]))
 
 
-LONG = (ONLINE, "printed", "rules", "references")
-"""Parts that compile most; every smoke profile makes them, too."""
+LONG = (ONLINE, "printed", "rules", "references", "evaluation", "misleading", "speed", *map(trained, LADDER))
+"""Every smoke profile makes them, too."""
 
 
 @pytest.mark.parametrize(

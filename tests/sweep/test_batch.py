@@ -39,7 +39,12 @@ OFTEN = Saving(every_s=0.0)
 KINDS = {"full": PLAIN, "halving": HALVING, "pbt": PBT, "memory": MEMORY}
 
 
-@pytest.fixture(scope="module", params=KINDS.values(), ids=KINDS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(kind, id=name, marks=pytest.mark.long if name == "memory" else ()) for name, kind in KINDS.items()
+    ],
+)
 def whole(request, tmp_path_factory):
     """A batch, and its folder after a run without interruption."""
     folder = tmp_path_factory.mktemp("whole")

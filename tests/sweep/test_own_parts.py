@@ -241,6 +241,7 @@ def test_the_least_money(tmp_path):
     assert leaderboard(running)[1][1] == "cost/money (± sd)"
 
 
+@pytest.mark.long  # compiles a sweep's programs; halving by reward is in `test_batch.py`
 def test_halving_by_money(tmp_path):
     plugins.load([PLUGINS / "money.py"])
     what = space(tmp_path, '"cost.money.price" = { choice = [0.5, 1.0, 2.0, 4.0] }', 'cost = ["money"]\n')
