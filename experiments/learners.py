@@ -7,9 +7,10 @@
     python experiments/learners.py --crowds                         # experiments/tuning/crowds.md: more users and fewer
 
 A case is an algorithm with a network. For each case and level: a sweep of `--trials` random configurations of the
-algorithm's space (`tuning/<algorithm>.toml`, as many axes for each), `--seeds` agents each; then `--finals` new seeds
-of the best one, for `--updates` updates, played on episodes that nothing was tuned on. Trials are the same at every
-level.
+algorithm's space (`tuning/<algorithm>.toml`, as many axes for each) and the settings that agents come with, `--seeds`
+agents each; then `--finals` new seeds of the best one, played on episodes that nothing was tuned on. All of them learn
+for `--updates` updates: what is best after a third of the time is not what is best in the end. Trials are the same at
+every level.
 """
 
 import argparse
@@ -80,31 +81,40 @@ def command(*words: Any) -> None:
         sys.exit(done.returncode)
 
 
+def train(out: Path, config: Path, seeds: int, seed: int) -> None:
+    """Agents of a configuration, in a run's folder."""
+    command("train", "--config", config, "--out", out, "--seeds", seeds, "--seed", seed, "--resume")
+
+
 def learn(out: Path, case: str, level: str, given: argparse.Namespace) -> None:
-    """Sweep, train the best configuration, play its agents; what is done already is left as it is."""
+    """Sweep, train the best configuration anew, play its agents; what is done already is left as it is.
+
+    The settings that agents come with are a trial, too.
+    """
     place = out / case / level
     if (place / "played.json").exists():
         return
     place.mkdir(parents=True, exist_ok=True)
-    settings = CASES[case]
-    base = {"knowledge": level, "train": {"updates": given.sweep_updates}} | settings
+    settings = {"knowledge": level, "train": {"updates": given.updates}} | CASES[case]
     space = (HERE / f"{kind_of(case)}.toml").read_text()
-    write_whole(place / "space.toml", tomli_w.dumps({"base": base}) + "\n" + space)
+    write_whole(place / "space.toml", tomli_w.dumps({"base": settings}) + "\n" + space)
+    write_whole(place / "usual.toml", tomli_w.dumps(settings))
     command(
         "sweep", place / "space.toml", "--out", place / "sweep", "--trials", given.trials, "--seeds", given.seeds,
         "--seed", SWEEP_SEED, "--resume",
     )  # fmt: skip
-    command(
-        "train", "--config", place / "sweep" / "best.toml", "--out", place / "best", "--seeds", given.finals,
-        "--seed", FINAL_SEED, "--train.updates", given.updates, "--resume",
-    )  # fmt: skip
+    train(place / "usual", place / "usual.toml", given.seeds, SWEEP_SEED)
+    tried = pl.read_parquet(place / "sweep" / "results.parquet")
+    swept = tried.group_by("trial").agg(pl.col(REWARD).mean())[REWARD].max()
+    usual = float(eco_jax.load(place / "usual").metrics[REWARD][-given.updates // 10 :].mean())
+    best = place / ("usual.toml" if usual >= swept else "sweep/best.toml")
+    train(place / "best", best, given.finals, FINAL_SEED)
     run = eco_jax.load(place / "best")
     reward = eco_jax.evaluate(run, episodes=EPISODES, seed=PLAYED)[REWARD]
-    summary = json.loads((place / "best" / "summary.json").read_text())
     found = {
         "reward": np.asarray(reward).round(6).tolist(), "updates": given.updates, "trials": given.trials,
-        "sweep_updates": given.sweep_updates, "device": setup.device(), "train_s": summary["train_s"],
-        "curve": curve(run.metrics[REWARD]),
+        "seeds": given.seeds,
+        "usual": usual, "swept": swept, "device": setup.device(), "curve": curve(run.metrics[REWARD]),
     }  # fmt: skip
     write_whole(place / "played.json", json.dumps(found))
 
@@ -175,10 +185,11 @@ def table(known: Mapping[str, Any]) -> str:
             lines.append(row(case, level, there[case], known))
     figure(kept)
     some: Iterable[Mapping[str, Any]] = (found for case in kept.values() for found in case.values())
-    budgets = sorted({(f["trials"], f["sweep_updates"], f["updates"], len(f["reward"]), f["device"]) for f in some})
+    budgets = sorted({(f["trials"], f["seeds"], f["updates"], len(f["reward"]), f["device"]) for f in some})
     says = "; ".join(
-        f"{trials} trials of {short} updates, the best one again with {seeds} seeds for {updates} (on {device})"
-        for trials, short, updates, seeds, device in budgets
+        f"{trials} random configurations and the one that agents come with, {each} agents each;\n{finals} new seeds "
+        f"of the best of them; all for {updates} updates (on {device})"
+        for trials, each, updates, finals, device in budgets
     )
     return (
         "# Algorithms, networks and levels of knowledge, tuned alike\n\n"
@@ -266,9 +277,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/learners"))
     parser.add_argument("--case", action="append", choices=CASES, help="may be repeated; all by default")
     parser.add_argument("--level", action="append", choices=LEVELS, help="may be repeated; all by default")
-    parser.add_argument("--trials", type=int, default=6)
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--sweep-updates", type=int, default=400)
+    parser.add_argument("--trials", type=int, default=4)
+    parser.add_argument("--seeds", type=int, default=2, help="of each configuration")
     parser.add_argument("--updates", type=int, default=1200)
     parser.add_argument("--finals", type=int, default=5)
     parser.add_argument("--table", action="store_true", help="write the page, learn nothing")

@@ -18,7 +18,7 @@ import numpy as np
 from eco_jax.env import EcoEnv, EnvParams, make, policies
 from eco_jax.env.config import FULL_MEASUREMENT, SIGHT, TRUTH
 from eco_jax.metrics import REWARD
-from eco_jax.report.claims import best_rule
+from eco_jax.report.measures import best_rule
 from eco_jax.run import setup
 from eco_jax.run.config import default
 from eco_jax.study import names, statistics

@@ -49,6 +49,11 @@ class Arguments:
     """Devices that share the agents which are trained, - (at least 1; 0: all there are)."""
     fresh: bool = False
     """Run every part anew."""
+    judge: str | None = None
+    """The name of a publication: play episodes that are its own, once, after its claims were written down. Without it
+    the report is exploratory and has no verdicts."""
+    again: bool = False
+    """With --judge, play its episodes although they were played already; the report says so."""
 
 
 WHY = "is not a setting here: agents of every level of knowledge are trained, for as long as --profile says"
@@ -80,6 +85,7 @@ def main(argv: Sequence[str]) -> int:
     a: Any = parse(Arguments, rest, "eco-jax reproduce", Arguments.__doc__ or "", None, True, DECIDED)
     profile = PROFILES[a.profile]
     settings.check_seeds(a.seed, profile.keys)
+    check_judge(a.judge, a.again, a.profile)
     setup.configure()
     from eco_jax.report import page
     from eco_jax.report.reproduce import PARTS, check_folder, in_words, reproduce
@@ -89,7 +95,7 @@ def main(argv: Sequence[str]) -> int:
     from eco_jax.study.store import Store
     from eco_jax.train.devices import chosen
 
-    study = Study(run, profile, a.seed, chosen(a.devices, setup.devices()))
+    study = Study(run, profile, a.seed, a.judge or "", chosen(a.devices, setup.devices()))
     check_folder(a.out)
     check(study)  # what is wrong with a world is said before anything is written
     versions = setup.versions()
@@ -111,9 +117,27 @@ def main(argv: Sequence[str]) -> int:
     with locked(a.out):
         if a.fresh:
             Store(a.out / PARTS).clear()
-        results, claims = reproduce(a.out, study, here, about, command)
+        results, claims = reproduce(a.out, study, here, about, command, a.again)
     _show(results, claims, a.out)
     return 0
+
+
+def check_judge(judge: str | None, again: bool, profile: str) -> None:
+    """Whether these flags go together.
+
+    Raises:
+        UserError: they do not, or the name is none.
+    """
+    from eco_jax.report.claims import SEEDS
+    from eco_jax.study import judging
+
+    if judge is None:
+        if again:
+            raise UserError("--again: goes with --judge NAME")
+        return
+    judging.check(judge)
+    if (seeds := PROFILES[profile].seeds) < SEEDS:
+        raise UserError(f"--judge: profile {profile} has {seeds} seeds, a verdict needs {SEEDS}: --profile paper")
 
 
 MOBILITY = {
@@ -139,7 +163,7 @@ def _show(results: Any, claims: Any, out: Path) -> None:
     from eco_jax.report.tables import headline, heads
     from eco_jax.study import names
 
-    signs = {"holds": "✓", "does not hold": "✗", "not decidable": "?"}
+    signs = {"holds": "✓", "does not hold": "✗", "not decidable": "?", "exploratory": "○"}
     rows = [
         [f"{signs[c.verdict]} {c.text}", f"{c.measured:+.4g} [{c.lo:+.4g}, {c.hi:+.4g}] {c.unit}".strip(), c.verdict]
         for c in claims

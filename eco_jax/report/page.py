@@ -60,6 +60,14 @@ class Claim(Protocol):
     def note(self) -> str:
         """How it was measured; may be empty."""
 
+    @property
+    def seeds(self) -> int:
+        """Agents behind it."""
+
+    @property
+    def size(self) -> float:
+        """How far it lies on the claimed side, in smallest effects of interest."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -84,12 +92,13 @@ VERDICTS = {
     "holds": ("✔", "holds"),
     "does not hold": ("✘", "fails"),
     "not decidable": ("?", "open"),
+    "exploratory": ("○", "exploratory"),
 }
 """Verdict -> symbol, and kind: a style of `page.css`."""
 
 DIFFERS = "differs from the default"
 """Of `Report.about`: what of the settings does."""
-TOP = ("profile", "world", DIFFERS, "mobility", "device")
+TOP = ("profile", "judged", "world", DIFFERS, "mobility", "device")
 """What of `Report.about` a reader must not miss."""
 
 DESCRIPTION = (
@@ -99,7 +108,10 @@ DESCRIPTION = (
 
 CLAIMS = (
     "A claim holds if the whole 95 % interval of what was measured lies on the claimed side, does not hold if all of "
-    "it lies on the other side, and is not decidable if the interval reaches from one side to the other."
+    "it lies on the other side, and is not decidable if the interval reaches from one side to the other. A verdict "
+    "needs at least 10 agents, and episodes that were kept for it: without them what was measured is exploratory. How "
+    "far it lies on the claimed side is given in smallest effects of interest (`claims.toml`: of reward .005, of a "
+    "relative difference 1 %): a claim can hold, and be too small to matter."
 )
 
 WORDS = (
@@ -202,7 +214,9 @@ def _judged(claim: Claim) -> Judged:
     times = "× " if claim.unit[:1].isdigit() else ""  # "1e-4 per episode"
     shown = f"{value} {times}{claim.unit}".rstrip()
     anchor = f"claim-{slug(claim.id)}"
-    return Judged(anchor, claim.text, claim.note, shown, f"[{lo}, {hi}]", symbol, kind, claim.verdict)
+    size = f"{claim.size:.1f} smallest effects".replace("-", "−")
+    note = "; ".join(filter(None, (claim.note, f"{claim.seeds} seeds", size)))
+    return Judged(anchor, claim.text, note, shown, f"[{lo}, {hi}]", symbol, kind, claim.verdict)
 
 
 def numbers(measured: float, lo: float, hi: float) -> tuple[str, str, str]:

@@ -10,9 +10,9 @@ from eco_jax.env.policies.rules import FORESIGHT
 from eco_jax.errors import UserError
 from eco_jax.files import leftover, write_whole
 from eco_jax.report import figures, page, tables
-from eco_jax.report.claims import Claim, all_claims
+from eco_jax.report.claims import SEEDS, Claim, Judging, all_claims, as_written
 from eco_jax.run.settings import RunConfig
-from eco_jax.study import statistics
+from eco_jax.study import judging, statistics
 from eco_jax.study.core import Study, differences
 from eco_jax.study.play import everyone
 from eco_jax.study.run import finish, left_out
@@ -21,12 +21,12 @@ from eco_jax.study.sweeps import as_printed, not_as_printed
 
 PARTS = "parts"
 """Folder of the finished parts in a report's."""
-FILES = ("report.html", "report.md", "results.json", "table.md")
+FILES = ("report.html", "report.md", "results.json", "table.md", judging.RECORD, judging.CLAIMS)
 """What is written beside it and the figures."""
 
 
 def reproduce(
-    out: Path, study: Study, settings: Mapping[str, Any], about: Mapping[str, Any], command: str
+    out: Path, study: Study, settings: Mapping[str, Any], about: Mapping[str, Any], command: str, again: bool = False
 ) -> tuple[dict[str, Any], list[Claim]]:
     """Run what is missing of the study in `out`, and write `report.html`, `report.md`, `results.json` and figures.
 
@@ -36,16 +36,29 @@ def reproduce(
         settings: what the numbers depend on beside the profile and the study's settings (see `study.run.finish`).
         about: noted in the results: versions, device, ...
         command: that repeats it.
+        again: judge once more, and say so.
 
     Returns:
         What `results.json` holds, and the claims.
+
+    Raises:
+        UserError: the publication was judged already.
     """
     started = time.perf_counter()
-    parts = finish(study, Store(out / PARTS), settings)
+
+    def before() -> None:
+        judging.begin(out, study.judge, as_written(), again)
+
+    if study.judge:
+        parts = finish(study, Store(out / PARTS), settings, before)
+        judging.end(out)
+        about = {**about, "judged": judging.in_words(judging.record(out))}
+    else:
+        parts = finish(study, Store(out / PARTS), settings)
     env, params = study.world
     done = study.done
     per_episode = max(1, env.config.slots // study.train.rollout)
-    claims = all_claims(done, per_episode, study.kind)
+    claims = all_claims(done, per_episode, study.kind, Judging(study.played, bool(study.judge)))
     played = everyone(done)
     found = tables.comparisons(done, study.kind)
     metrics = tables.reported(played)
@@ -61,12 +74,12 @@ def reproduce(
         "comparisons": found,
         "claims": [
             {"id": c.id, "text": c.text, "measured": c.measured, "lo": c.lo, "hi": c.hi, "unit": c.unit,
-             "verdict": c.verdict, "note": c.note}
+             "verdict": c.verdict, "note": c.note, "seeds": c.seeds, "key": c.key, "size": c.size}
             for c in claims
         ],
     }  # fmt: skip
     write_whole(out / "results.json", json.dumps(results, indent=2) + "\n")
-    summary = [*tables.headline(found), _count(claims)]
+    summary = [*tables.headline(found), _count(claims, study)]
     lines = [*tables.short_lines(played, study.kind), "", *tables.headline(found)]
     write_whole(out / "table.md", "\n".join(lines) + "\n")
     sections = [
@@ -178,11 +191,16 @@ def _printed(study: Study) -> str:
     return f"{PRINTED} {learnt} Everything else in this report uses the {reading} equations."
 
 
-def _count(claims: list[Claim]) -> str:
-    held = sum(c.verdict == "holds" for c in claims)
-    open_ = sum(c.verdict == "not decidable" for c in claims)
-    failed = len(claims) - held - open_
-    return f"Of {len(claims)} claims {held} hold, {failed} do not, and {open_} cannot be decided from these runs."
+def _count(claims: list[Claim], study: Study) -> str:
+    held, failed, open_, without = (
+        sum(c.verdict == verdict for c in claims)
+        for verdict in ("holds", "does not hold", "not decidable", "exploratory")
+    )
+    if without == len(claims):
+        why = f"a verdict needs {SEEDS} seeds and episodes that nobody has looked at (`--judge`)"
+        return f"Exploratory: none of the {without} claims has a verdict; {why}."
+    rest = f", {without} are exploratory (fewer than {SEEDS} seeds)" if without else ""
+    return f"Of {len(claims)} claims {held} hold, {failed} do not, {open_} cannot be decided from these runs{rest}."
 
 
 def _about(about: Mapping[str, Any], parts: Mapping[str, Any], command: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from eco_jax.agent.algorithms import A2C, Algorithm
-from eco_jax.env.config import BENCHMARK, KNOWLEDGE, STEPS, TWIN, WITHOUT_TWIN
+from eco_jax.env.config import BENCHMARK, KNOWLEDGE, STEPS, TRUTH, TWIN, WITHOUT_TWIN
 from eco_jax.env.policies.rules import FORESIGHT, FORESIGHT_POSTERIOR, GREEDY, LOCAL, NEAREST, RANDOM, own
 from eco_jax.metrics import (
     ENERGY,
@@ -24,7 +24,7 @@ from eco_jax.metrics import (
     SYNCS,
     Metric,
 )
-from eco_jax.report.claims import Done, best_rule
+from eco_jax.report.measures import Done, among_references, best_rule
 from eco_jax.report.page import Table
 from eco_jax.study import names, statistics
 from eco_jax.study.names import AGENTS, LEVEL, POINT, RULE, at, of
@@ -184,6 +184,18 @@ def comparisons(done: Done, algorithm: type[Algorithm] = A2C) -> dict[str, Any]:
             f"{REWARD}_difference": statistics.difference(new[REWARD], old[REWARD])._asdict(),
             **{f"{m}_relative": statistics.relative(new[m], old[m])._asdict() for m in (ENERGY, QOE)},
         }
+        if all(at(FORESIGHT, there) in rules for there in (level, below)):
+            new, old = (rules[at(FORESIGHT, there)] for there in (level, below))
+            earned = statistics.difference(new[REWARD], old[REWARD])._asdict()
+            found[f"{part}_{FORESIGHT}"] = {f"{REWARD}_difference": earned}
+    if "references" in done:
+        # Whether what is missing at the top is knowledge: how far a rule gets that is told the true slowdowns.
+        first, start = among_references(done)
+        told = best_rule({n: v for n, v in first.items() if n in rules and n.endswith(at("", TRUTH))}, TRUTH)
+        way = (first[name][REWARD] for name in (told, start, names.SLOT_REFERENCE))
+        found["way_to_slot_reference_by_knowledge"] = {
+            "rule": told, "from": start, "share": statistics.share_of_way(*way)._asdict()
+        }  # fmt: skip
     for level in (*WITHOUT_TWIN, TWIN):
         name = best_rule(rules, level)
         random, rule = rules[RANDOM][REWARD].mean(), rules[name][REWARD].mean()

@@ -14,6 +14,7 @@ from eco_jax.env import PRESETS, EcoEnv, EnvParams
 from eco_jax.run.config import INPUTS, RunConfig, default, resolve
 from eco_jax.run.settings import by_flags, input_hashes
 from eco_jax.study import names
+from eco_jax.study.judging import key_of
 from eco_jax.study.play import flat, nested
 from eco_jax.study.profile import Profile
 from eco_jax.study.store import Arrays
@@ -54,6 +55,8 @@ class Study:
     """settings of the world and of the training; of `DECIDED` the study decides itself"""
     profile: Profile
     seed: int = 0
+    judge: str = ""
+    """the publication whose own episodes the table's policies play; without one, the episodes that all may look at"""
     devices: Sequence[Any] = ()
     """share the agents that are trained; the default one where none is given"""
     done: dict[str, Arrays] = field(default_factory=dict)
@@ -98,8 +101,18 @@ class Study:
         return self.make()
 
     @property
+    def played(self) -> int:
+        """Seed of the episodes of evaluation: those of the publication, or those to look at."""
+        return key_of(self.judge) if self.judge else PLAYED + self.seed
+
+    @property
     def evaluation(self) -> Any:
         """Key of the episodes of evaluation."""
+        return jax.random.key(self.played)
+
+    @property
+    def looking(self) -> Any:
+        """Key of the episodes to look at: those of all that has no verdict."""
         return jax.random.key(PLAYED + self.seed)
 
     @property
@@ -139,6 +152,8 @@ class Part:
     run: Callable[[Study], Arrays]
     needs: tuple[str, ...] = ()
     """parts that must be done before"""
+    judged: bool = False
+    """it plays the episodes of evaluation (`Study.evaluation`), on which claims are judged"""
 
 
 def train(

@@ -113,12 +113,12 @@ def table_parts(p: Profile) -> list[Part]:
     cost = 12 + p.updates * 160 * p.seeds / 8000
     trained, misled = tuple(map(names.trained, p.levels)), (names.trained(TWIN), "rules")
     return [
-        Part("rules", "rules: tuned and played", 60 + p.episodes / 8, rules),
-        Part("references", "references and central rules", 20 + p.reference_episodes, references),
+        Part("rules", "rules: tuned and played", 60 + p.episodes / 8, rules, judged=True),
+        Part("references", "references and central rules", 20 + p.reference_episodes, references, judged=True),
         *(
             Part(names.trained(level), f"training {p.seeds} agents at {level}", cost, partial(agents, level=level))
             for level in p.levels
         ),
-        Part("evaluation", "playing the agents", 15 + p.seeds * p.episodes / 10, evaluation, trained),
-        Part("misleading", "a misleading twin", 25 + p.seeds * p.episodes / 60, misleading, misled),
+        Part("evaluation", "playing the agents", 15 + p.seeds * p.episodes / 10, evaluation, trained, judged=True),
+        Part("misleading", "a misleading twin", 25 + p.seeds * p.episodes / 60, misleading, misled, judged=True),
     ]

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from eco_jax.agent.algorithms.base import check_learns
@@ -18,7 +18,7 @@ from eco_jax.study.profile import Profile
 from eco_jax.study.store import Store, fingerprint
 from eco_jax.study.sweeps import AS_WRITTEN, changes, other_parts
 
-ARRAYS = 3
+ARRAYS = 4
 """What the arrays of parts are, and how they are named: parts of another number are run anew."""
 
 
@@ -91,13 +91,16 @@ def so_far(parts: Sequence[Part], number: int, share: float, spent_s: float) -> 
     return done, f"about {max(1, round(left / 60))} min left" if left > 45 else f"about {left:.0f} s left"
 
 
-def finish(study: Study, store: Store, settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def finish(
+    study: Study, store: Store, settings: Mapping[str, Any], before: Callable[[], None] = lambda: None
+) -> dict[str, dict[str, Any]]:
     """Finish the study: parts that the store has of the same settings are kept, the others are run and stored.
 
     Args:
         study: `done` is filled.
         store: where the parts are.
         settings: what the numbers depend on beside the profile and the study's own settings: versions, device.
+        before: called before the first episode of evaluation is played, if any is; may raise to stop.
 
     Returns:
         part -> what was noted of it (`seconds`, ...).
@@ -105,7 +108,10 @@ def finish(study: Study, store: Store, settings: Mapping[str, Any]) -> dict[str,
     parts = all_parts(study)
     profile = {name: value for name, value in dataclasses.asdict(study.profile).items() if name != "seconds"}
     same = {"arrays": ARRAYS, "profile": profile, "study": study.settings, **settings}
-    marks = {part.name: fingerprint({"part": part.name, **same}) for part in parts}
+    marks = {
+        part.name: fingerprint({"part": part.name, **same, **({"played": study.played} if part.judged else {})})
+        for part in parts
+    }
     about: dict[str, dict[str, Any]] = {}
     missing = []
     for part in parts:
@@ -114,6 +120,8 @@ def finish(study: Study, store: Store, settings: Mapping[str, Any]) -> dict[str,
             missing.append(part)
         else:
             study.done[part.name], about[part.name] = kept
+    if any(part.judged for part in missing):
+        before()
     if missing and len(missing) < len(parts):
         say(f"{len(parts) - len(missing)} of {len(parts)} parts are there already")
     total, began = sum(part.seconds for part in missing), time.monotonic()

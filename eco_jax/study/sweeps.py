@@ -3,10 +3,12 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import PRNGKeyArray
 
 from eco_jax.agent.algorithms import A2C, Algorithm
 from eco_jax.env import EcoEnv, EnvParams
@@ -28,6 +30,7 @@ from eco_jax.study.store import Arrays
 Change = Mapping[str, Any]
 COMPARED = (TWIN, BENCHMARK)
 """Levels of the agents where only the paper's comparison is made."""
+Worlds = tuple[EcoEnv, list[EnvParams]]
 Point = tuple[str, Change]
 """A level of knowledge, and what differs from the study's world, in the units of `EnvParams.specs()`."""
 
@@ -37,9 +40,15 @@ def at_points(played: Arrays, points: int) -> Arrays:
     return {name: value.reshape(points, -1, *value.shape[1:]) for name, value in played.items()}
 
 
-def worlds_of(study: Study, points: Sequence[Point]) -> tuple[EcoEnv, list[EnvParams]]:
-    """The environment, and the parameters of each point. The points differ in traced numbers alone."""
-    made = [study.make(**change) for _, change in points]
+def worlds_of(study: Study, points: Sequence[Point], everywhere: Change = MappingProxyType({})) -> Worlds:
+    """The environment, and the parameters of each point. The points differ in traced numbers alone.
+
+    Args:
+        study: in whose world the changes are made.
+        points: the changes.
+        everywhere: changes of all points.
+    """
+    made = [study.make(**everywhere, **change) for _, change in points]
     return made[0][0], [params.with_knowledge(level) for (level, _), (_, params) in zip(points, made, strict=True)]
 
 
@@ -51,12 +60,12 @@ def about(points: Sequence[Point]) -> Arrays:
     }
 
 
-def ruled(study: Study, points: Sequence[Point]) -> Arrays:
+def ruled(study: Study, points: Sequence[Point], made: Worlds, key: PRNGKeyArray) -> Arrays:
     """The rule beside the agents at each point: metric -> [points, 1, episodes].
 
     When it synchronises is tuned there; its other numbers are those of the study's own world.
     """
-    env, worlds = worlds_of(study, points)
+    env, worlds = made
     p = study.profile
     entries: dict[str, Entry] = {}
     for i, ((level, _), world) in enumerate(zip(points, worlds, strict=True)):
@@ -65,7 +74,7 @@ def ruled(study: Study, points: Sequence[Point]) -> Arrays:
         for choice in itertools.product(*syncs.values()):
             there = with_values(rule, dict(zip(syncs, choice, strict=True)))
             entries[f"{i} {choice}"] = Entry(there, world)
-    tuning, found = (play(env, entries, key, p.side_episodes) for key in (study.tuning, study.evaluation))
+    tuning, found = (play(env, entries, key, p.side_episodes) for key in (study.tuning, key))
     best = []
     for i in range(len(points)):
         mine = [key for key in entries if key.startswith(f"{i} ")]
@@ -73,30 +82,41 @@ def ruled(study: Study, points: Sequence[Point]) -> Arrays:
     return {name: np.stack([found[key][name] for key in best]) for name in found[best[0]]}
 
 
-def transferred(study: Study, points: Sequence[Point]) -> Arrays:
-    """The study's own agents, as they are, at each point: `<agents or rule>/<metric>` [points, ., episodes]."""
-    env, worlds = worlds_of(study, points)
+def transferred(study: Study, points: Sequence[Point], judged: bool = False, **everywhere: Any) -> Arrays:
+    """The study's own agents, as they are, at each point: `<agents or rule>/<metric>` [points, ., episodes].
+
+    Args:
+        study: whose they are.
+        points: where they are taken.
+        judged: all of them, on the episodes of evaluation; else some, on episodes to look at.
+        everywhere: what differs from the study's world at all points.
+    """
+    made = env, worlds = worlds_of(study, points, everywhere)
     p = study.profile
-    count = p.transfer_seeds
+    count, key = (p.seeds, study.evaluation) if judged else (p.transfer_seeds, study.looking)
     each = [jax.tree.map(lambda leaf: leaf[:count], study.agents([level])) for level, _ in points]
     together = jax.tree.map(lambda *leaves: np.concatenate(leaves), *each)
     members = [world for world in worlds for _ in range(count)]
-    (played,) = play_agents(study.learner(env), study.algorithm(), together, members, study.evaluation, p.side_episodes)
+    (played,) = play_agents(study.learner(env), study.algorithm(), together, members, key, p.side_episodes)
     agents = at_points(played, len(points))
-    return named({AGENTS: agents, RULE: ruled(study, points)}) | about(points)
+    return named({AGENTS: agents, RULE: ruled(study, points, made, key)}) | about(points)
 
 
 def retrained(study: Study, points: Sequence[Point], updates: int | None = None) -> Arrays:
     """New agents trained at each point: `agents/<metric>` and `rule/<metric>` [points, seeds, episodes], and curves."""
-    env, worlds = worlds_of(study, points)
+    made = env, worlds = worlds_of(study, points)
     p = study.profile
     members = [world for world in worlds for _ in range(p.side_seeds)]
     seeds = [seed for _ in worlds for seed in range(p.side_seeds)]
     learner = study.learner(env, updates or p.side_updates)
     trained = train(study, learner, members, seeds)
-    (played,) = play_agents(learner, study.algorithm(), nested(trained), members, study.evaluation, p.side_episodes)
+    (played,) = play_agents(learner, study.algorithm(), nested(trained), members, study.looking, p.side_episodes)
     curves = {name: value for name, value in trained.items() if name.startswith(of(CURVE, ""))}
-    return named({AGENTS: at_points(played, len(points)), RULE: ruled(study, points)}) | curves | about(points)
+    return (
+        named({AGENTS: at_points(played, len(points)), RULE: ruled(study, points, made, study.looking)})
+        | curves
+        | about(points)
+    )
 
 
 def over(name: str, values: Sequence[Any], levels: Sequence[str] = LADDER, both: str | None = None) -> list[Point]:
@@ -104,9 +124,18 @@ def over(name: str, values: Sequence[Any], levels: Sequence[str] = LADDER, both:
     return [(level, {name: v} | ({both: v} if both else {})) for v in values for level in levels]
 
 
-def along(study: Study, name: str, values: Sequence[float], both: str | None = None) -> Arrays:
+def along(study: Study, name: str, values: Sequence[float]) -> Arrays:
     """The study's agents along a number that does not change the program."""
-    return transferred(study, over(name, values, both=both))
+    return transferred(study, over(name, values))
+
+
+def speeds(study: Study) -> Arrays:
+    """All agents of the study among users at each speed, who begin where the walk leaves them in the long run.
+
+    A uniform start crowds towards the middle, the sooner the faster users are: that alone would raise the latency.
+    """
+    points = over("speed_min", study.profile.speeds, both="speed_max")
+    return transferred(study, points, judged=True, **{"mobility.start": "stationary"})
 
 
 def sizes(study: Study, name: str, values: Sequence[int]) -> Arrays:
@@ -152,7 +181,7 @@ def online(study: Study) -> Arrays:
     members = [params.with_knowledge(level) for level in COMPARED for _ in range(p.online_seeds)]
     seeds = [seed for _ in COMPARED for seed in range(p.online_seeds)]
     trained = train(study, learner, members, seeds, algorithm)
-    (played,) = play_agents(learner, study.algorithm(), nested(trained), members, study.evaluation, p.side_episodes)
+    (played,) = play_agents(learner, study.algorithm(), nested(trained), members, study.looking, p.side_episodes)
     curves = {
         name: value.reshape(p.online_episodes, horizon, -1).mean(axis=1)
         for name, value in trained.items() if name.startswith(of(CURVE, ""))
@@ -186,14 +215,14 @@ def printed(study: Study) -> Arrays:
     entries = uninformed(params)
     for level in COMPARED:
         entries[at(GREEDY, level)] = Entry(Greedy(cache=False), params.with_knowledge(level))
-    found = play(env, entries, study.evaluation, p.side_episodes)
+    found = play(env, entries, study.looking, p.side_episodes)
     if not_as_printed(study):
         return named(found)
     members = [params.with_knowledge(level) for level in COMPARED for _ in range(p.side_seeds)]
     seeds = [seed for _ in COMPARED for seed in range(p.side_seeds)]
     learner = study.learner(env, p.side_updates)
     trained = train(study, learner, members, seeds, study.algorithm(**as_printed(study)))
-    (played,) = play_agents(learner, study.algorithm(), nested(trained), members, study.evaluation, p.side_episodes)
+    (played,) = play_agents(learner, study.algorithm(), nested(trained), members, study.looking, p.side_episodes)
     for i, level in enumerate(COMPARED):
         rows = slice(i * p.side_seeds, (i + 1) * p.side_seeds)
         found[study.agent(level)] = {name: value[rows] for name, value in played.items()}
@@ -220,10 +249,10 @@ def other_parts(p: Profile) -> list[Part]:
     needs = (*trained, "rules")
     parts: list[Part] = []
 
-    def moved(name: str, title: str, field: str, values: Sequence[float], both: str | None = None) -> None:
+    def moved(name: str, title: str, field: str, values: Sequence[float]) -> None:
         if values:
             cost = 30 + len(values) * len(LADDER) * p.transfer_seeds * p.side_episodes / 250
-            parts.append(Part(name, title, cost, partial(along, name=field, values=values, both=both), needs))
+            parts.append(Part(name, title, cost, partial(along, name=field, values=values), needs))
 
     def resized(name: str, values: Sequence[int], usual: int) -> None:
         if values:
@@ -237,7 +266,9 @@ def other_parts(p: Profile) -> list[Part]:
         work = 50 + members * p.side_seeds * p.side_updates * 160 / 8000
         parts.append(Part(name, title, work, run, ("rules",)))
 
-    moved("speed", "users at other speeds", "speed_min", p.speeds, "speed_max")
+    if p.speeds:
+        cost = 30 + len(p.speeds) * len(LADDER) * p.seeds * p.side_episodes / 250
+        parts.append(Part("speed", "users at other speeds", cost, speeds, needs, judged=True))
     moved("slowdown", "other mean slowdowns", "slowdown_mean", p.slowdowns)
     moved("fixes", "sparser position fixes", "fix_every", p.fix_gaps)
     resized("users", p.users, 30)

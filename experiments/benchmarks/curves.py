@@ -4,8 +4,9 @@
     python experiments/benchmarks/curves.py                    # writes experiments/benchmarks/results/curves
     python experiments/benchmarks/curves.py --seeds 2 --steps 8192 --out runs/curves
 
-Every so many steps the agent of each seed plays episodes of its own: PPO's samples its actions, PQN's takes a random
-one with probability 0.005, as rejax' do. The return is the number of slots that the pole stays up, at most 500.
+Each of ours is there twice: as it is, and as rejax has it (`UNEQUAL`). Every so many steps the agent of each seed plays
+episodes of its own: PPO's samples its actions, PQN's takes a random one with probability 0.005, as rejax' do. The
+return is the number of slots that the pole stays up, at most 500.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
@@ -22,13 +24,14 @@ import numpy as np
 from scipy.stats import t as student
 
 from eco_jax.adapters.gymnax import GymnaxEnv
-from eco_jax.agent.algorithms import PPO, PQN, Algorithm
+from eco_jax.agent.algorithms import PPO, PQN, Algorithm, ppo
 from eco_jax.agent.algorithms.pqn import EXPLORE
 from eco_jax.agent.networks import MLP
 from eco_jax.train.config import TrainConfig
 from eco_jax.train.fit import fit
 from eco_jax.train.loop import Learner
 
+LOSS = ppo.loss
 ROOT = Path(__file__).parents[2]
 PEER = Path(__file__).parent / "peers" / "rejax_curves.py"
 OUT = Path(__file__).parent / "results" / "curves"
@@ -41,28 +44,97 @@ SETTINGS: dict[str, Any] = {
     "ppo": {"decay": 0.95, "ratio_limit": 0.2, "entropy": 0.01, "clip": 0.5},
     "pqn": {"decay": 0.95, "epsilon": 1.0, "final_epsilon": 0.05, "exploration": 0.2, "clip": 10.0},
 }  # fmt: skip
-PAIRS = {"PPO": ("PPO",), "PQN": ("PQN", "PQN, the paper's targets")}
-"""Our algorithm -> rejax'."""
+PAIRS = {
+    "PPO": ("PPO",), "PPO, as rejax has it": ("PPO",), "PQN": ("PQN, the paper's targets",),
+    "PQN, as rejax has it": ("PQN, the paper's targets", "PQN"),
+}  # fmt: skip
+"""Ours -> rejax'."""
 UNEQUAL = (
     "rejax takes a truncation (after 500 slots) for a termination, ours bootstraps from the true last observation.",
-    "rejax bounds each element of a gradient, ours its norm. Its PPO clips the value loss, too.",
+    "rejax bounds each element of a gradient, ours its norm. Its PPO lets a value move by .2 in an update, no more.",
     "rejax' Q is one network of two layers; ours has two of them, for the value and the advantages (dueling).",
     "rejax begins with LeCun-normal kernels, ours with orthogonal ones, the last layer of the policy near zero.",
+)
+STILL = (
     "rejax 0.1.3's PQN takes max Q of a slot later for the bootstrap value; `PQN, the paper's targets` is its PQN with "
     "that put right, in `peers/rejax_curves.py`.",
 )
 
 
-def algorithms() -> dict[str, Algorithm]:
-    """Ours, by their names in the results."""
+class Terminating(GymnaxEnv):
+    """Truncations are terminations."""
+
+    def step(self, key: jax.Array, state: Any, action: jax.Array, params: Any) -> tuple:
+        """See `GymnaxEnv.step`."""
+        observation, state, reward, terminated, truncated, info = super().step(key, state, action, params)
+        return observation, state, reward, terminated | truncated, jnp.zeros_like(truncated), info
+
+
+class LeCun(MLP):
+    """Begins with LeCun-normal kernels."""
+
+    def init(self, key: jax.Array, inputs: Any, heads: Any) -> Any:
+        """See `Network.init`."""
+        begun = super().init(key, inputs, heads)
+        leaves = jax.tree_util.tree_leaves_with_path(begun)
+        fresh = [
+            jax.nn.initializers.lecun_normal()(jax.random.fold_in(key, i), leaf.shape) if leaf.ndim == 2 else leaf
+            for i, (_, leaf) in enumerate(leaves)
+        ]
+        return jax.tree.unflatten(jax.tree.structure(begun), fresh)
+
+
+class OneQ(LeCun):
+    """Q is the logits themselves: with one head, advantages add up to them where the value is their mean."""
+
+    def apply(self, params: Any, carry: Any, features: jax.Array) -> tuple:
+        """See `Network.apply`."""
+        logits, _, carry = super().apply(params, carry, features)
+        return logits, logits.mean(-1), carry
+
+
+class BoundedPPO(PPO):
+    """Each element of the gradient lies within `bound`, and a value moves by no more than the ratio's limit."""
+
+    bound: Any = 0.5
+
+    def learn(self, *given: Any) -> tuple:
+        """See `Algorithm.learn`."""
+        with mock.patch.object(ppo, "loss", bounded_loss):
+            return super().learn(*given)
+
+    def descend(self, progress: Any, agent: Any, gradient: Any) -> tuple:
+        """See `ActorCritic.descend`."""
+        return super().descend(progress, agent, jax.tree.map(lambda g: jnp.clip(g, -self.bound, self.bound), gradient))
+
+
+def bounded_loss(params: Any, network: Any, heads: Any, batch: Any, *, ratio_limit: Any, **more: Any) -> tuple:
+    """PPO's loss with rejax' loss of the value, which counts half."""
+    total, losses = LOSS(params, network, heads, batch, ratio_limit=ratio_limit, **more)
+    _, values = ppo.outputs(params, network, batch)
+    before = batch.target - batch.advantage
+    near = before + jnp.clip(values - before, -ratio_limit, ratio_limit)
+    critic = 0.25 * jnp.maximum((values - batch.target) ** 2, (near - batch.target) ** 2).mean()
+    return total - losses["critic_loss"] + critic, losses
+
+
+def algorithms() -> dict[str, tuple[type[GymnaxEnv], Algorithm]]:
+    """Ours, by their names in the results: where each learns, and what."""
     s, rates = SETTINGS, {"discount": SETTINGS["discount"], "final_lr": 1.0}
-    passes = {"epochs": s["epochs"], "minibatches": s["minibatches"], "optimizer": "adam"}
-    ppo = PPO(
-        network=MLP(hidden=s["hidden"], layers=s["layers"]), actor_lr=s["lr"], critic_lr=s["lr"], normalise=True,
-        final_entropy=1.0, **s["ppo"], **rates, **passes,
-    )  # fmt: skip
-    network = MLP(hidden=s["hidden"], layers=s["layers"], norm="layer")
-    return {"PPO": ppo, "PQN": PQN(network=network, lr=s["lr"], **s["pqn"], **rates, **passes)}
+    shape, passes = {"hidden": s["hidden"], "layers": s["layers"]}, {
+        "epochs": s["epochs"], "minibatches": s["minibatches"], "optimizer": "adam"
+    }  # fmt: skip
+    policy = s["ppo"] | rates | passes | {
+        "actor_lr": s["lr"], "critic_lr": s["lr"], "normalise": True, "final_entropy": 1.0
+    }  # fmt: skip
+    pqn = s["pqn"] | rates | passes | {"lr": s["lr"]}
+    bounded = policy | {"clip": 1e9}
+    return {
+        "PPO": (GymnaxEnv, PPO(network=MLP(**shape), **policy)),
+        "PPO, as rejax has it": (Terminating, BoundedPPO(network=LeCun(**shape), **bounded)),
+        "PQN": (GymnaxEnv, PQN(network=MLP(norm="layer", **shape), **pqn)),
+        "PQN, as rejax has it": (Terminating, PQN(network=OneQ(norm="layer", **shape), **pqn)),
+    }
 
 
 def returns(env: GymnaxEnv, algorithm: Algorithm, episodes: int, params: Any, key: jax.Array) -> jax.Array:
@@ -88,11 +160,11 @@ def returns(env: GymnaxEnv, algorithm: Algorithm, episodes: int, params: Any, ke
 
 def ours(seeds: int, updates: int, looks: int, episodes: int) -> dict[str, list[list[float]]]:
     """Name -> mean return of the evaluation episodes, [seeds][looks]."""
-    env = GymnaxEnv("CartPole-v1")
     config = TrainConfig(updates=updates, envs=SETTINGS["envs"], rollout=SETTINGS["rollout"], chunk=updates // looks)
     found = {}
-    for name, algorithm in algorithms().items():
+    for name, (where, algorithm) in algorithms().items():
         print(f"eco_jax: {name}", file=sys.stderr, flush=True)
+        env = where("CartPole-v1")
         seen = jax.jit(jax.vmap(partial(returns, env, algorithm, episodes)))
         rows: list[list[float]] = []
 
@@ -150,7 +222,9 @@ def page(record: dict[str, Any]) -> str:
                 + (f"; not at {apart} steps" if apart else "")
                 + f". Mean over all looks {mine[name][0].mean():.0f} and {theirs[other][0].mean():.0f}."
             )
-    lines += ["", "## What is not equal", "", *(f"- {line}" for line in UNEQUAL), ""]
+    lines += ["", "## What is not equal", "", *(f"- {line}" for line in UNEQUAL)]
+    lines += ["", "`as rejax has it` is equal in these. What is not equal there either:", ""]
+    lines += [*(f"- {line}" for line in STILL), ""]
     lines.append(
         f"Versions: {', '.join(f'{name} {v}' for name, v in record['versions'].items())} (rejax' environment)."
     )
@@ -161,18 +235,19 @@ def picture(record: dict[str, Any], path: Path) -> None:
     """Both algorithms side by side."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 3.5), layout="constrained")
-    for axes, (name, others) in zip(figure.subplots(1, 2, sharey=True), PAIRS.items(), strict=True):
-        drawn = [(f"eco_jax {name}", record["eco_jax"][name], "#0072B2", "-")]
-        styles = (("#D55E00", "--"), ("#009E73", ":"))
-        drawn += [(f"rejax {o}", record["rejax"][o], *style) for o, style in zip(others, styles, strict=False)]
-        for label, values, color, line in drawn:
+    figure = Figure(figsize=(8, 3.8), layout="constrained")
+    colors, lines = ("#0072B2", "#56B4E9", "#D55E00", "#009E73"), ("-", "-.", "--", ":")
+    for axes, kind in zip(figure.subplots(1, 2, sharey=True), ("PPO", "PQN"), strict=True):
+        drawn = [
+            (f"{who} {n}", v) for who in ("eco_jax", "rejax") for n, v in record[who].items() if n.startswith(kind)
+        ]
+        for (label, values), color, line in zip(drawn, colors, lines, strict=False):
             mean, low, high = interval(values)
             steps = np.asarray(record["steps"]) / 1000
             axes.plot(steps, mean, color=color, linestyle=line, label=label)
             axes.fill_between(steps, low, high, color=color, alpha=0.2, linewidth=0)
-        axes.set(title=f"{name}, CartPole-v1", xlabel="environment steps, thousands", ylim=(0, SLOTS * 1.04))
-        axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+        axes.set(title=f"{kind}, CartPole-v1", xlabel="environment steps, thousands", ylim=(0, SLOTS * 1.04))
+        axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.2))
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("return")
     figure.savefig(path, dpi=150)

@@ -27,7 +27,8 @@ LINE = re.compile(r"(?<!\\)\|")
 
 def claimed(id, verdict, text="A twin takes less energy", measured=-15.72, lo=-16.81, hi=-14.63, unit="%", note=""):
     return SimpleNamespace(
-        id=id, text=text, measured=measured, lo=lo, hi=hi, unit=unit, verdict=verdict, note=note
+        id=id, text=text, measured=measured, lo=lo, hi=hi, unit=unit, verdict=verdict, note=note,
+        seeds=10, size=-2.04,
     )  # fmt: skip
 
 

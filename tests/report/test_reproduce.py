@@ -10,11 +10,13 @@ from made_up_study import made_up
 
 from eco_jax.errors import UserError
 from eco_jax.report import figures, reproduce
+from eco_jax.report.claims import as_written
 from eco_jax.report.figures import figure
 from eco_jax.run import settings
 from eco_jax.run.config import default
 from eco_jax.study import statistics
 from eco_jax.study.core import Study
+from eco_jax.study.judging import key_of
 from eco_jax.study.profile import PAPER, QUICK, SMOKE
 from eco_jax.study.store import Store
 
@@ -22,10 +24,11 @@ SETTINGS = {"seed": 0}
 TINY = settings.from_preset("tiny").but(train={"rollout": 6})
 
 
-def finished(monkeypatch, tmp_path, done, config=TINY):
+def finished(monkeypatch, tmp_path, done, config=TINY, judge="", again=False):
     """The report of parts that are there already."""
 
-    def run(study, store, settings):
+    def run(study, store, settings, before=lambda: None):
+        before()
         study.done |= done
         return {name: {"title": name, "seconds": 2.0} for name in done}
 
@@ -34,12 +37,14 @@ def finished(monkeypatch, tmp_path, done, config=TINY):
     monkeypatch.setattr(figure, "RESAMPLES", 20)
     monkeypatch.setattr(statistics.bootstrap, "__kwdefaults__", statistics.bootstrap.__kwdefaults__ | {"resamples": 50})
     about = {"profile": "made up", "mobility": "none", "device": "none", "versions": {"eco-jax": "0"}}
-    return reproduce.reproduce(tmp_path, Study(config, SMOKE), SETTINGS, about, "eco-jax reproduce --profile smoke")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / ".state"))
+    study = Study(config, SMOKE, judge=judge)
+    return reproduce.reproduce(tmp_path, study, SETTINGS, about, "eco-jax reproduce --profile smoke", again)
 
 
 @pytest.fixture
 def done():
-    parts = made_up(seeds=3, episodes=6, updates=40)
+    parts = made_up(seeds=10, episodes=6, updates=40)
     parts["printed"] = {
         name: value for name, value in parts["rules"].items() if name.startswith(("local/", "random/", "greedy-none/"))
     }
@@ -47,7 +52,7 @@ def done():
 
 
 def test_report_says_what_was_found(monkeypatch, tmp_path, done):
-    results, claims = finished(monkeypatch, tmp_path, done)
+    results, claims = finished(monkeypatch, tmp_path, done, judge="A paper")
     assert json.loads((tmp_path / "results.json").read_text()) == json.loads(json.dumps(results))
     for values in results["policies"].values():
         assert set(values) == {"reward", "energy_j", "latency_s", "qoe"}
@@ -66,6 +71,30 @@ def test_report_says_what_was_found(monkeypatch, tmp_path, done):
     rewards = [float(line.split("|")[2].split()[0]) for line in table[2:] if line.startswith("|")]
     assert rewards == sorted(rewards, reverse=True)
     assert len(results["claims"]) == len(claims) > 15
+    # On which episodes, and that the claims were there before they were played.
+    (energy,) = (claim for claim in results["claims"] if claim["id"] == "fig3a-energy")
+    assert (energy["seeds"], energy["key"], energy["size"]) == (10, key_of("A paper"), pytest.approx(16, abs=1.5))
+    assert results["judged"].startswith("A paper: claims written down (sha256 ")
+    assert "Judged: A paper" in page
+    assert (tmp_path / "claims.toml").read_text() == as_written()
+    assert "ended" in json.loads((tmp_path / "judging.json").read_text())
+
+
+def test_judged_once(monkeypatch, tmp_path, done):
+    finished(monkeypatch, tmp_path, done, judge="A paper")
+    with pytest.raises(UserError, match="--again plays them once more"):
+        finished(monkeypatch, tmp_path, done, judge="A paper")
+    results, _ = finished(monkeypatch, tmp_path, done, judge="A paper", again=True)
+    assert "played 2 times" in results["judged"]
+    assert "played 2 times" in (tmp_path / "report.md").read_text()
+
+
+def test_what_is_not_judged_is_exploratory(monkeypatch, tmp_path, done):
+    results, _ = finished(monkeypatch, tmp_path, done)
+    assert {claim["verdict"] for claim in results["claims"]} == {"exploratory"}
+    assert "judged" not in results
+    assert "Exploratory: none of the " in (tmp_path / "report.md").read_text()
+    assert not (tmp_path / "judging.json").exists()
 
 
 def test_swapped_agents_are_shown_as_failing(monkeypatch, tmp_path, done):
@@ -73,7 +102,7 @@ def test_swapped_agents_are_shown_as_failing(monkeypatch, tmp_path, done):
         name.replace("twin", "?").replace("none", "twin").replace("?", "none"): value
         for name, value in done["evaluation"].items()
     }
-    results, _ = finished(monkeypatch, tmp_path, done | {"evaluation": swapped})
+    results, _ = finished(monkeypatch, tmp_path, done | {"evaluation": swapped}, judge="A paper")
     claims = {claim["id"]: claim for claim in results["claims"]}
     for name in ("fig3a-energy", "fig3b-qoe", "telemetry-reward", "rules-twin"):
         assert claims[name]["verdict"] == "does not hold", name

@@ -1,0 +1,136 @@
+"""Judging: episodes that were kept for one publication, and are played once for it.
+
+While a study is built its episodes are those of everybody's `evaluate`: they may be looked at as often as one likes,
+and nothing that is measured on them has a verdict. A publication has a key of its own, made of its name. Before the
+first of its episodes is played, the claims are written down beside the report. They are played once: again only where
+`again` says so, and then the report says how often.
+"""
+
+import json
+import os
+import time
+import zlib
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from eco_jax.errors import UserError, quoted
+from eco_jax.files import write_whole
+
+RECORD, CLAIMS = "judging.json", "claims.toml"
+"""Files in the report's folder: what was judged when, and the claims as they were before."""
+LONGEST = 80
+"""Letters of a publication's name."""
+
+
+def key_of(publication: str) -> int:
+    """The key of a publication's episodes: far from all keys of training, tuning and looking."""
+    return 1_000_000_000 + zlib.crc32(publication.encode()) % 1_000_000_000
+
+
+def check(publication: str) -> None:
+    """Whether it is a name.
+
+    Raises:
+        UserError: it is empty, too long, or holds what cannot be printed.
+    """
+    if not publication.strip() or len(publication) > LONGEST or not publication.isprintable():
+        raise UserError(f"--judge {quoted(publication)}: must be a name of 1 to {LONGEST} letters that can be printed")
+
+
+def record(folder: Path) -> dict[str, Any]:
+    """What was noted of a judging in a report's folder; {} where there was none.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    path = folder / RECORD
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text())
+        return {"publication": str(found["publication"]), "began": [*map(str, found["began"])], **found}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: is no record of a judging ({type(error).__name__})") from None
+
+
+def ledger() -> Path | None:
+    """Folder of this machine's judgings, a file each; None for a user without a home."""
+    try:
+        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    except RuntimeError:
+        return None
+    return Path(base) / "eco_jax" / "judged"
+
+
+def begin(folder: Path, publication: str, claims: str, again: bool) -> None:
+    """Note that the episodes are going to be played now; the claims lie beside the note from now on.
+
+    A judging that was stopped goes on. One that ended, here or in another folder of this machine, is not repeated.
+
+    Args:
+        folder: of the report.
+        publication: its name.
+        claims: the text of the claims.
+        again: play them once more, and say so.
+
+    Raises:
+        UserError: they were played already, or the folder is another publication's.
+    """
+    known, key, kept = record(folder), key_of(publication), ledger()
+    entry = kept and kept / f"{key}.json"
+    if known and known["publication"] != publication:
+        raise UserError(f"{folder}: was judged for {quoted(known['publication'])}; choose another folder")
+    elsewhere = _noted(entry)
+    other = bool(elsewhere) and Path(elsewhere["folder"]) != folder.resolve()
+    began = list(elsewhere.get("began", known.get("began", ())))
+    digest = sha256(claims.encode()).hexdigest()
+    open_ = bool(known) and not known.get("ended") and not other and known["claims"] == digest
+    if began and not open_ and not again:
+        where = elsewhere["folder"] if other else folder
+        raise UserError(
+            f"--judge {quoted(publication)}: its episodes were played on {began[-1]} (in {where}); a new publication "
+            "has a new name, --again plays them once more and the report says so"
+        )
+    if not open_:
+        write_whole(folder / CLAIMS, claims)
+        began.append(now())
+    found = {"publication": publication, "key": key, "claims": digest, "began": began}
+    if entry:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(entry, json.dumps(found | {"folder": str(folder.resolve())}) + "\n")
+    write_whole(folder / RECORD, json.dumps(found, indent=2) + "\n")
+
+
+def _noted(entry: Path | None) -> dict[str, Any]:
+    """A machine's note of a judging; {} where there is none, or it is damaged."""
+    if entry is None or not entry.exists():
+        return {}
+    try:
+        found = json.loads(entry.read_text())
+        return {"folder": str(found["folder"]), "began": [*map(str, found["began"])]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def end(folder: Path) -> None:
+    """Note that all of them were played."""
+    known = record(folder)
+    if not known.get("ended"):
+        write_whole(folder / RECORD, json.dumps(known | {"ended": now()}, indent=2) + "\n")
+
+
+def in_words(known: Mapping[str, Any]) -> str:
+    """A record, in a sentence."""
+    times = len(known["began"])
+    often = "once" if times == 1 else f"{times} times: this is no longer a judgement on new episodes"
+    return (
+        f"{known['publication']}: claims written down (sha256 {known['claims'][:12]}) before the first episode was "
+        f"played on {known['began'][-1]}; key {known['key']}, played {often}"
+    )
+
+
+def now() -> str:
+    """UTC, to the second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -1,0 +1,113 @@
+"""Judging: the claims are written down before, the episodes are played once, and who plays them again says so."""
+
+import json
+
+import pytest
+
+from eco_jax.errors import UserError
+from eco_jax.study import judging
+from eco_jax.study.core import Study
+from eco_jax.study.profile import SMOKE
+from eco_jax.train.config import PLAYED
+
+
+@pytest.fixture(autouse=True)
+def machine(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "report").mkdir()
+    return tmp_path / "report"
+
+
+def begin(folder, claims="claims", again=False, publication="a paper"):
+    judging.begin(folder, publication, claims, again)
+
+
+def test_the_claims_are_there_before_the_episodes_are_played(folder):
+    begin(folder)
+    assert (folder / judging.CLAIMS).read_text() == "claims"
+    known = judging.record(folder)
+    assert known["key"] == judging.key_of("a paper")
+    assert "ended" not in known
+    judging.end(folder)
+    assert judging.record(folder)["ended"] >= known["began"][0]
+    assert "played once" in judging.in_words(judging.record(folder))
+
+
+def test_judging_twice_is_refused_unless_it_is_said(folder):
+    begin(folder)
+    judging.end(folder)
+    with pytest.raises(UserError, match="--judge 'a paper': its episodes were played on "):
+        begin(folder)
+    begin(folder, again=True)
+    judging.end(folder)
+    assert len(judging.record(folder)["began"]) == 2
+    assert "played 2 times: this is no longer a judgement" in judging.in_words(judging.record(folder))
+
+
+def test_it_is_refused_in_another_folder_too(folder, tmp_path):
+    begin(folder)
+    other = tmp_path / "other"
+    other.mkdir()
+    with pytest.raises(UserError, match="its episodes were played on "):
+        begin(other)
+    begin(other, again=True)
+    assert len(judging.record(other)["began"]) == 2
+
+
+def test_what_was_stopped_goes_on_with_the_same_claims(folder):
+    begin(folder)
+    begin(folder)
+    assert len(judging.record(folder)["began"]) == 1
+    with pytest.raises(UserError, match="its episodes were played"):
+        begin(folder, claims="other claims, after some were seen")
+    assert (folder / judging.CLAIMS).read_text() == "claims"
+
+
+def test_a_folder_belongs_to_one_publication(folder):
+    begin(folder)
+    with pytest.raises(UserError, match="was judged for 'a paper'; choose another folder"):
+        begin(folder, publication="another")
+
+
+def test_without_a_home_the_folder_knows(folder, monkeypatch):
+    def none():
+        raise RuntimeError("no home")
+
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setattr(judging.Path, "home", none)
+    begin(folder)
+    judging.end(folder)
+    with pytest.raises(UserError, match="its episodes were played"):
+        begin(folder)
+
+
+@pytest.mark.parametrize("damage", ["", "[]", "{}", '{"publication": "a"}', "\x00"])
+def test_a_damaged_record_is_said(folder, damage):
+    (folder / judging.RECORD).write_text(damage)
+    with pytest.raises(UserError, match="judging.json: is no record of a judging"):
+        begin(folder)
+
+
+def test_a_damaged_ledger_is_passed_over(folder):
+    begin(folder)
+    (entry,) = judging.ledger().iterdir()
+    entry.write_text("{")
+    begin(folder)
+    assert json.loads(entry.read_text())["began"] == judging.record(folder)["began"]
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 81])
+def test_what_is_no_name(name):
+    with pytest.raises(UserError, match="--judge .*: must be a name of 1 to 80 letters"):
+        judging.check(name)
+
+
+def test_publications_have_episodes_of_their_own():
+    seeds = {Study(None, SMOKE, judge=name).played for name in ("", "a", "b", "eco_jax 1")}
+    assert len(seeds) == 4
+    assert PLAYED in seeds
+    assert all(seed == PLAYED or 10**9 <= seed < 2 * 10**9 for seed in seeds)
