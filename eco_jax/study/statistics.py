@@ -3,8 +3,9 @@
 Values are [seeds, episodes], one row for a rule, which has no seeds. A policy's figure is the interquartile mean over
 its seeds of their means over the episodes (Agarwal et al. 2021): one seed gone astray moves it little, half of them
 do. Intervals are 95 % percentile bootstraps (scipy) that draw seeds and episodes anew, the same ones for all that is
-compared: what the episodes share cancels out of a difference. With very few seeds they are somewhat too narrow, as
-every bootstrap is.
+compared: what the episodes share cancels out of a difference. In simulated studies of 10 seeds they hold the true value
+93 to 97 times in 100, whether seeds or episodes matter most, and whether seeds differ normally, skewed, or with one in
+ten gone astray (`tests/study/test_coverage.py`); BCa and intervals with Student's quantiles held it no more exactly.
 """
 
 from collections.abc import Callable

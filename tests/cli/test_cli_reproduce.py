@@ -32,7 +32,7 @@ def studied(monkeypatch, tmp_path):
     """Run the command up to the study; it returns the study, what is noted of it, and the fingerprint's settings."""
     seen = []
 
-    def reproduced(out, study, here, about, repeat):
+    def reproduced(out, study, here, about, repeat, again):
         seen.append((study, about, repeat))
         raise KeyboardInterrupt
 
@@ -57,6 +57,9 @@ def studied(monkeypatch, tmp_path):
         (["--config", "nowhere.toml"], "nowhere.toml"),
         (["--config", "a.toml", "--preset", "tiny"], "--preset and --config: give one of them"),
         (["--knowledge", "none"], "--knowledge: is not a setting here"),
+        (["--judge", "a paper"], "--judge: profile quick has 3 seeds, a verdict needs 10: --profile paper"),
+        (["--judge", "", "--profile", "paper"], "--judge '': must be a name of 1 to 80 letters"),
+        (["--again", "--profile", "paper"], "--again: goes with --judge NAME"),
         (["--train.updates=7"], "--train.updates: is not a setting here"),
         (["--algorithm", "nobody"], "algorithm = 'nobody': must be one of a2c, ppo"),
         (["--algorithm", "ppo", "--algorithm.minibatches", "7"], "algorithm.minibatches = 7: must divide"),

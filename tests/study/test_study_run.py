@@ -88,6 +88,37 @@ def test_parts_of_other_settings_are_run_anew(monkeypatch, tmp_path, changed):
     assert len(ran) == 2
 
 
+def test_a_publication_plays_what_is_judged_anew_and_nothing_else(monkeypatch, tmp_path):
+    ran, asked = [], []
+
+    def part(name, judged):
+        return Part(name, name, 1.0, lambda study: ran.append(name) or {"x": np.zeros(1)}, judged=judged)
+
+    def finish(judge, stop=False):
+        def before():
+            asked.append(judge)
+            if stop:
+                raise UserError("judged already")
+
+        ran.clear()
+        running.finish(Study(TINY, SMOKE, judge=judge), Store(tmp_path), SETTINGS, before)
+        return list(ran)
+
+    monkeypatch.setattr(running, "all_parts", lambda study: [part("training", False), part("playing", True)])
+    assert finish("") == ["training", "playing"]
+    with pytest.raises(UserError, match="judged already"):
+        finish("a paper", stop=True)
+    assert ran == []
+    assert finish("a paper") == ["playing"]
+    assert finish("a paper") == []
+    assert asked == ["", "a paper", "a paper"]  # not where nothing is left to be played
+
+
+def test_only_what_has_ten_seeds_is_judged():
+    judged = {part.name for part in running.all_parts(study(profile=PAPER)) if part.judged}
+    assert judged == {"rules", "references", "evaluation", "misleading", "speed"}
+
+
 def test_a_part_is_of_the_bytes_of_its_files_not_of_their_place(tmp_path):
     marks = []
     for folder, row in (("one", "1,1"), ("two", "1,1"), ("three", "1,2")):
