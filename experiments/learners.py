@@ -4,19 +4,20 @@
     python experiments/learners.py --case a2c-mlp --level twin      # a part; what is done is not done again
     python experiments/learners.py --table                          # experiments/tuning/README.md from what there is
     python experiments/learners.py --speed                          # experiments/tuning/speed.md: training, in turns
-    python experiments/learners.py --crowds                         # experiments/tuning/crowds.md: more users and fewer
 
-A case is an algorithm with a network. For each case and level: a sweep of `--trials` random configurations of the
-algorithm's space (`tuning/<algorithm>.toml`, as many axes for each) and the settings that agents come with, `--seeds`
-agents each; then `--finals` new seeds of the best one, played on episodes that nothing was tuned on. All of them learn
-for `--updates` updates: what is best after a third of the time is not what is best in the end. Trials are the same at
-every level.
+A case is an algorithm with a network. For each case and level: `--trials` random configurations of the algorithm's
+space (`tuning/<algorithm>.toml`, as many axes for each) and the settings that agents come with, one agent each; the
+best `--finalists` of them again with `--finals` new seeds; and the better ones by their reward while training are
+played on episodes that nothing was tuned on. All of them learn for `--updates` updates: what is best after a third of
+the time is not what is best in the end, and what is best with one seed may not learn with another. Trials are the same
+at every level. `crowds.py` takes the agents to other numbers of users.
 """
 
 import argparse
 import json
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,6 @@ HERE = Path(__file__).parent / "tuning"
 PLAYED, EPISODES = 6_000_011, 64
 SWEEP_SEED, FINAL_SEED = 100, 200
 CURVE = 24
-CROWDS = (10, 30, 60, 100, 200)
-CROWDED = ("a2c-mlp", "a2c-attention", "a2c-attention-users")
-RULE = "foresight-posterior"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 
@@ -81,13 +79,21 @@ def command(*words: Any) -> None:
         sys.exit(done.returncode)
 
 
-def train(out: Path, config: Path, seeds: int, seed: int) -> None:
-    """Agents of a configuration, in a run's folder."""
-    command("train", "--config", config, "--out", out, "--seeds", seeds, "--seed", seed, "--resume")
+def train(out: Path, config: Path, values: Mapping[str, float], seeds: int, seed: int) -> float:
+    """Agents with these values of the axes, in a run's folder. Their mean reward in the last tenth of training."""
+    flags = [f"--{name.replace('_', '-')}={value!r}" for name, value in values.items()]
+    command("train", "--config", config, "--out", out, "--seeds", seeds, "--seed", seed, "--resume", *flags)
+    reward = eco_jax.load(out).metrics[REWARD]
+    return float(reward[-(len(reward) // 10) :].mean())
+
+
+def tried(place: Path) -> pl.DataFrame:
+    """The trials of a sweep: their values and their rewards."""
+    return pl.read_parquet(place / "sweep" / "results.parquet").filter(pl.col("seed") == SWEEP_SEED)
 
 
 def learn(out: Path, case: str, level: str, given: argparse.Namespace) -> None:
-    """Sweep, train the best configuration anew, play its agents; what is done already is left as it is.
+    """Sweep, train the best configurations anew, play the agents of the best; what is done already is left as it is.
 
     The settings that agents come with are a trial, too.
     """
@@ -100,21 +106,27 @@ def learn(out: Path, case: str, level: str, given: argparse.Namespace) -> None:
     write_whole(place / "space.toml", tomli_w.dumps({"base": settings}) + "\n" + space)
     write_whole(place / "usual.toml", tomli_w.dumps(settings))
     command(
-        "sweep", place / "space.toml", "--out", place / "sweep", "--trials", given.trials, "--seeds", given.seeds,
-        "--seed", SWEEP_SEED, "--resume",
+        "sweep", place / "space.toml", "--out", place / "sweep", "--trials", given.trials, "--seed", SWEEP_SEED,
+        "--resume",
     )  # fmt: skip
-    train(place / "usual", place / "usual.toml", given.seeds, SWEEP_SEED)
-    tried = pl.read_parquet(place / "sweep" / "results.parquet")
-    swept = tried.group_by("trial").agg(pl.col(REWARD).mean())[REWARD].max()
-    usual = float(eco_jax.load(place / "usual").metrics[REWARD][-given.updates // 10 :].mean())
-    best = place / ("usual.toml" if usual >= swept else "sweep/best.toml")
-    train(place / "best", best, given.finals, FINAL_SEED)
-    run = eco_jax.load(place / "best")
+    usual = train(place / "usual", place / "usual.toml", {}, 1, SWEEP_SEED)
+    axes = list(tomllib.loads(space)["space"])
+    trials = [(row[REWARD], {name: row[name] for name in axes}) for row in tried(place).to_dicts()]
+    ranked = sorted([(usual, {}), *trials], key=lambda trial: -trial[0])
+    finals = {
+        train(place / f"best-{k}", place / "usual.toml", values, given.finals, FINAL_SEED): (
+            place / f"best-{k}",
+            values,
+        )
+        for k, (_, values) in enumerate(ranked[: given.finalists])
+    }
+    best, values = finals[max(finals)]
+    run = eco_jax.load(best)
     reward = eco_jax.evaluate(run, episodes=EPISODES, seed=PLAYED)[REWARD]
     found = {
         "reward": np.asarray(reward).round(6).tolist(), "updates": given.updates, "trials": given.trials,
-        "seeds": given.seeds,
-        "usual": usual, "swept": swept, "device": setup.device(), "curve": curve(run.metrics[REWARD]),
+        "finalists": list(finals), "best": best.name, "usual": usual, "values": values, "device": setup.device(),
+        "curve": curve(run.metrics[REWARD]),
     }  # fmt: skip
     write_whole(place / "played.json", json.dumps(found))
 
@@ -133,8 +145,7 @@ def keep(out: Path) -> None:
             place = out / case / level
             if (place / "played.json").exists():
                 played[level] = json.loads((place / "played.json").read_text())
-                rows = pl.read_parquet(place / "sweep" / "results.parquet")
-                trials.append(rows.with_columns(pl.lit(level).alias("level")))
+                trials.append(tried(place).with_columns(pl.lit(level).alias("level")))
         if played:
             pl.concat(trials, how="diagonal").write_csv(HERE / f"{case}.csv", float_precision=6)
             write_whole(HERE / f"{case}.json", json.dumps(played, indent=1) + "\n")
@@ -185,11 +196,11 @@ def table(known: Mapping[str, Any]) -> str:
             lines.append(row(case, level, there[case], known))
     figure(kept)
     some: Iterable[Mapping[str, Any]] = (found for case in kept.values() for found in case.values())
-    budgets = sorted({(f["trials"], f["seeds"], f["updates"], len(f["reward"]), f["device"]) for f in some})
+    budgets = sorted({(f["trials"], len(f["finalists"]), len(f["reward"]), f["updates"], f["device"]) for f in some})
     says = "; ".join(
-        f"{trials} random configurations and the one that agents come with, {each} agents each;\n{finals} new seeds "
-        f"of the best of them; all for {updates} updates (on {device})"
-        for trials, each, updates, finals, device in budgets
+        f"{trials} random configurations and the one that agents come with, one agent each; the best {finalists} of\n"
+        f"them again with {finals} new seeds, the better ones shown; all for {updates} updates (on {device})"
+        for trials, finalists, finals, updates, device in budgets
     )
     return (
         "# Algorithms, networks and levels of knowledge, tuned alike\n\n"
@@ -199,36 +210,6 @@ def table(known: Mapping[str, Any]) -> str:
         "the way from the best rule there to full measurement. All trials: a CSV file for each agent. Training takes\n"
         "[so long](speed.md), and agents of `twin` play [among other numbers of users](crowds.md) so.\n\n"
         "![Reward while training at twin over steps and over seconds](curves.png)\n\n" + "\n".join([*lines, ""])
-    )
-
-
-def crowds(out: Path) -> str:
-    """A Markdown table: agents of `twin`, trained among 30 users, played among others, beside a rule that is as it was.
-
-    The rule is foresight with the posterior, as it comes: what is paired with every agent is its reward there.
-    """
-    rows = []
-    for users in CROWDS:
-        env, params = make(knowledge=TWIN, users=users)
-        played = {RULE: eco_jax.evaluate(policies.named()[RULE], env, params, episodes=EPISODES, seed=PLAYED)[REWARD]}
-        for case in CROWDED:
-            run = eco_jax.load(out / case / TWIN / "best")
-            played[case] = eco_jax.evaluate(run, env, params, episodes=EPISODES, seed=PLAYED)[REWARD]
-            print(f"{users} users, {case}: {played[case].mean():+.4f}", flush=True)
-        cells = [f"{statistics.interval(played[RULE]).mean:+.4f}"]
-        for case in CROWDED:
-            more = statistics.difference(played[case], played[RULE])
-            cells.append(
-                f"{statistics.interval(played[case]).mean:+.4f} ({more.mean:+.4f} [{more.lo:+.4f}, {more.hi:+.4f}])"
-            )
-        rows.append(f"| {' | '.join([str(users), *cells])} |")
-    heads = ["users", RULE, *CROWDED]
-    return (
-        "# Trained among 30 users, played among others\n\n"
-        f"Agents of `twin` of the [table](README.md), 45 servers as in training, {EPISODES} episodes that nothing was\n"
-        "tuned on: reward, and in brackets its difference from the rule, paired, with its 95 % interval. Made by\n"
-        "`python experiments/learners.py --crowds`.\n\n"
-        + "\n".join([f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}", *rows, ""])
     )
 
 
@@ -278,20 +259,16 @@ def main() -> None:
     parser.add_argument("--case", action="append", choices=CASES, help="may be repeated; all by default")
     parser.add_argument("--level", action="append", choices=LEVELS, help="may be repeated; all by default")
     parser.add_argument("--trials", type=int, default=4)
-    parser.add_argument("--seeds", type=int, default=2, help="of each configuration")
     parser.add_argument("--updates", type=int, default=1200)
+    parser.add_argument("--finalists", type=int, default=2)
     parser.add_argument("--finals", type=int, default=5)
     parser.add_argument("--table", action="store_true", help="write the page, learn nothing")
     parser.add_argument("--speed", action="store_true", help="time training, learn nothing")
-    parser.add_argument(
-        "--crowds", action="store_true", help="play what was trained at twin among other numbers of users"
-    )
     given = parser.parse_args()
     setup.configure()
-    if given.speed or given.crowds:
-        page, text = ("speed.md", speed(given.case or CASES)) if given.speed else ("crowds.md", crowds(given.out))
-        write_whole(HERE / page, text)
-        print(text)
+    if given.speed:
+        write_whole(HERE / "speed.md", speed(given.case or CASES))
+        print((HERE / "speed.md").read_text())
         return
     if not given.table:
         for case in given.case or CASES:
