@@ -29,7 +29,10 @@ def test_curves_of_ours_and_of_rejax(tmp_path):
     found = json.loads((tmp_path / "curves.json").read_text())
     assert found["steps"] == [4096, 8192]
     curves = {**found["eco_jax"], **{f"rejax {name}": values for name, values in found["rejax"].items()}}
-    assert set(curves) == {"PPO", "PQN", "rejax PPO", "rejax PQN", "rejax PQN, the paper's targets"}
+    assert set(curves) == {
+        *(f"{name}{how}" for name in ("PPO", "PQN") for how in ("", ", as rejax has it")),
+        "rejax PPO", "rejax PQN", "rejax PQN, the paper's targets",
+    }  # fmt: skip
     for values in curves.values():
         assert np.shape(values) == (2, 2)
         assert 8 <= np.min(values) <= np.max(values) <= 500  # slots that a pole stays up
