@@ -32,6 +32,7 @@ from eco_jax.parts import KINDS, Part, registered
 from eco_jax.run.config import CHOSEN, FIXED
 from eco_jax.run.settings import preset_folders
 from eco_jax.settings import Spec, specs
+from eco_jax.study import scenarios
 
 DOCS = Path(__file__).parents[1]
 ROOT = DOCS.parent
@@ -220,6 +221,29 @@ def rehearsal() -> str:
     return (ROOT / "experiments" / "benchmarks" / "gpu" / "rehearsal.md").read_text().partition("\n")[2].strip()
 
 
+def scenario_table() -> str:
+    """The worlds of eco-bench."""
+    every = scenarios.scenarios().values()
+    rows = [(s.name, s.about, f"`{s.flags}`" if s.flags else "–", s.sha256[:12]) for s in every]
+    return table(("world", "what it is", "flags of `eco-jax train`", "hash"), rows)
+
+
+def scoreboard() -> str:
+    """The scores that are committed."""
+    found = json.loads((ROOT / "experiments" / "results" / "scoreboard.json").read_text())["scores"]
+    worlds = list(scenarios.scenarios())
+    means = {who: sum(row[name]["score"]["mean"] for name in worlds) / len(worlds) for who, row in found.items()}
+
+    def cell(score: dict[str, float]) -> str:
+        return f"{score['mean']:.1f} [{score['lo']:.1f}, {score['hi']:.1f}]"
+
+    rows = [
+        (f"`{who}`", f"{means[who]:.1f}", *(cell(found[who][name]["score"]) for name in worlds))
+        for who in sorted(found, key=lambda who: -means[who])
+    ]
+    return table(("policy", "mean", *worlds), rows)
+
+
 def audit() -> str:
     """What the paper prints that does not hold, as the report's audit has it."""
     data = tomllib.loads((ROOT / "eco_jax" / "report" / "audit" / "findings.toml").read_text())
@@ -257,7 +281,7 @@ def guides() -> str:
 MAKERS: dict[str, Callable[[], str]] = {
     "parameters": parameters, "metrics": metric_table, "presets": presets, "parts": all_parts, "rules": rules,
     "command-line": command_line, "performance": performance, "audit": audit, "public": public,
-    "guides": guides, "rehearsal": rehearsal,
+    "guides": guides, "rehearsal": rehearsal, "scenarios": scenario_table, "scoreboard": scoreboard,
 }  # fmt: skip
 """Name in a page -> what makes the Markdown."""
 

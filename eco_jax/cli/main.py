@@ -24,6 +24,7 @@ COMMANDS = {
     "evaluate": "play a run's agents and the rules on the same episodes",
     "view": "play one episode and show it: a page, a moving picture, a table",
     "compare": "runs and rules against a baseline, with intervals and verdicts",
+    "score": "runs and rules in frozen worlds: how far from random to the best reference",
     "plot": "learning curves and other figures of your own runs and sweeps",
     "sweep": "train many configurations of a search space, here or on a cluster",
     "reproduce": "the paper's figures and claims put to the test, in one report",

@@ -222,9 +222,9 @@ def headline(found: Mapping[str, Any]) -> list[str]:
 
 
 def sweep_tables(done: Done, algorithm: type[Algorithm] = A2C) -> Sequence[Table]:
-    """A table for every part with points."""
+    """A table for every part with points at which agents were played."""
     return [
         sweep_table(SWEEPS.get(name, name.replace(at(names.CHECK, ""), "Trained in ")), part, algorithm)
         for name, part in done.items()
-        if LEVEL in part
+        if LEVEL in part and of(AGENTS, REWARD) in part
     ]

@@ -12,6 +12,7 @@ from eco_jax.errors import UserError
 from eco_jax.run.messages import say
 from eco_jax.run.progress import Display
 from eco_jax.study import names
+from eco_jax.study.assumptions import part_of
 from eco_jax.study.core import Part, Study
 from eco_jax.study.parts import table_parts
 from eco_jax.study.profile import Profile
@@ -69,7 +70,7 @@ def all_parts(study: Study) -> list[Part]:
 
 
 def _parts(profile: Profile) -> list[Part]:
-    return [*table_parts(profile), *other_parts(profile)]
+    return [*table_parts(profile), *other_parts(profile), *part_of(profile.assumptions)]
 
 
 def so_far(parts: Sequence[Part], number: int, share: float, spent_s: float) -> tuple[float, str]:

@@ -94,6 +94,16 @@ class Made:
             f"point/{field}": np.array([value for _, value, _ in points]),
         }
 
+    def assumed(self) -> dict[str, np.ndarray]:
+        """A rule at every level in worlds that differ in one assumption each."""
+        worlds = [("as it is", ""), ("CPU energy law", "per_cycle"), ("CPU energy law", "cmos"), ("users", "100")]
+        points = [(*world, level) for world in worlds for level in LADDER]
+        rows = [self.one(level, REWARD[level] - 0.02 * (what != "as it is"), 1) for what, _, level in points]
+        about = {name: np.array([p[i] for p in points]) for i, name in enumerate(("what", "value", "level"))}
+        return {f"rule/{m}": np.stack([row[m] for row in rows]) for m in rows[0]} | {
+            f"point/{name}": values for name, values in about.items()
+        }
+
 
 def made_up(
     seeds: int = 3, episodes: int = 6, updates: int = 40, noise: float = 1.0, algorithm: str = "a2c"
@@ -128,6 +138,7 @@ def made_up(
         "value-energy": make.sweep("sync_energy", [1.0, 5.0, 20.0, 80.0], ["twin"], gain=0.015),
         "weights": weights,
         **{f"check-{name}": make.sweep("preset", [name]) for name in ("shared-spectrum", "cmos")},
+        "assumptions": make.assumed(),
         "online": online,
         "printed": {},
     }  # fmt: skip

@@ -8,6 +8,7 @@ import pytest
 
 from eco_jax.env import policies
 from eco_jax.run import settings
+from eco_jax.study.assumptions import NAME as ASSUMPTIONS
 from eco_jax.study.core import Study
 from eco_jax.study.names import ONLINE, trained
 from eco_jax.study.play import by_policy, flat
@@ -20,6 +21,7 @@ ONE_POINT = dataclasses.replace(
     SMOKE, updates=2, seeds=1, episodes=2, reference_episodes=2, tuning_episodes=2, side_updates=2, side_episodes=2,
     online_episodes=2, online_seeds=1, speeds=(30.0,), slowdowns=(0.3,), users=(3,), servers=(6,), fix_gaps=(2,),
     sync_errors=(0.3,), sync_energies=(5.0,), correlations=(0.9,), weights=((1.0, 4.0, 1.0),), checks=("repaired",),
+    assumptions=("coverage",),
 )  # fmt: skip
 """Every part. What they have in common (users, levels, episodes, the world of the check) makes them the same programs,
 compiled once."""
@@ -79,7 +81,11 @@ def test_part(name, before, reported):
     assert [
         key for key, value in numbers.items() if not key.startswith("tuned:") and not np.isfinite(value).all()
     ] == []
-    if "point/level" in found:
+    if name == ASSUMPTIONS:
+        assert found["point/level"].tolist() == [*LADDER, *LADDER]
+        assert found["point/what"].tolist() == ["as it is"] * 4 + ["coverage"] * 4
+        assert found["rule/reward"].shape == (8, 1, ONE_POINT.side_episodes)
+    elif "point/level" in found:
         levels = found["point/level"].tolist()
         assert levels in (list(LADDER), ["twin"])
         varied = {key.removeprefix("point/") for key in found if key.startswith("point/")} - {"level"}
