@@ -9,7 +9,7 @@ from typing import Any
 from eco_jax.env.policies.rules import FORESIGHT
 from eco_jax.errors import UserError
 from eco_jax.files import leftover, write_whole
-from eco_jax.report import figures, page, tables
+from eco_jax.report import figures, page, tables, values
 from eco_jax.report.claims import SEEDS, Claim, Judging, all_claims, as_written
 from eco_jax.run.settings import RunConfig
 from eco_jax.study import judging, statistics
@@ -21,7 +21,7 @@ from eco_jax.study.sweeps import as_printed, not_as_printed
 
 PARTS = "parts"
 """Folder of the finished parts in a report's."""
-FILES = ("report.html", "report.md", "results.json", "table.md", judging.RECORD, judging.CLAIMS)
+FILES = ("report.html", "report.md", "results.json", "table.md", values.FILE, judging.RECORD, judging.CLAIMS)
 """What is written beside it and the figures."""
 
 
@@ -78,6 +78,7 @@ def reproduce(
             for c in claims
         ],
     }  # fmt: skip
+    values.write(out, done, per_episode)
     write_whole(out / "results.json", json.dumps(results, indent=2) + "\n")
     summary = [*tables.headline(found), _count(claims, study)]
     lines = [*tables.short_lines(played, study.kind), "", *tables.headline(found)]

@@ -3,6 +3,9 @@
 import html
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,7 +27,7 @@ SETTINGS = {"seed": 0}
 TINY = settings.from_preset("tiny").but(train={"rollout": 6})
 
 
-def finished(monkeypatch, tmp_path, done, config=TINY, judge="", again=False):
+def finished(monkeypatch, tmp_path, done, config=TINY, judge="", again=False, resamples=50):
     """The report of parts that are there already."""
 
     def run(study, store, settings, before=lambda: None):
@@ -35,7 +38,9 @@ def finished(monkeypatch, tmp_path, done, config=TINY, judge="", again=False):
     monkeypatch.setattr(reproduce, "finish", run)
     monkeypatch.setattr(figures, "FIGURES", figures.FIGURES[:1])
     monkeypatch.setattr(figure, "RESAMPLES", 20)
-    monkeypatch.setattr(statistics.bootstrap, "__kwdefaults__", statistics.bootstrap.__kwdefaults__ | {"resamples": 50})
+    monkeypatch.setattr(
+        statistics.bootstrap, "__kwdefaults__", statistics.bootstrap.__kwdefaults__ | {"resamples": resamples}
+    )
     about = {"profile": "made up", "mobility": "none", "device": "none", "versions": {"eco-jax": "0"}}
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / ".state"))
     study = Study(config, SMOKE, judge=judge)
@@ -78,6 +83,27 @@ def test_report_says_what_was_found(monkeypatch, tmp_path, done):
     assert "Judged: A paper" in page
     assert (tmp_path / "claims.toml").read_text() == as_written()
     assert "ended" in json.loads((tmp_path / "judging.json").read_text())
+
+
+def test_every_figure_can_be_computed_anew_from_the_raw_values(monkeypatch, tmp_path, done):
+    program = Path(__file__).parents[2] / "experiments" / "results" / "recompute.py"
+
+    def recomputed():
+        run = subprocess.run([sys.executable, str(program), str(tmp_path)], capture_output=True, text=True, check=False)
+        return run.returncode, run.stdout.splitlines()
+
+    results, claims = finished(monkeypatch, tmp_path, done, judge="A paper", resamples=4000)
+    code, lines = recomputed()
+    assert (code, lines[:-1]) == (0, [])
+    count = len(claims) + sum(len(row) for row in results["policies"].values())
+    assert lines[-1] == f"{count} of {count} figures agree"
+    # What was written wrongly is found.
+    results["claims"][3]["measured"] += 1e-3
+    results["policies"]["local"]["reward"]["hi"] += 0.01
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    code, lines = recomputed()
+    assert code == 1
+    assert [line.split(":")[0] for line in lines[:-1]] == ["local, reward", results["claims"][3]["id"]]
 
 
 def test_judged_once(monkeypatch, tmp_path, done):
