@@ -1,6 +1,8 @@
 """What scores of eco-bench are counted from and to: random and reference policies in each world, frozen.
 
-python experiments/freeze.py            # writes eco_jax/study/eco-bench-v1.json; refuses where there is one
+    python experiments/freeze.py            # writes eco_jax/study/eco-bench-v1.json; refuses where there is one
+
+The search among 188 users takes some ten minutes. Stopped, it goes on with the next world.
 """
 
 import json
@@ -27,8 +29,12 @@ def main() -> None:
     if OUT.exists():
         sys.exit(f"{OUT}: is frozen already")
     setup.configure()
-    found, about = {}, scenarios.declared()
-    for name, scenario in scenarios.scenarios().items():
+    about, kept = scenarios.declared(), OUT.with_suffix(".part")
+    found = json.loads(kept.read_text()) if kept.exists() else {}
+    every = scenarios.scenarios()
+    for name, scenario in sorted(every.items(), key=lambda item: item[1].config().env.users):  # the quick ones first
+        if name in found:
+            continue
         env, params = scenario.config().make()
         truth = params.with_knowledge(TRUTH)
         entries = {
@@ -46,7 +52,9 @@ def main() -> None:
                 "reference": np.round(rewards[best], 6).tolist(),
             }  # fmt: skip
             print(name, split, best, {who: round(float(v.mean()), 4) for who, v in rewards.items()}, flush=True)
-    write_whole(OUT, json.dumps(found, indent=1) + "\n")
+        write_whole(kept, json.dumps(found))
+    write_whole(OUT, json.dumps({name: found[name] for name in every}, indent=1) + "\n")
+    kept.unlink()
 
 
 if __name__ == "__main__":

@@ -69,6 +69,14 @@ def by_reward(played: Played) -> list[tuple[str, Arrays]]:
     return sorted(played.items(), key=lambda item: -float(item[1][REWARD].mean()))
 
 
+def alike(played: Played) -> dict[str, list[str]]:
+    """Policies whose rewards are the same in every episode, under the first of them: name -> all of these names."""
+    found: dict[bytes, list[str]] = {}
+    for name, values in played.items():
+        found.setdefault(np.asarray(values[REWARD]).tobytes(), []).append(name)
+    return {group[0]: group for group in found.values()}
+
+
 def policy_table(played: Played, slot_s: float) -> Table:
     """Every policy, every metric, and the cost terms of the world."""
     costs = cost_terms(played)
@@ -78,6 +86,9 @@ def policy_table(played: Played, slot_s: float) -> Table:
         *(m.titled for m in costs),
     )  # fmt: skip
     hourly = 3600.0 / slot_s
+
+    shown = {name: played[name] for name in names.plain(played, (names.SAMPLED,))}
+    groups = alike(shown)
 
     def number(values: Arrays, name: str, scale: float, digits: int) -> str:
         return f"{scale * values[name].mean():.{digits}f}" if name in values else "–"
@@ -89,8 +100,9 @@ def policy_table(played: Played, slot_s: float) -> Table:
             number(v, MIGRATIONS, hourly, 1), number(v, HITS, hourly, 1), number(v, SYNCS, hourly, 1),
             number(v, LOAD_MAX, 1, 1), number(v, FAIRNESS, 1, 3), *(number(v, m, 1, 3) for m in costs),
         )
-        for name, v in by_reward({name: played[name] for name in names.plain(played, (names.SAMPLED,))})
+        for name, v in by_reward({name: shown[name] for name in groups})
     ]  # fmt: skip
+    same = "; ".join(f"`{one}` = {', '.join(f'`{n}`' for n in rest)}" for one, *rest in groups.values() if rest)
     note = (
         "Best reward first. Means over the evaluation episodes (interquartile over seeds) with 95 % bootstrap "
         "intervals over seeds and episodes; all on the same episodes, references and central rules on the first of "
@@ -101,6 +113,7 @@ def policy_table(played: Played, slot_s: float) -> Table:
         f"`{names.BOUND_BELIEF}` is the bound at what is known there. Busiest server: tasks on it; fairness: Jain's "
         "index of the users' QoE."
     )
+    note += f" The same in every episode, and one row: {same}." if same else ""
     return Table("Policies", columns, tuple(rows), note)
 
 

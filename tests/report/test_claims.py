@@ -7,7 +7,7 @@ from made_up_study import made_up
 from eco_jax.env.config import KNOWLEDGE, STEPS, WITHOUT_TWIN
 from eco_jax.report.claims import Judging, all_claims, declared, verdict
 from eco_jax.report.measures import MEASURES, about_trend, best_rule, rules_below
-from eco_jax.report.tables import comparisons, headline, sweep_tables
+from eco_jax.report.tables import comparisons, headline, policy_table, sweep_tables
 from eco_jax.study.play import by_policy
 from eco_jax.study.statistics import Interval
 
@@ -257,3 +257,13 @@ def test_verdict(found, above, expected):
     assert verdict(found, above=above) == expected
     mirrored = Interval(-found.mean, -found.hi, -found.lo)
     assert verdict(mirrored, below=-above) == expected
+
+
+def test_rules_that_do_the_same_are_one_row():
+    played = by_policy(made_up(2, 3, 12)["evaluation"]) | by_policy(study(GOOD, GOOD, BAD)["rules"])
+    played |= {"greedy-other": played["greedy-twin"], "greedy-third": played["greedy-twin"]}
+    table = policy_table({n: v for n, v in played.items() if "latency" in v}, 5.0)
+    rows = [row[0] for row in table.rows]
+    assert "greedy-twin" in rows
+    assert not {"greedy-other", "greedy-third"} & set(rows)
+    assert "one row: `greedy-twin` = `greedy-other`, `greedy-third`." in table.note
