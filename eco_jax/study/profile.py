@@ -98,8 +98,8 @@ PAPER = Profile(
     weights=((1.0, 1.0, 1.0), (4.0, 1.0, 1.0), (1.0, 4.0, 1.0), (1.0, 1.0, 4.0)),
     checks=("shared-spectrum", "cmos", "hard-coverage"), levels=LEVELS,
     assumptions=(
-        "CPU energy law", "overlap of a server's tasks", "mean slowdown δ̄", "spread of the slowdowns", "correlation ρ",
-        "error of a sync σ", "energy of a sync, mJ", "energy of the twin, mJ", "users", "servers", "coverage",
+        "energy law", "overlap", "mean slowdown", "spread", "correlation",
+        "sync error", "sync, mJ", "twin, mJ", "users", "servers", "coverage",
         "spectrum",
     ),
 )  # fmt: skip

@@ -96,7 +96,7 @@ class Made:
 
     def assumed(self) -> dict[str, np.ndarray]:
         """A rule at every level in worlds that differ in one assumption each."""
-        worlds = [("as it is", ""), ("CPU energy law", "per_cycle"), ("CPU energy law", "cmos"), ("users", "100")]
+        worlds = [("as it is", ""), ("energy law", "per_cycle"), ("energy law", "cmos"), ("users", "100")]
         points = [(*world, level) for world in worlds for level in LADDER]
         rows = [self.one(level, REWARD[level] - 0.02 * (what != "as it is"), 1) for what, _, level in points]
         about = {name: np.array([p[i] for p in points]) for i, name in enumerate(("what", "value", "level"))}

@@ -78,7 +78,7 @@ def test_policies_in_a_figure(own):
     done = with_own("mine")
     drawn, columns, said = texts(LADDER, done, own)
     assert {"Mine agents", "hopeful", "far-off", "full measurement", "road toll, cent", "reward"} <= set(said)
-    assert "every CPU measured (reference)" in said
+    assert "all measured (ref.)" in said
     assert "A2C agents" not in said
     assert [ax.get_xlabel() for ax in drawn.axes] == ["reward", "road toll, cent"]
     row = columns["policy"].tolist().index("mine")

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
 
+SHORT = 11
+"""Letters that a title has room for."""
+
+
 def assumptions(results: Results) -> tuple["Drawing", Columns]:
     """The three parts of the twin's worth in each world: a rule, paired on the same episodes."""
     part = results.done[NAME]
@@ -33,12 +37,21 @@ def assumptions(results: Results) -> tuple["Drawing", Columns]:
             rows.append({"what": what, "value": value, "part": step, **spread(found[-1])})
         look = {"color": STYLES[level]["color"], "marker": STYLES[level]["marker"], "linestyle": ""}
         ax.axvline(0.0, color="black", linewidth=1.0, zorder=1)
-        ax.axvline(found[0].mean, color=look["color"], linewidth=0.8, linestyle=":", zorder=1)
-        ax.errorbar([f.mean for f in found], y, xerr=reach(found), capsize=1.5, elinewidth=0.8, markersize=3.5, **look)
-        ax.set_title(step)
+        ax.axvline(1e3 * found[0].mean, color=look["color"], linewidth=0.8, linestyle=":", zorder=1)
+        ax.errorbar(
+            [1e3 * f.mean for f in found],
+            y,
+            xerr=reach(found, 1e3),
+            capsize=1.5,
+            elinewidth=0.8,
+            markersize=3.5,
+            **look,
+        )
+        ax.set_title(step if len(step) < SHORT else f"{step[: SHORT - 6]}.")
+        ax.locator_params(axis="x", nbins=2)
     axes[0, 0].set_yticks(y, names)
     axes[0, 0].set_ylim(len(worlds) - 0.4, -0.6)
-    axes[0, 1].set_xlabel(f"{REWARD.label} gained")
+    axes[0, 1].set_xlabel(f"{REWARD.label} gained, thousandths")
     return drawing, table(rows)
 
 

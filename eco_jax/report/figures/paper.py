@@ -42,14 +42,14 @@ def fig2a(results: Results) -> tuple["Drawing", Columns]:
         total[PRINTED] = results.horizon * members[:, : members.shape[1] // 2]  # the rest knows nothing
     low, high = total[learns].min(), total[learns].max()
     drawing, axes = canvas(2.9, 1, len(total), sharey=True)
-    titles = {learns: f"{learns}, many environments in parallel", PRINTED: f"{PRINTED}, one environment"}
+    titles = {learns: f"{learns}, many envs", PRINTED: f"{PRINTED}, one"}
     rows = []
     for ax, (name, curve) in zip(axes[0], total.items(), strict=True):
         scaled = (curve - low) / max(high - low, 1e-12)
         x = np.arange(1, len(curve) + 1)
         ax.plot(x, scaled, color=STYLES[TWIN]["color"], alpha=0.25, linewidth=0.5)
         ax.plot([], [], color=STYLES[TWIN]["color"], alpha=0.5, linewidth=0.5, label="single seeds")
-        band(ax, x, scaled, f"interquartile mean of {curve.shape[1]} seeds, 10–90 %", STYLES[TWIN])
+        band(ax, x, scaled, f"{curve.shape[1]} seeds: middle, 10–90 %", STYLES[TWIN])
         ax.set_title(titles[name])
         ax.set_xlabel("episode")
         ax.margins(x=0.01)
@@ -99,11 +99,11 @@ def fig2b(results: Results) -> tuple["Drawing", Columns]:
         x = speed[:, None] + shift + jitter
         alpha = float(np.clip(40.0 / single.shape[1], 0.15, 0.8))
         ax.scatter(x, single, s=2.0, alpha=alpha, linewidth=0, color=style["color"], rasterized=True)
-        label = NAMES[level]
+        label: str = level
         kept = latency[:, :, np.isfinite(latency).all(axis=(0, 1))].mean(axis=1)  # [points, episodes]
         if kept.shape[1]:
             mean, found = kept.mean(axis=1), slope(speed, kept)
-            label += f": {found.mean:+.3f} [{found.lo:+.3f}, {found.hi:+.3f}] ms per km/h"
+            label += f": {found.mean:+.3f} [{found.lo:+.3f}, {found.hi:+.3f}]"
             line = mean.mean() + found.mean * (speed - speed.mean())
             ax.plot(speed, line, color=style["color"], linestyle=style["linestyle"], linewidth=1.4, zorder=3)
             ax.scatter(
@@ -123,6 +123,7 @@ def fig2b(results: Results) -> tuple["Drawing", Columns]:
     ax.set_xlabel("speed of the users, km/h")
     ax.set_ylabel("mean latency of offloaded tasks, ms")
     legend(drawing, ax, 1)
+    drawing.legends[0].set_title("slope, ms per km/h")
     return drawing, _joined(rows)
 
 
@@ -150,7 +151,7 @@ def _training(results: Results, metric: str, scale: float, ylabel: str) -> tuple
 def fig3a(results: Results) -> tuple["Drawing", Columns]:
     """Energy while training, in % of the highest point of the benchmark's line."""
     highest = interquartile_mean(results.curve(BENCHMARK, ENERGY), axis=1).max()
-    return _training(results, ENERGY, 100.0 / highest, "energy, % of the benchmark's maximum")
+    return _training(results, ENERGY, 100.0 / highest, "energy, % (benchmark's most: 100)")
 
 
 def fig3b(results: Results) -> tuple["Drawing", Columns]:
@@ -181,7 +182,8 @@ FIG2B = Figure(
 FIG3A = Figure(
     "fig3a",
     "Fig. 3a: energy while training",
-    "Energy per task while agents learn, in % of the highest point of the benchmark's line; lower is better. "
+    "Energy per task while agents learn, in % of the highest point of the benchmark's line; lower is better, and the "
+    "axis does not begin at 0. "
     f"{BAND} The paper claims that a twin takes less energy than the benchmark: look at the gap at the end, and at how "
     f"much of it `{TELEMETRY}`, an agent that only remembers what it measured, closes without a twin.",
     (names.trained(BENCHMARK),),
@@ -190,7 +192,7 @@ FIG3A = Figure(
 FIG3B = Figure(
     "fig3b",
     "Fig. 3b: quality of experience while training",
-    "Quality of experience while agents learn; higher is better. "
+    "Quality of experience while agents learn; higher is better, and the axis does not begin at 0. "
     f"{BAND} The paper claims that a twin gives more QoE than the benchmark, and that its QoE rises: look at the gap "
     f"at the end, and at how much of it `{TELEMETRY}` closes without a twin.",
     (),

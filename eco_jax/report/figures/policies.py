@@ -118,7 +118,7 @@ def _second_axis(axes: "Axes", kinds: Found) -> Any:
         return start + way * (end - start) / 100.0
 
     above = axes.secondary_xaxis("top", functions=(there, back))
-    above.set_xlabel(f"share of the way from {RANDOM} to {names.SLOT_REFERENCE}, %")
+    above.set_xlabel(f"% of the way to {names.SLOT_REFERENCE}")
     return there
 
 
@@ -141,7 +141,7 @@ def latency_cdf(results: Results) -> tuple["Drawing", Columns]:
     if not rows:
         raise MissingError("no quantiles")
     ax.set_ylim(0.0, 100.0)
-    ax.set_xlim(left=0.0)
+    ax.set_xlim(0.0, 1.05 * max([mean.max() for name, mean in rows if name != LOCAL] or [rows[0][1].max()]))
     ax.set_xlabel(f"{LATENCY.label}, ms")
     ax.set_ylabel("tasks that are done by then, %")
     legend(drawing, ax)
@@ -212,8 +212,7 @@ def energy_terms(results: Results) -> tuple["Drawing", Columns]:
 
 
 MISLED = {
-    TWIN: TWIN, f"{TWIN}{names.MISLED}": "misleading\ntwin", FORECAST: f"{FORECAST},\nno twin",
-    TELEMETRY: f"{TELEMETRY},\nno twin", NONE: f"{NONE}\n(benchmark)",
+    TWIN: TWIN, f"{TWIN}{names.MISLED}": f"{TWIN},\nmisled", FORECAST: FORECAST, TELEMETRY: TELEMETRY, NONE: NONE,
 }  # fmt: skip
 """End of a policy's name -> what it has, in words."""
 
@@ -224,7 +223,7 @@ def misleading(results: Results) -> tuple["Drawing", Columns]:
     drawing, axes = canvas(3.0)
     ax, rows = axes[0, 0], []
     for shift, kind, label, color, hatch in (
-        (-0.22, results.algorithm.name, "agents", "#0072B2", ""), (0.22, GREEDY, f"rule {GREEDY}", "#E69F00", "///"),
+        (-0.22, results.algorithm.name, "agents", "#555555", ""), (0.22, GREEDY, f"rule {GREEDY}", "#BBBBBB", "///"),
     ):  # fmt: skip
         there = [(i, level) for i, level in enumerate(MISLED) if names.at(kind, level) in played]
         if not there:
@@ -268,7 +267,8 @@ LATENCY_CDF = Figure(
     "latency_cdf",
     "Distribution of latency",
     "Share of all tasks, local ones too, that are done within a latency; further left is better. Quantiles from 1 % to "
-    "99 % of an episode's tasks, averaged over episodes and seeds.",
+    "99 % of an episode's tasks, averaged over episodes and seeds. The axis ends where agents do; "
+    f"`{LOCAL}` goes on beyond it.",
     ("evaluation",),
     latency_cdf,
 )

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
 
-WIDTH = 4.8
-"""inches"""
+WIDTH = 3.5
+"""inches: one column of a journal, where 8 pt are 8 pt"""
 RC: Any = {
     "font.size": 8, "axes.labelsize": 8, "axes.titlesize": 8, "legend.fontsize": 8, "xtick.labelsize": 8,
     "ytick.labelsize": 8, "figure.titlesize": 9.5, "legend.title_fontsize": 8,
@@ -34,12 +34,12 @@ RC: Any = {
 }  # fmt: skip
 
 NAMES: dict[str, str] = {
-    TRUTH: f"{TRUTH} (reference)",
+    TRUTH: f"{TRUTH} (ref.)",
     TWIN: f"{TWIN} (EcoEdgeTwin)",
     FORECAST: f"{FORECAST}, no twin",
     TELEMETRY: f"{TELEMETRY}, no twin",
     NONE: f"{NONE} (benchmark)",
-    names.FULL_MEASUREMENT: "every CPU measured (reference)",
+    names.FULL_MEASUREMENT: "all measured (ref.)",
 }
 """Levels of knowledge, and what the references of `names.MEASURES_ALL` know, in words."""
 # Okabe-Ito colours; line styles and markers tell them apart in grey.
@@ -127,7 +127,10 @@ def side_by_side(count: int, step: float) -> NDArray[np.floating]:
 
 def evenly(axes: "Axes", values: Sequence[float]) -> None:
     """Label the positions 0, 1, 2, ... with these values: evenly spaced whatever they are."""
-    axes.set_xticks(range(len(values)), [f"{value:g}" for value in values])
+    labels = [f"{value:g}".replace("0.", ".", 1) if 0.0 < value < 1.0 else f"{value:g}" for value in values]
+    grid = axes.get_gridspec()
+    every = 2 if grid and grid.ncols > 1 and len(values) > 5 else 1  # two panels side by side have no room for more
+    axes.set_xticks(range(len(values)), [label if (i + 1) % every == 0 else "" for i, label in enumerate(labels)])
     axes.set_xlim(-0.45, max(len(values), 2) - 0.55)
 
 

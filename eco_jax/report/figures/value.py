@@ -16,7 +16,7 @@ from eco_jax.report.figures.figure import (
     spread,
     table,
 )
-from eco_jax.report.figures.style import NAMES, STYLES, canvas, evenly, legend, points
+from eco_jax.report.figures.style import STYLES, canvas, evenly, legend, points
 from eco_jax.study import names
 from eco_jax.study.names import AGENTS, RULE, of
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
 AXES = (
-    (names.VALUE_ERROR, "sync_error", "error of a sync (σ)"),
-    (names.VALUE_CORRELATION, "correlation", "correlation of the slowdowns (ρ)"),
-    (names.VALUE_ENERGY, "sync_energy", "energy of a sync, mJ"),
+    (names.VALUE_ERROR, "sync_error", "sync error σ"),
+    (names.VALUE_CORRELATION, "correlation", "correlation ρ"),
+    (names.VALUE_ENERGY, "sync_energy", "sync energy, mJ"),
     ("users", "users", "users"),
     ("servers", "servers", "servers"),
 )
@@ -93,11 +93,11 @@ def value(results: Results) -> tuple["Drawing", Columns]:
                     points(ax, x, [r["found"] for r in mine], label=f"agents, over {level}", markersize=3.5, **style)
             evenly(ax, ticks)
             ax.set_xlabel(words[part])
-    axes[0, 0].set_title(f"{TWIN} over {FORECAST}: synchronisation")
-    axes[0, 1].set_title(f"{TWIN} over {NAMES[BENCHMARK]}")
+    axes[0, 0].set_title(f"{TWIN} over {FORECAST}")
+    axes[0, 1].set_title(f"{TWIN} over {BENCHMARK}")
     drawing.supylabel(f"{REWARD.label} gained by the twin", fontsize=8)
     handles = {label: handle for ax in axes[0] for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-    drawing.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3)
+    drawing.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=1)
     rows = [r for levels in found.values() for rows in levels.values() for r in rows]
     return drawing, table({k: v for k, v in r.items() if k != "found"} | spread(r["found"]) for r in rows)
 

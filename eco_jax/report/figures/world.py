@@ -91,7 +91,7 @@ def _along(
 
 def slowdown(results: Results) -> tuple["Drawing", Columns]:
     """Energy and QoE over the mean slowdown."""
-    return _along(results, "slowdown", "slowdown_mean", "mean slowdown of the CPUs", (ENERGY, QOE), even=False)
+    return _along(results, "slowdown", "slowdown_mean", "mean slowdown", (ENERGY, QOE), even=False)
 
 
 def users(results: Results) -> tuple["Drawing", Columns]:
@@ -101,7 +101,7 @@ def users(results: Results) -> tuple["Drawing", Columns]:
 
 def fixes(results: Results) -> tuple["Drawing", Columns]:
     """Reward and migrations over the gap between position fixes."""
-    return _along(results, "fixes", "fix_every", "slots between two position fixes", (REWARD, MIGRATIONS), even=True)
+    return _along(results, "fixes", "fix_every", "slots between fixes", (REWARD, MIGRATIONS), even=True)
 
 
 WEIGHTED = (("#0072B2", "o"), ("#D55E00", "^"), ("#009E73", "s"), ("#CC79A7", "D"), ("#E69F00", "v"), ("#56B4E9", "P"))
@@ -184,12 +184,12 @@ def checks(results: Results) -> tuple["Drawing", Columns]:
             style = {name: value for name, value in STYLES[level].items() if name != "linestyle"}
             ax.errorbar(
                 [100.0 * f.mean for f in found.values()], y, xerr=reach(list(found.values()), 100.0), linestyle="",
-                elinewidth=0.9, capsize=2.0, markersize=3.5, label=f"against {NAMES[level]}", **style,
+                elinewidth=0.9, capsize=2.0, markersize=3.5, label=f"against {level}", **style,
             )  # fmt: skip
             rows += [
                 {"world": world, "metric": metric, "against": level, **spread(f, 100.0)} for world, f in found.items()
             ]
-        ax.set_xlabel(f"{metric.head} of the twin, % change")
+        ax.set_xlabel(f"{metric.head}, % more")
         ax.grid(axis="y", visible=False)
     if not rows:
         raise MissingError("no world with and without a twin")
