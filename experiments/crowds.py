@@ -30,23 +30,23 @@ def crowds(out: Path) -> str:
     Args:
         out: folder of `learners.py`.
     """
-    rows = []
+    rows, cases = [], [case for case in CROWDED if (out / case / TWIN / "played.json").exists()]
     for users in CROWDS:
         env, params = make(knowledge=TWIN, users=users)
         played = {RULE: eco_jax.evaluate(policies.named()[RULE], env, params, episodes=EPISODES, seed=PLAYED)[REWARD]}
-        for case in CROWDED:
+        for case in cases:
             place = out / case / TWIN
             run = eco_jax.load(place / json.loads((place / "played.json").read_text())["best"])
             played[case] = eco_jax.evaluate(run, env, params, episodes=EPISODES, seed=PLAYED)[REWARD]
             print(f"{users} users, {case}: {played[case].mean():+.4f}", flush=True)
         cells = [f"{statistics.interval(played[RULE]).mean:+.4f}"]
-        for case in CROWDED:
+        for case in cases:
             more = statistics.difference(played[case], played[RULE])
             cells.append(
                 f"{statistics.interval(played[case]).mean:+.4f} ({more.mean:+.4f} [{more.lo:+.4f}, {more.hi:+.4f}])"
             )
         rows.append(f"| {' | '.join([str(users), *cells])} |")
-    heads = ["users", RULE, *CROWDED]
+    heads = ["users", RULE, *cases]
     return (
         "# Trained among 30 users, played among others\n\n"
         f"Agents of `twin` of the [table](README.md), 45 servers as in training, {EPISODES} episodes that nothing was\n"

@@ -88,8 +88,10 @@ def main(argv: Sequence[str]) -> int:
     check_judge(a.judge, a.again, a.profile)
     setup.configure()
     from eco_jax.report import page
+    from eco_jax.report.claims import as_written
     from eco_jax.report.reproduce import PARTS, check_folder, in_words, reproduce
     from eco_jax.run.folder import locked
+    from eco_jax.study import judging
     from eco_jax.study.core import Study
     from eco_jax.study.run import check
     from eco_jax.study.store import Store
@@ -116,6 +118,8 @@ def main(argv: Sequence[str]) -> int:
     command = shlex.join(["eco-jax", "reproduce", *argv])
     with locked(a.out):
         if a.fresh:
+            if a.judge:  # before anything is lost
+                judging.open_or_refuse(a.out, a.judge, as_written(), a.again)
             Store(a.out / PARTS).clear()
         results, claims = reproduce(a.out, study, here, about, command, a.again)
     _show(results, claims, a.out)

@@ -64,43 +64,59 @@ def ledger() -> Path | None:
     return Path(base) / "eco_jax" / "judged"
 
 
-def begin(folder: Path, publication: str, claims: str, again: bool) -> None:
-    """Note that the episodes are going to be played now; the claims lie beside the note from now on.
+def open_or_refuse(folder: Path, publication: str, claims: str, again: bool) -> tuple[list[str], bool]:
+    """Whether the episodes may be played: when that began before, and whether one that was stopped goes on.
 
-    A judging that was stopped goes on. One that ended, here or in another folder of this machine, is not repeated.
+    One that ended, here or in another folder of this machine, is not repeated, nor one whose claims are others now.
 
     Args:
         folder: of the report.
         publication: its name.
         claims: the text of the claims.
-        again: play them once more, and say so.
+        again: play them once more all the same.
 
     Raises:
         UserError: they were played already, or the folder is another publication's.
     """
-    known, key, kept = record(folder), key_of(publication), ledger()
-    entry = kept and kept / f"{key}.json"
+    known, elsewhere = record(folder), _noted(_entry(publication))
     if known and known["publication"] != publication:
         raise UserError(f"{folder}: was judged for {quoted(known['publication'])}; choose another folder")
-    elsewhere = _noted(entry)
     other = bool(elsewhere) and Path(elsewhere["folder"]) != folder.resolve()
     began = list(elsewhere.get("began", known.get("began", ())))
-    digest = sha256(claims.encode()).hexdigest()
-    open_ = bool(known) and not known.get("ended") and not other and known["claims"] == digest
-    if began and not open_ and not again:
+    goes_on = bool(known) and not known.get("ended") and not other and known["claims"] == _digest(claims)
+    if began and not goes_on and not again:
         where = elsewhere["folder"] if other else folder
         raise UserError(
             f"--judge {quoted(publication)}: its episodes were played on {began[-1]} (in {where}); a new publication "
             "has a new name, --again plays them once more and the report says so"
         )
-    if not open_:
+    return began, goes_on
+
+
+def begin(folder: Path, publication: str, claims: str, again: bool) -> None:
+    """Note that the episodes are going to be played now; the claims lie beside the note from now on.
+
+    Arguments, and what is raised, as of `open_or_refuse`.
+    """
+    began, goes_on = open_or_refuse(folder, publication, claims, again)
+    if not goes_on:
         write_whole(folder / CLAIMS, claims)
         began.append(now())
-    found = {"publication": publication, "key": key, "claims": digest, "began": began}
-    if entry:
+    found = {"publication": publication, "key": key_of(publication), "claims": _digest(claims), "began": began}
+    if entry := _entry(publication):
         entry.parent.mkdir(parents=True, exist_ok=True)
         write_whole(entry, json.dumps(found | {"folder": str(folder.resolve())}) + "\n")
     write_whole(folder / RECORD, json.dumps(found, indent=2) + "\n")
+
+
+def _digest(claims: str) -> str:
+    return sha256(claims.encode()).hexdigest()
+
+
+def _entry(publication: str) -> Path | None:
+    """The machine's note of a publication."""
+    kept = ledger()
+    return kept and kept / f"{key_of(publication)}.json"
 
 
 def _noted(entry: Path | None) -> dict[str, Any]:

@@ -14,8 +14,10 @@ from eco_jax.env.config import TWIN
 from eco_jax.files import sha256
 from eco_jax.parts import forget
 from eco_jax.report import reproduce as report
+from eco_jax.report.claims import as_written
 from eco_jax.run import settings
 from eco_jax.run.config import default
+from eco_jax.study import judging
 from eco_jax.study.profile import PAPER, QUICK, SMOKE
 from eco_jax.study.store import Store, fingerprint
 
@@ -183,3 +185,16 @@ def test_help_says_how_long_it_takes(capsys):
     for profile in (SMOKE, QUICK, PAPER):
         assert profile.takes in text
     assert set(re.findall(r"about \d+ minutes? on 2 cores", text)) == {p.takes for p in (SMOKE, QUICK, PAPER)}
+
+
+def test_what_was_judged_is_not_thrown_away_by_fresh(capsys, monkeypatch, tmp_path, studied):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    out = tmp_path / "study"
+    Store(out / "parts").save("rules", "mark", {"x": np.zeros(1)}, {})
+    judging.begin(out, "a paper", as_written(), again=False)
+    judging.end(out)
+    flags = ["--out", out, "--profile", "paper", "--fresh", "--judge"]
+    assert "its episodes were played on" in said(capsys, [*flags, "a paper"])
+    assert (out / "parts" / "rules.npz").exists()
+    studied("--profile", "paper", "--fresh", "--judge", "a paper", "--again")
+    assert not (out / "parts" / "rules.npz").exists()
