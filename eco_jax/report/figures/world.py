@@ -6,13 +6,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from eco_jax import metrics as m
-from eco_jax.env.config import TWIN, WITHOUT_TWIN
+from eco_jax.env.config import FORECAST, TELEMETRY, TWIN, WITHOUT_TWIN
 from eco_jax.env.policies.rules import FORESIGHT
-from eco_jax.report.figures.figure import Columns, Figure, MissingError, Results, interval, relative, spread, table
+from eco_jax.report.figures.figure import (
+    Columns,
+    Figure,
+    MissingError,
+    Results,
+    Sweep,
+    difference,
+    interval,
+    relative,
+    spread,
+    table,
+)  # fmt: skip
 from eco_jax.report.figures.style import NAMES, ORDER, STYLES, THIN, canvas, evenly, legend, points, reach, side_by_side
 from eco_jax.study import names
 from eco_jax.study.names import AGENTS, LEVEL, POINT, RULE, at, of
 from eco_jax.study.play import by_policy
+from eco_jax.study.statistics import Interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
@@ -27,11 +39,14 @@ class Shown(NamedTuple):
     """units in one of the metric's"""
     ending: str
     """of its name in the CSV"""
+    less: str = ""
+    """the level whose own value is taken off, paired on the same episodes; those above it are shown"""
 
     @property
     def label(self) -> str:
         """In words, as an axis has it."""
-        return f"{self.metric.label}, {self.unit}" if self.unit else self.metric.label
+        words = f"{self.metric.label} over {self.less}" if self.less else self.metric.label
+        return f"{words}, {self.unit}" if self.unit else words
 
     @property
     def column(self) -> str:
@@ -43,6 +58,7 @@ ENERGY = Shown(m.ENERGY, "mJ", 1e3, "_mj")
 LATENCY = Shown(m.LATENCY, "ms", 1e3, "_ms")
 QOE = Shown(m.QOE, "%", 100.0, "_percent")
 REWARD = Shown(m.REWARD, "", 1.0, "")
+GAINED = Shown(m.REWARD, "‰", 1e3, f"_over_{TELEMETRY}_1e-3", TELEMETRY)
 MIGRATIONS = Shown(m.MIGRATIONS, "%", 100.0, "_per_100_tasks")
 
 
@@ -55,16 +71,21 @@ def _along(
     if not levels:
         raise MissingError("no level")
     every = sorted({value for level in levels for value in sweep.values(field, level)})
+    shown = [what for what in shown if not what.less or what.less in levels]
     wide = len(shown) <= 2
     drawing, axes = canvas(2.9 if wide else 1.0 + 1.5 * len(shown), *((1, len(shown)) if wide else (len(shown), 1)))
     shifts = side_by_side(len(levels), 0.15 * (1.0 if even else np.diff([*every, every[-1] + 1.0]).min()))
     rows = []
     for ax, what in zip(axes.flat, shown, strict=True):
+        if what.less:
+            ax.axhline(0.0, color="black", linewidth=1.0, zorder=1)
         for level, shift in zip(levels, shifts, strict=True):
+            if what.less and level not in (TWIN, FORECAST):
+                continue
             values = sweep.values(field, level)
             x = np.array([every.index(value) if even else value for value in values]) + shift
             for who in (RULE, AGENTS):
-                found = [interval(sweep.at(of(who, what.metric), level, field, value)) for value in values]
+                found = [measured(sweep, of(who, what.metric), level, field, value, what.less) for value in values]
                 if who == AGENTS:
                     points(ax, x, found, what.scale, label=NAMES[level], markersize=3.5, **STYLES[level])
                 else:
@@ -89,14 +110,20 @@ def _along(
     return drawing, table(rows)
 
 
+def measured(sweep: Sweep, name: str, level: str, field: str, value: float, less: str) -> Interval:
+    """A metric of a level at a point, or what it has more than another level there."""
+    own = sweep.at(name, level, field, value)
+    return difference(own, sweep.at(name, less, field, value)) if less else interval(own)
+
+
 def slowdown(results: Results) -> tuple["Drawing", Columns]:
     """Energy and QoE over the mean slowdown."""
     return _along(results, "slowdown", "slowdown_mean", "mean slowdown", (ENERGY, QOE), even=False)
 
 
 def users(results: Results) -> tuple["Drawing", Columns]:
-    """Energy, QoE and reward over the number of users."""
-    return _along(results, "users", "users", "users", (ENERGY, QOE, REWARD), even=True)
+    """Energy, QoE, and what is earned over telemetry, over the number of users."""
+    return _along(results, "users", "users", "users", (ENERGY, QOE, GAINED), even=True)
 
 
 def fixes(results: Results) -> tuple["Drawing", Columns]:
@@ -211,8 +238,9 @@ SLOWDOWN = Figure(
 USERS = Figure(
     "users",
     "From few users to many",
-    "Energy per task, quality of experience and reward with other numbers of users on the same servers. Points: the "
-    f"table's agents, taken there as they are, with 95 % intervals; thin lines: the rule `{FORESIGHT}`. "
+    "Energy per task and quality of experience with other numbers of users on the same servers, and below what agents "
+    f"and rule earn more than those of `{TELEMETRY}`, in thousandths of reward, paired on the same episodes. Points: "
+    f"the table's agents, taken there as they are, with 95 % intervals; thin lines: the rule `{FORESIGHT}`. "
     "Lower is better in the first panel, higher in the others. Values are evenly spaced.",
     ("users",),
     users,
