@@ -17,6 +17,7 @@ import argparse
 import json
 import subprocess
 import sys
+import textwrap
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -198,19 +199,31 @@ def table(known: Mapping[str, Any]) -> str:
     some: Iterable[Mapping[str, Any]] = (found for case in kept.values() for found in case.values())
     budgets = sorted({(f["trials"], len(f["finalists"]), len(f["reward"]), f["updates"], f["device"]) for f in some})
     says = "; ".join(
-        f"{trials} random configurations and the one that agents come with, one agent each; the best {finalists} of\n"
-        f"them again with {finals} new seeds, the better ones shown; all for {updates} updates (on {device})"
+        f"{trials} random configurations and the one that agents come with, one agent each; the best {finalists} of "
+        f"them again with {finals} new seeds, the better ones shown; all for {updates:,} updates (on {device})"
         for trials, finalists, finals, updates, device in budgets
     )
-    return (
-        "# Algorithms, networks and levels of knowledge, tuned alike\n\n"
-        f"Made by `python experiments/learners.py`. Budgets: {says}. Reward on {EPISODES} episodes that nothing was\n"
-        "tuned on, interquartile mean over seeds with its 95 % bootstrap interval; rules are tuned on other episodes\n"
-        "and chosen at each level. **Exploratory**: fewer than 10 seeds. An agent at `twin` should close a third of\n"
-        "the way from the best rule there to full measurement. All trials: a CSV file for each agent. Training takes\n"
-        "[so long](speed.md), and agents of `twin` play [among other numbers of users](crowds.md) so.\n\n"
-        "![Reward while training at twin over steps and over seconds](curves.png)\n\n" + "\n".join([*lines, ""])
+    text = (
+        f"Made by `python experiments/learners.py`. Budgets: {says}. Reward on {EPISODES} episodes that nothing was "
+        "tuned on, interquartile mean over seeds with its 95 % bootstrap interval; rules are tuned on other episodes "
+        "and chosen at each level. **Exploratory**: fewer than 10 seeds. An agent at `twin` should close a third of "
+        "the way from the best rule there to full measurement. All trials: a CSV file for each agent. Training takes "
+        "[so long](speed.md), and agents of `twin` play [among other numbers of users](crowds.md) so."
     )
+    picture = "![Reward while training at twin over steps and over seconds](curves.png)"
+    parts = ["# Algorithms, networks and levels of knowledge, tuned alike", text, picture, "\n".join(lines), left(kept)]
+    return "\n\n".join(textwrap.fill(part, 120) if part == text else part for part in parts if part) + "\n"
+
+
+def left(kept: Mapping[str, Mapping[str, Any]]) -> str:
+    """What was not run yet, in a sentence."""
+    found = []
+    for level in LEVELS:
+        every = [case for case in CASES if level in levels_of(case)]
+        missing = [case for case in every if level not in kept.get(case, {})]
+        if missing:
+            found.append(f"at `{level}` {'all' if missing == every else ', '.join(missing)}")
+    return f"Not run yet: {'; '.join(found)}." if found else ""
 
 
 def figure(kept: Mapping[str, Mapping[str, Any]]) -> None:
@@ -223,8 +236,8 @@ def figure(kept: Mapping[str, Mapping[str, Any]]) -> None:
             steps = TrainConfig.envs * ROLLOUT * found["updates"] * (np.arange(CURVE) + 0.5) / CURVE
             for panel, x in zip(axes[0], (steps / 1000, steps / speeds[case]), strict=True):
                 panel.plot(x, found["curve"], label=case, linewidth=1.3, **look)
-        axes[0, 0].set(xlabel="environment steps (thousands)", ylabel="reward while training", ylim=(0.2, None))
-        axes[0, 1].set(xlabel="seconds of an agent alone, 2 CPU cores", xscale="log")
+        axes[0, 0].set(xlabel="steps, thousands", ylabel="reward while training", ylim=(0.2, None))
+        axes[0, 1].set(xlabel="seconds, 2 CPU cores", xscale="log")
         style.legend(drawing, axes[0, 0], columns=3)
         drawing.savefig(HERE / "curves.png", dpi=200)
 
