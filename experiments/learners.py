@@ -193,7 +193,7 @@ def table(known: Mapping[str, Any]) -> str:
     ]
     for level in LEVELS:
         there = {case: found[level] for case, found in kept.items() if level in found}
-        for case in sorted(there, key=lambda c: -np.mean(there[c]["reward"])):
+        for case in sorted(there, key=lambda c: -float(statistics.interquartile_mean(np.mean(there[c]["reward"], 1)))):
             lines.append(row(case, level, there[case], known))
     figure(kept)
     some: Iterable[Mapping[str, Any]] = (found for case in kept.values() for found in case.values())
