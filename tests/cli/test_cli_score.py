@@ -70,9 +70,9 @@ def test_split_worlds_and_level(played, capsys):
 
 
 def test_who_trained_longer_than_allowed_is_named(home, played, capsys):
-    trained(home / "long", train={"updates": 2501})
+    trained(home / "long", train={"updates": 3334})
     assert main(["score", "long"]) == 0
-    assert "long: trained for 480,192 environment steps, above the budget of 480,000" in capsys.readouterr().out
+    assert "long: trained for 640,128 environment steps, above the budget of 640,000" in capsys.readouterr().out
 
 
 def test_the_worlds_are_listed(capsys):
