@@ -33,7 +33,7 @@ PROGRAMS = ("eco-jax", "make", "pip", "python", "srun")
 CHECKED = {
     r"^eco-jax reproduce\b": "minutes",
     r"^eco-jax bench\b": "minutes",
-    r"^eco-jax score\b": "minutes",
+    r"^eco-jax score\b(?!.* --list\b)": "minutes",
     r"--launcher slurm\b": "needs SLURM",
     r"--distributed\b": "needs several nodes",
     r"--tracker (tensorboard|wandb|mlflow)\b": "needs a package of an extra",
