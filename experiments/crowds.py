@@ -7,6 +7,8 @@ import argparse
 import json
 from pathlib import Path
 
+from learners import EPISODES, HERE, PLAYED
+
 import eco_jax
 from eco_jax.env import make, policies
 from eco_jax.env.config import TWIN
@@ -15,8 +17,6 @@ from eco_jax.metrics import REWARD
 from eco_jax.run import setup
 from eco_jax.study import statistics
 
-HERE = Path(__file__).parent / "tuning"
-PLAYED, EPISODES = 6_000_011, 64
 CROWDS = (10, 30, 60, 100, 200)
 CROWDED = ("a2c-mlp", "a2c-attention", "a2c-attention-users")
 RULE = "foresight-posterior"

@@ -21,6 +21,7 @@ from eco_jax.report.audit.section import section as audit
 from eco_jax.report.blocks import Block, Code, Contents, Heading, Items, Judged, Judgements, Pictures, Text, slug
 from eco_jax.report.blocks import Picture as Picture
 from eco_jax.report.blocks import Table as Table
+from eco_jax.report.claims import SEEDS
 from eco_jax.report.html import to_html
 from eco_jax.report.markdown import to_markdown
 
@@ -109,8 +110,8 @@ DESCRIPTION = (
 CLAIMS = (
     "A claim holds if the whole 95 % interval of what was measured lies on the claimed side, does not hold if all of "
     "it lies on the other side, and is not decidable if the interval reaches from one side to the other. A verdict "
-    "needs at least 10 agents, and episodes that were kept for it: without them what was measured is exploratory. How "
-    "far it lies on the claimed side is given in smallest effects of interest (`claims.toml`: of reward .005, of a "
+    f"needs at least {SEEDS} agents, and episodes that were kept for it: without them what was measured is "
+    "exploratory. How far it lies on the claimed side is given in smallest effects of interest (`claims.toml`: of reward .005, of a "
     "relative difference 1 %): a claim can hold, and be too small to matter."
 )
 

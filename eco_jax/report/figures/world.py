@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from eco_jax import metrics as m
-from eco_jax.env.config import FORECAST, TELEMETRY, TWIN, WITHOUT_TWIN
+from eco_jax.env.config import TELEMETRY, TWIN, WITHOUT_TWIN
 from eco_jax.env.policies.rules import FORESIGHT
 from eco_jax.report.figures.figure import (
     Columns,
@@ -19,11 +19,12 @@ from eco_jax.report.figures.figure import (
     relative,
     spread,
     table,
-)  # fmt: skip
+)
 from eco_jax.report.figures.style import NAMES, ORDER, STYLES, THIN, canvas, evenly, legend, points, reach, side_by_side
 from eco_jax.study import names
 from eco_jax.study.names import AGENTS, LEVEL, POINT, RULE, at, of
 from eco_jax.study.play import by_policy
+from eco_jax.study.profile import LADDER
 from eco_jax.study.statistics import Interval
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Shown(NamedTuple):
     ending: str
     """of its name in the CSV"""
     less: str = ""
-    """the level whose own value is taken off, paired on the same episodes; those above it are shown"""
+    """the level whose own value is taken off, paired on the same episodes; the levels above it are shown"""
 
     @property
     def label(self) -> str:
@@ -80,7 +81,7 @@ def _along(
         if what.less:
             ax.axhline(0.0, color="black", linewidth=1.0, zorder=1)
         for level, shift in zip(levels, shifts, strict=True):
-            if what.less and level not in (TWIN, FORECAST):
+            if what.less and level not in LADDER[: LADDER.index(what.less)]:
                 continue
             values = sweep.values(field, level)
             x = np.array([every.index(value) if even else value for value in values]) + shift
