@@ -111,8 +111,8 @@ CLAIMS = (
     "A claim holds if the whole 95 % interval of what was measured lies on the claimed side, does not hold if all of "
     "it lies on the other side, and is not decidable if the interval reaches from one side to the other. A verdict "
     f"needs at least {SEEDS} agents, and episodes that were kept for it: without them what was measured is "
-    "exploratory. How far it lies on the claimed side is given in smallest effects of interest (`claims.toml`: of reward .005, of a "
-    "relative difference 1 %): a claim can hold, and be too small to matter."
+    "exploratory. How far it lies on the claimed side is given in smallest effects of interest (`claims.toml`: of "
+    "reward .005, of a relative difference 1 %): a claim can hold, and be too small to matter."
 )
 
 WORDS = (
