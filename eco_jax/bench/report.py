@@ -70,18 +70,20 @@ def tables(bench: Mapping[str, Any]) -> list[str]:
     spread, details = bench["details"].get("spread", {}), bench["details"]
     rows = []
     for name, value in bench["ratios"].items():
+        if value is None and name not in bench["missing"]:
+            continue  # its suite was not run
         extent = spread.get(name)
         shown = "-" if value is None else f"{value:.3g}"
         between = f"{extent['min']:.3g} to {extent['max']:.3g}" if extent else "-"
         rows.append([f"`{name}`", shown, between, bench["missing"].get(name, MEANING[name])])
-    numbers = [[name, "-" if value is None else f"{value:,.0f}"] for name, value in headline(details).items()]
+    numbers = [[name, f"{value:,.0f}"] for name, value in headline(details).items() if value is not None]
     lines = [f"# Benchmark: {bench['device']}", ""]
     if "gpu" in details:
         for title, head, body in gpu_tables(details["gpu"]):
             lines += _rows(title, head, body)
     if set(details) == {"gpu"}:
         return lines
-    lines += _rows("Four numbers", ["", ""], numbers)
+    lines += _rows("Four numbers", ["", ""], numbers) if numbers else []
     lines += _rows("Ratios", ["ratio", "median", "rounds", ""], rows)
     if bench["seconds"]:
         found = [[f"`{name}`", f"{value:.1f}"] for name, value in bench["seconds"].items()]

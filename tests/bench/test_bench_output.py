@@ -22,3 +22,15 @@ def test_its_own_results_are_replaced(tmp_path):
         report.check(tmp_path)
         assert report.write(tmp_path, BENCH) == ["bench.json", "bench.md"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bench.json", "bench.md"]
+
+
+def test_rows_of_suites_that_were_not_run_are_left_out():
+    """But a ratio that was asked for and not had says why."""
+    ratios = {"env.vs_numpy_single": None, "cartpole.vs_rejax": None, "cartpole.vs_purejaxrl": 1.25}
+    missing = {"cartpole.vs_rejax": "no environment .peers/rejax"}
+    lines = report.tables(BENCH | {"ratios": ratios, "missing": missing})
+    assert [line.split(" | ")[0] for line in lines if line.startswith("| `")] == [
+        "| `cartpole.vs_rejax`", "| `cartpole.vs_purejaxrl`",
+    ]  # fmt: skip
+    assert any("no environment .peers/rejax" in line for line in lines)
+    assert "## Four numbers" not in lines
