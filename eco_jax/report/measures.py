@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from eco_jax.agent.algorithms import Algorithm
 from eco_jax.env.config import BENCHMARK, KNOWLEDGE, STEPS, TELEMETRY, TWIN
-from eco_jax.metrics import ENERGY, LATENCY, QOE, REWARD, Metric
+from eco_jax.metrics import ENERGY, LATENCY, QOE, REWARD, Metric, energy_term
 from eco_jax.report.figures import by_episode
 from eco_jax.report.figures.paper import latency_of_offloaded
-from eco_jax.study import names, statistics
+from eco_jax.study import learners, names, statistics
 from eco_jax.study.names import AGENTS, CURVE, at, of
 from eco_jax.study.play import Played, by_policy
 from eco_jax.study.profile import PAPER
@@ -24,6 +24,7 @@ Kind = type[Algorithm]
 
 BELOW: dict[str, tuple[str, ...]] = {level: KNOWLEDGE[: i + 1] for i, level in enumerate(KNOWLEDGE)}
 """Levels that see no more than a level."""
+SYNCHRONISING = energy_term("synchronisation")
 FEW, LAST, HUNDRED = 20, 50, 100
 """Episodes of training that Figs. 2a, 3a and 3b are claimed about."""
 
@@ -52,6 +53,10 @@ class Context(NamedTuple):
     def curve(self, level: str, metric: str) -> NDArray[np.floating]:
         """Means of the episodes of training, [episodes, seeds]."""
         return by_episode(self.done[names.trained(level)][of(CURVE, metric)], self.per_episode)
+
+    def learner_curve(self, name: str) -> NDArray[np.floating]:
+        """Mean rewards of the episodes of training of another algorithm or network, [episodes, seeds]."""
+        return by_episode(self.done[names.learner(name)][of(CURVE, REWARD)], self.per_episode)
 
 
 class Found(NamedTuple):
@@ -191,14 +196,64 @@ def among_references(done: Done) -> tuple[Played, str]:
     return first, best_rule(ruled, TWIN)
 
 
+def others(done: Done) -> Played:
+    """Agents of other algorithms and networks; {} where there are none."""
+    return by_policy(done[names.LEARNERS]) if names.LEARNERS in done else {}
+
+
+def best_agents(c: Context) -> tuple[str, NDArray[np.floating]]:
+    """The agents at `twin` that earned most in the last tenth of training: on no episode that they are judged on."""
+    curves = {c.algorithm.name: c.curve(TWIN, REWARD)} | {
+        name: c.learner_curve(name) for name in learners.declared() if names.learner(name) in c.done
+    }
+    late = {name: float(curve[-max(1, len(curve) // 10) :].mean()) for name, curve in curves.items()}
+    name = at(max(late, key=lambda name: late[name]), TWIN)
+    return name, (others(c.done) | c.played)[name][REWARD]
+
+
 def gap(c: Context) -> Found | None:
-    """How much of the way from the best rule at `twin` to full measurement the agents there have gone, %."""
+    """How much of the way from the best rule at `twin` to full measurement the best agents there have gone, %."""
     if "references" not in c.done:
         return None
     first, name = among_references(c.done)
     start, end = first[name][REWARD], first[names.FULL_MEASUREMENT][REWARD]
-    agents = c.agent(TWIN)[REWARD][:, : start.shape[1]]
-    return Found(percent(statistics.share_of_way(agents, start, end)), len(agents), f"the best rule is `{name}`")
+    who, reward = best_agents(c)
+    agents = reward[:, : start.shape[1]]
+    note = f"the best agents, by their reward late in training, are `{who}`, the best rule `{name}`"
+    return Found(percent(statistics.share_of_way(agents, start, end)), len(agents), note)
+
+
+def left_at_twin(c: Context, weight: float) -> tuple[str, dict[str, Interval]]:
+    """What keeps the best agents at `twin` from the search that knows the true slowdowns, in reward.
+
+    Args:
+        c: with references.
+        weight: of energy in the reward, 1/J.
+
+    Returns:
+        The agents' name; staleness (what is lost even where every CPU is measured every slot for nothing), the price of
+        their own synchronisations, and the rest, which a better policy could win.
+    """
+    first, _ = among_references(c.done)
+    truth, full = (first[name][REWARD] for name in (names.SLOT_REFERENCE_CACHING, names.FULL_MEASUREMENT))
+    who, reward = best_agents(c)
+    few = full.shape[1]
+    agents = reward[:, :few]
+    paid = weight * (others(c.done) | c.played)[who][SYNCHRONISING][:, :few]
+    return who, {
+        "staleness": statistics.difference(truth, full),
+        "price of synchronisations": statistics.interval(paid),
+        "policy": statistics.bootstrap(lambda f, a, p: f - a - p, full, agents, paid),
+        "all": statistics.difference(truth, agents),
+    }
+
+
+def learnt(c: Context, name: str) -> Found | None:
+    """What the agents of another algorithm or network earn more at `twin` than the study's own."""
+    if (who := at(name, TWIN)) not in others(c.done):
+        return None
+    new, old = others(c.done)[who][REWARD], c.agent(TWIN)[REWARD]
+    return Found(statistics.difference(new, old), len(new))
 
 
 def checked(c: Context, world: str, metric: Metric) -> Found | None:
@@ -219,6 +274,7 @@ MEASURES: dict[str, Measure] = {
     **{f"{TELEMETRY}-{m}": partial(twin_over, other=TELEMETRY, metric=m) for m in (REWARD, ENERGY, QOE)},
     **{part: partial(step, part=part) for part in STEPS}, "misleading": misled,
     **{f"rules-{level}": partial(over_rules, level=level) for level in KNOWLEDGE}, f"gap-{TWIN}": gap,
+    **{names.learner(name): partial(learnt, name=name) for name in learners.declared()},
     **{f"{names.CHECK}-{w}-{m}": partial(checked, world=w, metric=m) for w in PAPER.checks for m in (ENERGY, QOE)},
 }  # fmt: skip
 """How each claim of `claims.toml` is measured, in its unit."""

@@ -6,18 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from eco_jax.env.config import TWIN
 from eco_jax.env.policies.rules import FORESIGHT
 from eco_jax.errors import UserError
 from eco_jax.files import leftover, write_whole
 from eco_jax.report import figures, page, tables, values
 from eco_jax.report.claims import SEEDS, Claim, Judging, all_claims, as_written
+from eco_jax.report.measures import Context, left_at_twin
 from eco_jax.run.settings import RunConfig
-from eco_jax.study import judging, statistics
+from eco_jax.study import judging, names, statistics
 from eco_jax.study.core import Study, differences
 from eco_jax.study.play import everyone
+from eco_jax.study.printed import as_printed, not_as_printed
 from eco_jax.study.run import finish, left_out
 from eco_jax.study.store import Store, noted
-from eco_jax.study.sweeps import as_printed, not_as_printed
 
 PARTS = "parts"
 """Folder of the finished parts in a report's."""
@@ -78,6 +80,11 @@ def reproduce(
             for c in claims
         ],
     }  # fmt: skip
+    left = []
+    if "references" in done and names.agent(study.kind, TWIN) in played:
+        who, parts_left = left_at_twin(Context(done, per_episode, study.kind), float(study.config.values["physics.w2"]))
+        found[f"left_at_{TWIN}"] = {"agents": who, **{part: value._asdict() for part, value in parts_left.items()}}
+        left = [tables.left_table(who, parts_left)]
     values.write(out, done, per_episode)
     write_whole(out / "results.json", json.dumps(results, indent=2) + "\n")
     summary = [*tables.headline(found), _count(claims, study)]
@@ -93,7 +100,7 @@ def reproduce(
         title="EcoEdgeTwin, reproduced",
         summary=tuple(summary),
         claims=claims,
-        tables=[tables.policy_table(played, float(params.slot)), tables.sampled_table(played)],
+        tables=[tables.policy_table(played, float(params.slot)), tables.sampled_table(played), *left],
         pictures=[page.Picture(f.name, f.title, f.caption, out / f"{f.name}.png") for f in drawn],
         sections=sections,
         about=_about(about, parts, command),
@@ -166,7 +173,7 @@ TO_THE_LETTER = {
     "normalise": "not scaled",
     "residual": "the critic's gradient through V(S′) as well",
 }
-"""Settings of `study.sweeps.as_printed` in words."""
+"""Settings of `study.printed.as_printed` in words."""
 SWEPT = f"Intervals as above; the rule is `{FORESIGHT}`."
 TUNING = (
     "On episodes of their own, by mean reward, all numbers of a rule together: the same budget of settings for every "

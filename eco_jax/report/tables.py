@@ -26,7 +26,7 @@ from eco_jax.metrics import (
 )
 from eco_jax.report.measures import Done, among_references, best_rule
 from eco_jax.report.page import Table
-from eco_jax.study import names, statistics
+from eco_jax.study import learners, names, statistics
 from eco_jax.study.names import AGENTS, LEVEL, POINT, RULE, at, of
 from eco_jax.study.play import Played, by_policy, cost_terms, everyone
 from eco_jax.study.statistics import Interval
@@ -161,6 +161,22 @@ def sweep_table(title: str, part: Arrays, algorithm: type[Algorithm] = A2C) -> T
     return Table(title, columns, rows)
 
 
+def left_table(who: str, found: Mapping[str, Interval]) -> Table:
+    """What keeps the best agents at `twin` from `slot-reference-caching`, part by part."""
+    rows = tuple(
+        (part, f"{f.mean:+.4f} [{f.lo:+.4f}, {f.hi:+.4f}]", f"{100 * f.mean / found['all'].mean:.0f} %")
+        for part, f in found.items()
+    )
+    note = (
+        f"`{who}`, the best at `{TWIN}` by their reward late in training, against `{names.SLOT_REFERENCE_CACHING}`, "
+        "which knows the true slowdowns, on the episodes that all play. Staleness is what "
+        f"`{names.FULL_MEASUREMENT}` loses though every CPU is measured every slot at no price: what is used was "
+        "measured a slot ago, and no policy can win it back. The price is what the agents themselves pay. The rest is "
+        "the policy's: deciding each for itself, what to synchronise, where to run."
+    )
+    return Table(f"What is left at {TWIN}", ("part", f"{REWARD.head}, paired", "share"), rows, note)
+
+
 def tuning_table(tuned: Mapping[str, float]) -> Table:
     """What the rules were tuned to."""
     rows = tuple((name, f"{value:g}") for name, value in sorted(tuned.items()))
@@ -172,7 +188,7 @@ def short_lines(played: Played, algorithm: type[Algorithm] = A2C) -> list[str]:
     metrics = reported(played)
     head = ["policy", *heads(metrics)]
     kinds = (algorithm.name, *own())
-    short = {*SHORT, *own(), *(at(kind, level) for kind in kinds for level in KNOWLEDGE)}
+    short = {*SHORT, *own(), *(at(kind, level) for kind in (*kinds, *learners.declared()) for level in KNOWLEDGE)}
     rows = [
         [name, *(cell(v[m], "+" if m == REWARD else "") if m in v else "–" for m in metrics)]
         for name, v in by_reward({name: played[name] for name in names.plain(played) if name in short})

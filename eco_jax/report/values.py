@@ -11,7 +11,7 @@ from eco_jax.files import write_whole
 from eco_jax.metrics import ENERGY, MAIN, QOE, REWARD
 from eco_jax.report.figures import by_episode
 from eco_jax.report.figures.paper import latency_of_offloaded
-from eco_jax.study import names
+from eco_jax.study import learners, names
 from eco_jax.study.names import AGENTS, CURVE, LEVEL, at, of
 from eco_jax.study.play import cost_terms, everyone
 from eco_jax.study.store import Arrays
@@ -28,7 +28,8 @@ def gather(done: Mapping[str, Arrays], per_episode: int) -> Arrays:
         per_episode: updates of training in an episode.
 
     Returns:
-        `played/<policy>/<metric>` [seeds, episodes]; `training/<level>/<metric>` [episodes, seeds]; of the users'
+        `played/<policy>/<metric>` [seeds, episodes]; `training/<level>/<metric>` [episodes, seeds], and of other
+        algorithms and networks `learner/<name>/<metric>`; of the users'
         speeds `speed/km_h` [points] and `speed/latency_ms` [points, seeds, episodes] of the twin's agents;
         `<part>/<level>/<metric>` [seeds, episodes] of agents trained in other worlds.
     """
@@ -41,6 +42,9 @@ def gather(done: Mapping[str, Arrays], per_episode: int) -> Arrays:
         curves = done[names.trained(level)]
         for metric in (REWARD, ENERGY, QOE):
             found[f"training/{level}/{metric}"] = by_episode(curves[of(CURVE, metric)], per_episode)
+    for name in learners.declared():
+        if (part := names.learner(name)) in done:
+            found[f"learner/{name}/{REWARD}"] = by_episode(done[part][of(CURVE, REWARD)], per_episode)
     if "speed" in done:
         found["speed/km_h"], found["speed/latency_ms"] = latency_of_offloaded(done["speed"], TWIN)
     for part, arrays in done.items():

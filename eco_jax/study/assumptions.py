@@ -11,7 +11,7 @@ import numpy as np
 
 from eco_jax.errors import UserError
 from eco_jax.study.core import Part, Study
-from eco_jax.study.names import LEVEL, POINT, RULE, of
+from eco_jax.study.names import AGENTS, LEVEL, POINT, RULE, of
 from eco_jax.study.play import named
 from eco_jax.study.profile import LADDER
 from eco_jax.study.store import Arrays
@@ -33,36 +33,51 @@ def declared() -> Mapping[str, Sequence[Change]]:
     return found
 
 
-def worlds(study: Study) -> list[tuple[str, str, Change]]:
-    """Assumption, value in words, change; the world as it is comes first. What this world decides is left out."""
-    changes = [(name, change) for name in study.profile.assumptions for change in declared()[name]]
+def worlds(study: Study, varied: Mapping[str, Sequence[Change]]) -> list[tuple[str, str, Change]]:
+    """What is varied, value in words, change; the world as it is comes first. What this world decides is left out."""
+    changes = [(name, change) for name, each in varied.items() for change in each]
     found: list[tuple[str, str, Change]] = [(USUAL, "", {})]
     for name, change in changes:
         with contextlib.suppress(UserError):  # the equations, a trace or a table of sites say it already
             study.make(**change)
-            found.append((name, ", ".join(map(str, change.values())), change))
+            found.append((name, ", ".join(map(in_words, change.values())), change))
     return found
+
+
+def in_words(value: Any) -> str:
+    """A value as a figure has it."""
+    return "/".join(map(in_words, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def joined(parts: Sequence[Arrays]) -> Arrays:
+    """Arrays of points, one after the other: what all of them have, but what was noted of the points."""
+    of_points = [name for name in parts[0] if name.split("/")[0] in (AGENTS, RULE)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in of_points}
+
+
+def about(every: Sequence[tuple[str, str, Change]], levels: Sequence[str]) -> Arrays:
+    """What the points are: all levels of a world side by side."""
+    return {
+        LEVEL: np.array([*levels] * len(every)),
+        WHAT: np.repeat([what for what, _, _ in every], len(levels)),
+        VALUE: np.repeat([value for _, value, _ in every], len(levels)),
+    }
 
 
 def assumptions(study: Study) -> Arrays:
     """`rule/<metric>` [points, 1, episodes] at every level of knowledge, in each of the worlds."""
-    every, found = worlds(study), []
+    every, found = worlds(study, {name: declared()[name] for name in study.profile.assumptions}), []
     for i, (_, _, change) in enumerate(every):
         points: list[Point] = [(level, change) for level in LADDER]
-        found.append(ruled(study, points, worlds_of(study, points), study.looking))
+        found.append(named({RULE: ruled(study, points, worlds_of(study, points), study.looking)}))
         study.tick((i + 1) / len(every))
-    joined = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
-    about: Any = {
-        LEVEL: np.array(LADDER * len(every)),
-        WHAT: np.repeat([what for what, _, _ in every], len(LADDER)),
-        VALUE: np.repeat([value for _, value, _ in every], len(LADDER)),
-    }
-    return named({RULE: joined}) | about
+    return joined(found) | about(every, LADDER)
 
 
 def part_of(names: Sequence[str]) -> list[Part]:
     """The part of a profile that varies these; none without any."""
     if not names:
         return []
-    work = 30.0 + 15.0 * sum(len(declared()[name]) for name in names)
-    return [Part(NAME, "worlds that differ in one assumption", work, assumptions, ("rules",))]
+    varied = {name: declared()[name] for name in names}
+    work = 30.0 + 15.0 * sum(map(len, varied.values()))
+    return [Part(NAME, "worlds that differ in one assumption", work, assumptions, ("rules",), varies=varied)]

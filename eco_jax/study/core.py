@@ -154,6 +154,8 @@ class Part:
     """parts that must be done before"""
     judged: bool = False
     """it plays the episodes of evaluation (`Study.evaluation`), on which claims are judged"""
+    varies: Any = None
+    """what its numbers depend on beside the study and its profile, where it is declared elsewhere"""
 
 
 def train(

@@ -18,6 +18,8 @@ POINT = "point"
 LEVEL = f"{POINT}/level"
 VALUE_CORRELATION, VALUE_ERROR, VALUE_ENERGY = "value-correlation", "value-error", f"value-{ENERGY}"
 """Parts that train agents at other correlations of the slowdowns, and at other errors and energies of a sync."""
+LEARNERS = "learners"
+"""The part that plays agents of other algorithms and networks."""
 CHECK = "check"
 """Parts that train agents in another world: `check-<preset>`."""
 ONLINE = "online"
@@ -70,6 +72,11 @@ def agent(algorithm: type[Algorithm], level: str) -> str:
 def trained(level: str) -> str:
     """The part that trains the agents of a level; of all, in a pattern, with `*`."""
     return at(AGENTS, level)
+
+
+def learner(name: str) -> str:
+    """The part that trains agents of another algorithm or network."""
+    return at("learner", name)
 
 
 def plain(played: Iterable[str], but: Sequence[str] = (SAMPLED, MISLED)) -> list[str]:

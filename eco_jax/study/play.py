@@ -14,6 +14,7 @@ from eco_jax.env import EnvConfig, EnvParams
 from eco_jax.env.parts.cost import objectives
 from eco_jax.env.policies import Rule
 from eco_jax.metrics import MAIN, Metric
+from eco_jax.study import names
 from eco_jax.study.store import Arrays
 from eco_jax.train.evaluate import Policy, Remembering, play_episodes
 from eco_jax.train.fit import of_member, stack_algorithms, stack_params
@@ -21,7 +22,7 @@ from eco_jax.train.loop import Learner
 
 Played = dict[str, Arrays]
 """Policy -> metric -> [members, episodes, ...]: one member for a rule."""
-PLAYED = ("evaluation", "rules", "references", "misleading")
+PLAYED = ("evaluation", "rules", "references", "misleading", names.LEARNERS)
 """Parts that play policies in the study's own world."""
 
 KEPT = 8

@@ -58,6 +58,10 @@ class Profile:
     """presets in which the claims are tried again; agents are trained in each"""
     assumptions: tuple[str, ...] = ()
     """which are varied, of `study/assumptions.toml`; a rule plays at each value"""
+    learners: bool = False
+    """whether the algorithms and networks of `study/learners.toml` stand in the table: agents trained at `twin`"""
+    ablations: tuple[str, ...] = ()
+    """what is varied of the agents' own design, of `study/ablations.toml`; agents are trained at each value"""
     levels: tuple[str, ...] = LADDER
     """of the agents of the table; rules are played at all"""
 
@@ -90,7 +94,7 @@ QUICK = Profile(
 """Without the sweeps: agents trained for seconds at each point would say more about the training than the twin."""
 PAPER = Profile(
     seconds=105 * 60.0,  # 75 with four levels of knowledge and fewer worlds; not run since
-    updates=3000, seeds=10, episodes=256, reference_episodes=64, tuning_episodes=64,
+    updates=2500, seeds=10, episodes=256, reference_episodes=64, tuning_episodes=64,
     side_updates=900, side_seeds=2, side_episodes=64, transfer_seeds=3, online_episodes=100, online_seeds=5,
     speeds=tuple(10.0 * i for i in range(13)), slowdowns=(0.1, 0.2, 0.3, 0.4, 0.5),
     users=(5, 10, 30, 60, 100, 200), servers=(15, 30, 45, 90, 180), fix_gaps=(1, 2, 6, 12),
@@ -102,6 +106,8 @@ PAPER = Profile(
         "sync error", "sync, mJ", "twin, mJ", "users", "servers", "coverage",
         "spectrum",
     ),
+    learners=True, ablations=("candidates", "credit", "shares"),
 )  # fmt: skip
-"""44 other worlds are trained in, for 144,000 environment steps and two seeds each: trends, not third decimals."""
+"""Other worlds without a claim are trained in for 144,000 environment steps and two seeds each: trends, not third
+decimals."""
 PROFILES = {"smoke": SMOKE, "quick": QUICK, "paper": PAPER}

@@ -6,29 +6,35 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from eco_jax.agent.algorithms.base import check_learns
+from eco_jax.env.config import TWIN
 from eco_jax.env.parts import Replay, Waypoint
 from eco_jax.env.policies import named
 from eco_jax.errors import UserError
+from eco_jax.run.config import RunConfig
 from eco_jax.run.messages import say
 from eco_jax.run.progress import Display
-from eco_jax.study import names
-from eco_jax.study.assumptions import part_of
+from eco_jax.study import ablations, assumptions, learners, names, printed
 from eco_jax.study.core import Part, Study
 from eco_jax.study.parts import table_parts
 from eco_jax.study.profile import Profile
 from eco_jax.study.store import Store, fingerprint
-from eco_jax.study.sweeps import AS_WRITTEN, changes, other_parts
+from eco_jax.study.sweeps import changes, other_parts
 
 ARRAYS = 4
 """What the arrays of parts are, and how they are named: parts of another number are run anew."""
+
+NO_NUMBERS = ("seconds", "assumptions", "ablations", "checks", "learners")
+"""Fields of a profile that no number of a part depends on: they say which parts there are."""
 
 
 def left_out(study: Study) -> dict[str, str]:
     """Points of the profile (its fields) that this world has no use for, and why."""
     mobility = study.config.values["mobility"]
     found: dict[str, str] = {}
-    if study.kind is not AS_WRITTEN:
-        found["online_episodes"] = f"Algorithm 1 as written is {AS_WRITTEN.__name__}, here {study.kind.__name__} learns"
+    if study.kind is not printed.AS_WRITTEN:
+        found["online_episodes"] = (
+            f"Algorithm 1 as written is {printed.AS_WRITTEN.__name__}, here {study.kind.__name__} learns"
+        )
     if mobility != Waypoint.name:
         found["speeds"] = f"of users who move by {mobility} no sweep sets the speed"
     if mobility == Replay.name:
@@ -59,18 +65,27 @@ def check(study: Study) -> None:
     env, params = study.world
     for level in study.profile.levels:
         check_learns(algorithm, study.learner(env).config, env, params.with_knowledge(level))
-    for change in changes(possible(study)):
+    p = possible(study)
+    for change in (*changes(p), printed.READING, *(change for _, _, change in ablations.worlds_of(study))):
         check_learns(algorithm, study.train, *study.make(**change))
+    for name in learners.beside(study.config, p):
+        check_learns(learners.algorithm(study, name), study.train, env, params.with_knowledge(TWIN))
 
 
 def all_parts(study: Study) -> list[Part]:
     """Every part of the study, in an order in which each finds what it needs."""
-    scale = study.profile.seconds / sum(part.seconds for part in _parts(study.profile))
-    return [dataclasses.replace(part, seconds=scale * part.seconds) for part in _parts(possible(study))]
+    scale = study.profile.seconds / sum(part.seconds for part in _parts(study.config, study.profile))
+    return [dataclasses.replace(part, seconds=scale * part.seconds) for part in _parts(study.config, possible(study))]
 
 
-def _parts(profile: Profile) -> list[Part]:
-    return [*table_parts(profile), *other_parts(profile), *part_of(profile.assumptions)]
+def _parts(config: RunConfig, profile: Profile) -> list[Part]:
+    found = [*table_parts(profile), *other_parts(profile), *printed.parts_of(profile)]
+    return [
+        *found,
+        *assumptions.part_of(profile.assumptions),
+        *ablations.part_of(profile),
+        *learners.parts_of(config, profile),
+    ]
 
 
 def so_far(parts: Sequence[Part], number: int, share: float, spent_s: float) -> tuple[float, str]:
@@ -107,10 +122,14 @@ def finish(
         part -> what was noted of it (`seconds`, ...).
     """
     parts = all_parts(study)
-    profile = {name: value for name, value in dataclasses.asdict(study.profile).items() if name != "seconds"}
+    profile = {name: value for name, value in dataclasses.asdict(study.profile).items() if name not in NO_NUMBERS}
     same = {"arrays": ARRAYS, "profile": profile, "study": study.settings, **settings}
     marks = {
-        part.name: fingerprint({"part": part.name, **same, **({"played": study.played} if part.judged else {})})
+        part.name: fingerprint(
+            {"part": part.name, **same}
+            | ({"played": study.played} if part.judged else {})
+            | ({"varies": part.varies} if part.varies else {})
+        )
         for part in parts
     }
     about: dict[str, dict[str, Any]] = {}

@@ -1,4 +1,4 @@
-"""Other worlds: agents taken there as they are, or trained there; and the paper's own setting."""
+"""Other worlds: agents taken there as they are, or trained there."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -10,21 +10,18 @@ import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from eco_jax.agent.algorithms import A2C, Algorithm
 from eco_jax.env import EcoEnv, EnvParams
 from eco_jax.env.config import BENCHMARK, SIGHT, TWIN
-from eco_jax.env.policies import Greedy, tunable, with_values
 from eco_jax.env.policies import named as named_rules
-from eco_jax.env.policies.rules import FORESIGHT, GREEDY
-from eco_jax.errors import UserError
+from eco_jax.env.policies import tunable, with_values
+from eco_jax.env.policies.rules import FORESIGHT
 from eco_jax.metrics import REWARD
-from eco_jax.settings import specs
 from eco_jax.study import names
 from eco_jax.study.core import Part, Study, train
 from eco_jax.study.names import AGENTS, CURVE, LEVEL, POINT, RULE, at, of
 from eco_jax.study.play import Entry, named, nested, play, play_agents
 from eco_jax.study.profile import LADDER, Profile
-from eco_jax.study.rules import uninformed, with_tuned
+from eco_jax.study.rules import with_tuned
 from eco_jax.study.store import Arrays
 
 Change = Mapping[str, Any]
@@ -60,7 +57,9 @@ def about(points: Sequence[Point]) -> Arrays:
     }
 
 
-def ruled(study: Study, points: Sequence[Point], made: Worlds, key: PRNGKeyArray) -> Arrays:
+def ruled(
+    study: Study, points: Sequence[Point], made: Worlds, key: PRNGKeyArray, episodes: int | None = None
+) -> Arrays:
     """The rule beside the agents at each point: metric -> [points, 1, episodes].
 
     When it synchronises is tuned there; its other numbers are those of the study's own world.
@@ -74,7 +73,8 @@ def ruled(study: Study, points: Sequence[Point], made: Worlds, key: PRNGKeyArray
         for choice in itertools.product(*syncs.values()):
             there = with_values(rule, dict(zip(syncs, choice, strict=True)))
             entries[f"{i} {choice}"] = Entry(there, world)
-    tuning, found = (play(env, entries, key, p.side_episodes) for key in (study.tuning, key))
+    tuning = play(env, entries, study.tuning, p.side_episodes)
+    found = play(env, entries, key, episodes or p.side_episodes)
     best = []
     for i in range(len(points)):
         mine = [key for key in entries if key.startswith(f"{i} ")]
@@ -102,18 +102,26 @@ def transferred(study: Study, points: Sequence[Point], judged: bool = False, **e
     return named({AGENTS: agents, RULE: ruled(study, points, made, key)}) | about(points)
 
 
-def retrained(study: Study, points: Sequence[Point], updates: int | None = None) -> Arrays:
-    """New agents trained at each point: `agents/<metric>` and `rule/<metric>` [points, seeds, episodes], and curves."""
+def retrained(study: Study, points: Sequence[Point], judged: bool = False) -> Arrays:
+    """New agents trained at each point: `agents/<metric>` and `rule/<metric>` [points, seeds, episodes], and curves.
+
+    Args:
+        study: in whose world the points are.
+        points: where agents are trained.
+        judged: as many as the table's, as long, on as many episodes of evaluation; else few, on episodes to look at.
+    """
     made = env, worlds = worlds_of(study, points)
     p = study.profile
-    members = [world for world in worlds for _ in range(p.side_seeds)]
-    seeds = [seed for _ in worlds for seed in range(p.side_seeds)]
-    learner = study.learner(env, updates or p.side_updates)
+    count, updates = (p.seeds, p.updates) if judged else (p.side_seeds, p.side_updates)
+    key, episodes = (study.evaluation, p.episodes) if judged else (study.looking, p.side_episodes)
+    members = [world for world in worlds for _ in range(count)]
+    seeds = [seed for _ in worlds for seed in range(count)]
+    learner = study.learner(env, updates)
     trained = train(study, learner, members, seeds)
-    (played,) = play_agents(learner, study.algorithm(), nested(trained), members, study.looking, p.side_episodes)
+    (played,) = play_agents(learner, study.algorithm(), nested(trained), members, key, episodes)
     curves = {name: value for name, value in trained.items() if name.startswith(of(CURVE, ""))}
     return (
-        named({AGENTS: at_points(played, len(points)), RULE: ruled(study, points, made, study.looking)})
+        named({AGENTS: at_points(played, len(points)), RULE: ruled(study, points, made, key, episodes)})
         | curves
         | about(points)
     )
@@ -158,75 +166,8 @@ def weighted(study: Study) -> Arrays:
 
 
 def checked(study: Study, preset: str) -> Arrays:
-    """Agents trained in another world by name."""
-    return retrained(study, over("preset", [preset]))
-
-
-AS_WRITTEN: type[Algorithm] = A2C
-"""The class that can learn as Algorithm 1 is written."""
-
-
-def online(study: Study) -> Arrays:
-    """The loop of Algorithm 1 as the paper writes it: one environment, one gradient step a slot, plain gradients."""
-    env, params = study.world
-    # It stands beside the vectorised run of the same world, so it learns in the same reading: what Algorithm 1 prints
-    # in the discount's place (w3), and its gradient through V(S'), belong to the printed reading: see `as_printed`.
-    p = study.profile
-    horizon = env.config.slots
-    learner = study.learner(env, p.online_episodes * horizon, envs=1, rollout=1, chunk=horizon)
-    algorithm = study.algorithm(
-        optimizer="sgd", normalise=False, residual=False, actor_lr=1e-3, critic_lr=1e-3, final_lr=1.0, decay=0.0,
-        entropy=0.0, clip=1e9,
-    )  # fmt: skip
-    members = [params.with_knowledge(level) for level in COMPARED for _ in range(p.online_seeds)]
-    seeds = [seed for _ in COMPARED for seed in range(p.online_seeds)]
-    trained = train(study, learner, members, seeds, algorithm)
-    (played,) = play_agents(learner, study.algorithm(), nested(trained), members, study.looking, p.side_episodes)
-    curves = {
-        name: value.reshape(p.online_episodes, horizon, -1).mean(axis=1)
-        for name, value in trained.items() if name.startswith(of(CURVE, ""))
-    }  # fmt: skip
-    return named({AGENTS: at_points(played, len(COMPARED))}) | curves
-
-
-def as_printed(study: Study) -> dict[str, Any]:
-    """The settings with which an algorithm learns as Algorithms 1 and 2 are printed: those of them that it has.
-
-    Their advantage is R + w3 V(S') - V(S): of one step, not scaled, with the weight w3 of the study's world in the
-    discount's place; their critic's gradient runs through V(S') too. All other settings stay the study's.
-    """
-    letter = {"discount": study.config.values["physics.w3"], "decay": 0.0, "normalise": False, "residual": True}
-    return {name: value for name, value in letter.items() if name in specs(study.kind)}
-
-
-def not_as_printed(study: Study) -> str:
-    """Why the algorithm cannot learn as printed (a w3 above 1 is no discount); nothing where it can."""
-    try:
-        study.algorithm(**as_printed(study))
-    except UserError as error:
-        return str(error)
-    return ""
-
-
-def printed(study: Study) -> Arrays:
-    """The equations as printed: rules, and agents that learn them as Algorithms 1 and 2 are printed, if they can."""
-    env, params = study.make(equations="printed")
-    p = study.profile
-    entries = uninformed(params)
-    for level in COMPARED:
-        entries[at(GREEDY, level)] = Entry(Greedy(cache=False), params.with_knowledge(level))
-    found = play(env, entries, study.looking, p.side_episodes)
-    if not_as_printed(study):
-        return named(found)
-    members = [params.with_knowledge(level) for level in COMPARED for _ in range(p.side_seeds)]
-    seeds = [seed for _ in COMPARED for seed in range(p.side_seeds)]
-    learner = study.learner(env, p.side_updates)
-    trained = train(study, learner, members, seeds, study.algorithm(**as_printed(study)))
-    (played,) = play_agents(learner, study.algorithm(), nested(trained), members, study.looking, p.side_episodes)
-    for i, level in enumerate(COMPARED):
-        rows = slice(i * p.side_seeds, (i + 1) * p.side_seeds)
-        found[study.agent(level)] = {name: value[rows] for name, value in played.items()}
-    return named(found)
+    """Agents trained in another world by name, as the table's are: there are claims about them."""
+    return retrained(study, over("preset", [preset], COMPARED), judged=True)
 
 
 def changes(p: Profile) -> list[Change]:
@@ -234,7 +175,7 @@ def changes(p: Profile) -> list[Change]:
     single = {
         "slowdown_mean": p.slowdowns, "fix_every": p.fix_gaps, "users": p.users, "servers": p.servers,
         "correlation": p.correlations, "sync_error": p.sync_errors, "sync_energy": p.sync_energies,
-        "preset": p.checks, "equations": ("printed",),
+        "preset": p.checks,
     }  # fmt: skip
     return [
         *({name: value} for name, values in single.items() for value in values),
@@ -284,9 +225,7 @@ def other_parts(p: Profile) -> list[Part]:
     if p.weights:
         learnt("weights", "training for other weights", weighted, len(p.weights))
     for preset in p.checks:
-        learnt(at(names.CHECK, preset), f"training in {preset}", partial(checked, preset=preset), len(LADDER))
-    if p.online_episodes:
-        cost = 20 + p.online_episodes * p.online_seeds * len(COMPARED) * 60 / 2500
-        parts.append(Part(names.ONLINE, "Algorithm 1 as written, one environment", cost, online))
-    parts.append(Part("printed", "the equations as printed", 60 + 4 * p.side_seeds * p.side_updates / 80, printed))
+        work = 80 + len(COMPARED) * p.seeds * (p.updates * 160 / 16000 + p.episodes / 60)
+        run = partial(checked, preset=preset)
+        parts.append(Part(at(names.CHECK, preset), f"training in {preset}", work, run, ("rules",), judged=True))
     return parts

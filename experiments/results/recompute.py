@@ -90,7 +90,9 @@ def claims(values: dict[str, np.ndarray], agent: str) -> dict[str, Figure]:
             _, who, metric = name.split("/", 2)
             played.setdefault(who, {})[metric] = value
     agents = {level: played[f"{agent}-{level}"] for level in LEVELS if f"{agent}-{level}" in played}
+    learners = {name.split("/")[1]: curve for name, curve in values.items() if name.startswith("learner/")}
     own = {f"{agent}-{level}{end}" for level in LEVELS for end in ("", "-sampled", "-misled")}
+    own |= {f"{name}-twin" for name in learners}
     twin, none, telemetry = (agents[level] for level in ("twin", "none", "telemetry"))
 
     def training(level: str, metric: str) -> np.ndarray:
@@ -142,7 +144,11 @@ def claims(values: dict[str, np.ndarray], agent: str) -> dict[str, Figure]:
         seen = {who: r[:, :few] for who, r in (plain | short).items() if sees_no_more(who, "twin")}
         start = seen[max(seen, key=lambda who: seen[who].mean())]
         full = played["full-measurement"]["reward"][:, :few]
-        found["gap-twin"] = bootstrap(lambda x, a, b: 100 * (x - a) / (b - a), twin["reward"][:, :few], start, full)
+        late = {name: curve[-max(1, len(curve) // 10) :].mean() for name, curve in ({agent: reward} | learners).items()}
+        best = played[f"{max(late, key=lambda name: late[name])}-twin"]["reward"][:, :few]
+        found["gap-twin"] = bootstrap(lambda x, a, b: 100 * (x - a) / (b - a), best, start, full)
+    for name in learners:
+        found[f"learner-{name}"] = difference(played[f"{name}-twin"]["reward"], twin["reward"])
     for name in values:
         part, _, rest = name.partition("/")
         if part.startswith("check-") and rest in ("twin/energy", "twin/qoe"):

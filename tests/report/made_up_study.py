@@ -29,6 +29,9 @@ REFERENCES = {
     **{f"central-{level}": REWARD[level] + 0.01 for level in LEVELS},
 }  # fmt: skip
 
+OTHERS = {"a2c-attention": 0.007, "ppo-mlp": 0.002, "pqn-mlp": -0.006}
+"""Algorithm and network -> reward more than the study's own agents'."""
+
 
 class Made:
     """Made-up numbers with the noise of real ones; the episodes are shared by all policies."""
@@ -94,6 +97,24 @@ class Made:
             f"point/{field}": np.array([value for _, value, _ in points]),
         }
 
+    def designed(self) -> dict[str, np.ndarray]:
+        """Agents of other designs at `twin`, and the rule there."""
+        worlds = [
+            ("as it is", "", 0.0),
+            ("candidates", "1", -0.04),
+            ("candidates", "8", 0.001),
+            ("credit", "user", -0.01),
+        ]
+        found: dict[str, list[np.ndarray]] = {}
+        for _, _, gain in worlds:
+            for who, count in (("agents", 2), ("rule", 1)):
+                for name, v in self.one("twin", REWARD["twin"] + gain, count).items():
+                    found.setdefault(f"{who}/{name}", []).append(v)
+        about = {name: np.array([w[i] for w in worlds]) for i, name in enumerate(("what", "value"))}
+        return {name: np.stack(rows) for name, rows in found.items()} | {
+            "point/level": np.array(["twin"] * len(worlds)), **{f"point/{name}": v for name, v in about.items()},
+        }  # fmt: skip
+
     def assumed(self) -> dict[str, np.ndarray]:
         """A rule at every level in worlds that differ in one assumption each."""
         worlds = [("as it is", ""), ("energy law", "per_cycle"), ("energy law", "cmos"), ("users", "100")]
@@ -139,6 +160,9 @@ def made_up(
         "weights": weights,
         **{f"check-{name}": make.sweep("preset", [name]) for name in ("shared-spectrum", "cmos")},
         "assumptions": make.assumed(),
+        "ablations": make.designed(),
+        **{f"learner-{name}": make.curves("twin", updates, seeds, 1.0 + more) for name, more in OTHERS.items()},
+        "learners": make.played({f"{n}-twin": ("twin", REWARD["twin"] + more, seeds) for n, more in OTHERS.items()}),
         "online": online,
         "printed": {},
     }  # fmt: skip

@@ -8,6 +8,7 @@ import pytest
 
 from eco_jax.env import policies
 from eco_jax.run import settings
+from eco_jax.study import ablations, learners
 from eco_jax.study.assumptions import NAME as ASSUMPTIONS
 from eco_jax.study.core import Study
 from eco_jax.study.names import ONLINE, trained
@@ -21,7 +22,7 @@ ONE_POINT = dataclasses.replace(
     SMOKE, updates=2, seeds=1, episodes=2, reference_episodes=2, tuning_episodes=2, side_updates=2, side_episodes=2,
     online_episodes=2, online_seeds=1, speeds=(30.0,), slowdowns=(0.3,), users=(3,), servers=(6,), fix_gaps=(2,),
     sync_errors=(0.3,), sync_energies=(5.0,), correlations=(0.9,), weights=((1.0, 4.0, 1.0),), checks=("repaired",),
-    assumptions=("coverage",),
+    assumptions=("coverage",), ablations=("shares",), learners=True,
 )  # fmt: skip
 """Every part. What they have in common (users, levels, episodes, the world of the check) makes them the same programs,
 compiled once."""
@@ -51,7 +52,10 @@ def before():
     tuned = {f"tuned:{rule}/{level}/hysteresis/value": 0.0 for rule in ("greedy", "foresight") for level in LEVELS}
     tuned |= {"tuned:greedy/twin/sync.above/value": 0.3, "tuned:foresight/twin/loads.harm_weight/value": 0.5}
     rules = {name: np.asarray(value) for name, value in tuned.items()}
-    return {**{f"agents-{level}": agents for level in LADDER}, "rules": rules}
+    tables = learner.init(None, stack_algorithms([pqn := learners.algorithm(STUDY, "pqn-mlp")]), keys, STUDY.world[1])
+    assert pqn.name == "pqn"
+    trained_otherwise = {"learner-pqn-mlp": flat(jax.tree.map(np.asarray, tables.agent.params))}
+    return {**{f"agents-{level}": agents for level in LADDER}, "rules": rules, **trained_otherwise}
 
 
 @pytest.fixture(scope="module")
@@ -62,14 +66,19 @@ def reported():
     return set(jax.eval_shape(lambda: env.step(key, env.reset(key, params)[1], action, params)[5]["metrics"]))
 
 
-LONG = (ONLINE, "printed", "rules", "references", "evaluation", "misleading", "speed", *map(trained, LADDER))
+LONG = (
+    *(f"learner-{name}" for name in learners.declared() if name != "pqn-mlp"), ONLINE, "printed", "rules", "references", "evaluation", "misleading", "speed", *map(trained, LADDER),
+)  # fmt: skip
 """Every smoke profile makes them, too."""
 
 
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.long) if name in LONG else name for name in PARTS]
 )
-def test_part(name, before, reported):
+def test_part(name, before, reported, monkeypatch):
+    # The one other design is what the world has already: no program more to compile.
+    monkeypatch.setattr(ablations, "declared", lambda: {"shares": [{"beta_levels": [0.5, 1.0]}]})
+    monkeypatch.setattr(learners, "beside", lambda config, p: ("pqn-mlp",))
     part = PARTS[name]
     study = dataclasses.replace(STUDY, done={need: before[need] for need in part.needs})
     shares = []
@@ -85,16 +94,25 @@ def test_part(name, before, reported):
         assert found["point/level"].tolist() == [*LADDER, *LADDER]
         assert found["point/what"].tolist() == ["as it is"] * 4 + ["coverage"] * 4
         assert found["rule/reward"].shape == (8, 1, ONE_POINT.side_episodes)
+    elif name == ablations.NAME:
+        assert found["point/what"].tolist() == ["as it is", "shares"]
+        assert found["point/value"].tolist() == ["", "0.5/1.0"]
+        first, second = found["agents/reward"]
+        assert first.shape == (1, ONE_POINT.side_episodes)
+        np.testing.assert_array_equal(first, second)
+    elif name == "learners":
+        assert {key.split("/")[0] for key in found} == {"pqn-mlp-twin"}
+        assert found["pqn-mlp-twin/reward"].shape == (1, ONE_POINT.episodes)
     elif "point/level" in found:
         levels = found["point/level"].tolist()
-        assert levels in (list(LADDER), ["twin"])
+        assert levels in (list(LADDER), ["twin"], ["twin", "none"])
         varied = {key.removeprefix("point/") for key in found if key.startswith("point/")} - {"level"}
         assert any(varied == set(change) for change in changes(ONE_POINT))
         for who in ("agents", "rule"):  # a new metric needs no list of its own here
             assert {key.removeprefix(f"{who}/") for key in found if key.startswith(f"{who}/")} > reported
             assert found[f"{who}/latency_quantiles"].shape == (len(levels), 1, ONE_POINT.side_episodes, 99)
         assert found["agents/reward"].shape == found["rule/reward"].shape == (len(levels), 1, ONE_POINT.side_episodes)
-    elif name.startswith("agents-"):
+    elif name.startswith(("agents-", "learner-")):
         assert found["curve/reward"].shape == (ONE_POINT.updates, ONE_POINT.seeds)
         assert {key.removeprefix("curve/") for key in found} > reported
     elif name == "online":

@@ -9,10 +9,10 @@ from eco_jax.agent.networks import MLP
 from eco_jax.parts import forget, register
 from eco_jax.run import settings
 from eco_jax.run.config import default
-from eco_jax.study import sweeps
+from eco_jax.study import printed
 from eco_jax.study.core import Study
+from eco_jax.study.printed import as_printed, not_as_printed
 from eco_jax.study.profile import SMOKE
-from eco_jax.study.sweeps import as_printed, not_as_printed
 
 TINY = settings.from_preset("tiny").but(train={"rollout": 6})
 
@@ -30,13 +30,13 @@ def trained(monkeypatch):
         asked.append((algorithm, worlds))
         raise StoppedError
 
-    monkeypatch.setattr(sweeps, "play", lambda env, entries, key, episodes: {})
-    monkeypatch.setattr(sweeps, "train", train)
+    monkeypatch.setattr(printed, "play", lambda env, entries, key, episodes: {})
+    monkeypatch.setattr(printed, "train", train)
 
     def run(config):
         asked.clear()
         try:
-            sweeps.printed(Study(config, SMOKE))
+            printed.printed(Study(config, SMOKE))
         except StoppedError:
             return asked[0]
         return None

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from eco_jax.agent.algorithms import A2C, Algorithm
 from eco_jax.report.figures.assumptions import ASSUMPTIONS
 from eco_jax.report.figures.figure import Figure, MissingError, Results, by_episode
+from eco_jax.report.figures.learners import DESIGNS, LEARNERS
 from eco_jax.report.figures.paper import FIG2A, FIG2B, FIG3A, FIG3B
 from eco_jax.report.figures.policies import ENERGY_TERMS, LADDER, LATENCY_CDF, MISLEADING
 from eco_jax.report.figures.style import drawing, save, save_columns
@@ -22,8 +23,8 @@ from eco_jax.report.figures.world import CHECKS, FIXES, SLOWDOWN, USERS, WEIGHTS
 __all__ = ["FIGURES", "Figure", "MissingError", "Results", "by_episode", "write"]
 
 FIGURES: tuple[Figure, ...] = (
-    FIG2A, FIG2B, FIG3A, FIG3B, VALUE, ASSUMPTIONS, LADDER, LATENCY_CDF, ENERGY_TERMS, SLOWDOWN, USERS, SYNC_RATE,
-    WEIGHTS, MISLEADING, FIXES, CHECKS,
+    FIG2A, FIG2B, FIG3A, FIG3B, VALUE, ASSUMPTIONS, LADDER, LEARNERS, DESIGNS, LATENCY_CDF, ENERGY_TERMS, SLOWDOWN,
+    USERS, SYNC_RATE, WEIGHTS, MISLEADING, FIXES, CHECKS,
 )  # fmt: skip
 """In the order of the report."""
 

@@ -25,6 +25,7 @@ from eco_jax.report.figures.style import (
     split,
 )
 from eco_jax.study import names
+from eco_jax.study.learners import declared
 from eco_jax.study.play import cost_terms
 from eco_jax.study.profile import LEVELS
 from eco_jax.study.statistics import Interval
@@ -40,7 +41,9 @@ BLIND: dict[str, Any] = {"color": "black", "marker": "x"}
 
 def group(kind: str, learns: str) -> int:
     """0: references and what decides for all users at once; 1: agents; 2: rules."""
-    return 0 if kind in (*names.KNOWS_TRUTH, *names.MEASURES_ALL, names.CENTRAL) else 1 if kind == learns else 2
+    if kind in (*names.KNOWS_TRUTH, *names.MEASURES_ALL, names.CENTRAL):
+        return 0
+    return 1 if kind == learns or kind in declared() else 2
 
 
 def kind_name(kind: str, algorithm: type[Algorithm]) -> str:

@@ -1,0 +1,94 @@
+"""Other algorithms and networks beside the study's own agents: trained as long, at `twin`, on the same episodes."""
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache, partial
+from importlib import resources
+from typing import Any, cast
+
+from eco_jax.agent.algorithms import Algorithm
+from eco_jax.env.config import TWIN
+from eco_jax.run.config import RunConfig, resolve
+from eco_jax.run.settings import flat
+from eco_jax.study import names
+from eco_jax.study.core import Part, Study, train
+from eco_jax.study.play import Played, named, nested, play_agents
+from eco_jax.study.profile import Profile
+from eco_jax.study.store import Arrays
+
+FILE = "learners.toml"
+CHOSEN_ANEW = ("algorithm", "network")
+"""Kinds of parts that a learner chooses anew, with all their settings."""
+
+
+@cache
+def declared() -> Mapping[str, Mapping[str, Any]]:
+    """`<algorithm>-<network>` -> its settings, as a run's file has them."""
+    return tomllib.loads(resources.files("eco_jax.study").joinpath(FILE).read_text("utf-8"))
+
+
+def own(config: RunConfig) -> str:
+    """What the study's own agents would be called here."""
+    return "-".join(str(config.values[kind]) for kind in CHOSEN_ANEW)
+
+
+def beside(config: RunConfig, p: Profile) -> tuple[str, ...]:
+    """Those of `declared` that the profile asks for, but for the study's own."""
+    return tuple(name for name in declared() if p.learners and name != own(config))
+
+
+def settings(config: RunConfig, name: str) -> RunConfig:
+    """The study's settings with another algorithm and network, which come as they are but for what is declared."""
+    kept = {n: v for n, v in config.values.items() if n.split(".")[0] not in CHOSEN_ANEW}
+    return resolve(flat(declared()[name], FILE), kept)
+
+
+def algorithm(study: Study, name: str) -> Algorithm:
+    """A learner of `declared`."""
+    return cast(Algorithm, settings(study.config, name).algorithm())
+
+
+def learn(study: Study, name: str) -> Arrays:
+    """Agents of a learner. Agent k starts from the same key as the study's own agent k."""
+    env, params = study.world
+    p = study.profile
+    worlds = [params.with_knowledge(TWIN)] * p.seeds
+    return train(study, study.learner(env, p.updates), worlds, range(p.seeds), algorithm(study, name))
+
+
+def learners(study: Study) -> Arrays:
+    """All of them on the episodes of evaluation, with their most likely actions."""
+    env, params = study.world
+    p = study.profile
+    found: Played = {}
+    others = beside(study.config, p)
+    for i, name in enumerate(others):
+        agents, worlds = nested(study.done[names.learner(name)]), [params.with_knowledge(TWIN)] * p.seeds
+        (played,) = play_agents(
+            study.learner(env), algorithm(study, name), agents, worlds, study.evaluation, p.episodes
+        )
+        found[names.at(name, TWIN)] = played
+        study.tick((i + 1) / len(others))
+    return named(found)
+
+
+SLOWER = 3.0
+"""Time of their training over that of an A2C with an MLP, most of them."""
+
+
+def parts_of(config: RunConfig, p: Profile) -> list[Part]:
+    """The parts of the learners beside the study's own; none without any."""
+    others = beside(config, p)
+    work = 12 + SLOWER * p.updates * 160 * p.seeds / 16000
+    trained = [
+        Part(
+            names.learner(name), f"training {p.seeds} agents of {name}", work, partial(learn, name=name),
+            varies=declared()[name],
+        )
+        for name in others
+    ]  # fmt: skip
+    playing = 15 + len(others) * p.seeds * p.episodes / 200
+    needs = tuple(part.name for part in trained)
+    varied = {name: declared()[name] for name in others}
+    last = Part(names.LEARNERS, "playing other learners", playing, learners, needs, judged=True, varies=varied)
+    return [*trained, last] if trained else []
