@@ -379,10 +379,19 @@ def test_pbt_moves_an_algorithm_s_own_numbers(tmp_path):
     assert json.loads((running.out / "sweep.json").read_text())["strategy"] == "pbt"
 
 
+MAPPO = (
+    'algorithm = { kind = "mappo", epochs = 1, minibatches = 2, critic_hidden = 4 }\n',
+    '"algorithm.ratio_limit" = { choice = [0.1, 0.2] }\n"algorithm.critic_lr" = { choice = [1e-3, 1e-2] }\n',
+)
+PQN = (
+    'algorithm = { kind = "pqn", epochs = 1, minibatches = 2 }\n',
+    '"algorithm.lr" = { choice = [1e-3, 1e-2] }\n"algorithm.decay" = { choice = [0.2, 0.8] }\n',
+)
+
+
 @pytest.mark.long
-def test_halving_over_the_numbers_of_mappo(tmp_path):
-    base = 'algorithm = { kind = "mappo", epochs = 1, minibatches = 2, critic_hidden = 4 }\n'
-    axes = '"algorithm.ratio_limit" = { choice = [0.1, 0.2] }\n"algorithm.critic_lr" = { choice = [1e-3, 1e-2] }\n'
+@pytest.mark.parametrize(("base", "axes"), [MAPPO, PQN], ids=["mappo", "pqn"])
+def test_halving_over_an_algorithm_s_numbers(tmp_path, base, axes):
     running = sweep(tmp_path / "sweep", space(tmp_path, axes, base), Plan(4, sampler="grid", strategy="halving", eta=2))
     running.run(trained)
     rows = running.results()
