@@ -211,8 +211,27 @@ def table(known: Mapping[str, Any]) -> str:
         "training takes: [speed](speed.md). Agents of `twin` among other numbers of users: [crowds](crowds.md)."
     )
     picture = "![Reward while training at twin over steps and over seconds](curves.png)"
-    parts = ["# Algorithms, networks and levels of knowledge, tuned alike", text, picture, "\n".join(lines), left(kept)]
+    title = "# Algorithms, networks and levels of knowledge, tuned alike"
+    parts = [title, text, picture, "\n".join(lines), against_default(kept), left(kept)]
     return "\n\n".join(textwrap.fill(part, 120) if part == text else part for part in parts if part) + "\n"
+
+
+def against_default(kept: Mapping[str, Mapping[str, Any]]) -> str:
+    """What the others earn more at `twin` than the default agents, in a line each."""
+    usual = next(iter(CASES))
+    there = {case: np.asarray(found[TWIN]["reward"]) for case, found in kept.items() if TWIN in found}
+    if usual not in there:
+        return ""
+    speeds = json.loads((HERE / "speed.json").read_text())["steps_per_s"]
+    lines = [
+        f"| agent at {TWIN} | reward less {usual}'s, paired | time of a step over {usual}'s |",
+        "|---|---|---|",
+    ]
+    for case in sorted(set(there) - {usual}, key=lambda c: -float(there[c].mean())):
+        more = statistics.difference(there[case], there[usual])
+        slower = speeds[usual] / speeds[case]
+        lines.append(f"| {case} | {more.mean:+.4f} [{more.lo:+.4f}, {more.hi:+.4f}] | {slower:.1f} |")
+    return "\n".join(lines)
 
 
 def left(kept: Mapping[str, Mapping[str, Any]]) -> str:
