@@ -14,7 +14,7 @@ from eco_jax.report import figures, page, tables, values
 from eco_jax.report.claims import SEEDS, Claim, Judging, all_claims, as_written
 from eco_jax.report.measures import Context, left_at_twin
 from eco_jax.run.settings import RunConfig
-from eco_jax.study import judging, names, statistics
+from eco_jax.study import judging, learners, names, statistics
 from eco_jax.study.core import Study, differences
 from eco_jax.study.play import everyone
 from eco_jax.study.printed import as_printed, not_as_printed
@@ -140,7 +140,7 @@ def _a_part(path: Path) -> bool:
 
 def _world(study: Study) -> list[tuple[str, list[page.Table], str]]:
     """A section on what differs from the default, and what that leaves out; none where nothing does."""
-    differ, out = differences(study.config), left_out(study)
+    differ, out = differences(study.config), left_out(study) | learners.refused(study)
     if not differ and not out:
         return []
     rows = tuple((f"`{name}`", _said(usual), _said(here)) for name, (usual, here) in differ.items())

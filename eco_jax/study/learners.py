@@ -7,13 +7,14 @@ from importlib import resources
 from typing import Any, cast
 
 from eco_jax.agent.algorithms import Algorithm
+from eco_jax.agent.algorithms.base import check_learns
 from eco_jax.env.config import TWIN
+from eco_jax.errors import UserError
 from eco_jax.run.config import RunConfig, resolve
 from eco_jax.run.settings import flat
 from eco_jax.study import names
 from eco_jax.study.core import Part, Study, train
 from eco_jax.study.play import Played, named, nested, play_agents
-from eco_jax.study.profile import Profile
 from eco_jax.study.store import Arrays
 
 FILE = "learners.toml"
@@ -32,11 +33,6 @@ def own(config: RunConfig) -> str:
     return "-".join(str(config.values[kind]) for kind in CHOSEN_ANEW)
 
 
-def beside(config: RunConfig, p: Profile) -> tuple[str, ...]:
-    """Those of `declared` that the profile asks for, but for the study's own."""
-    return tuple(name for name in declared() if p.learners and name != own(config))
-
-
 def settings(config: RunConfig, name: str) -> RunConfig:
     """The study's settings with another algorithm and network, which come as they are but for what is declared."""
     kept = {n: v for n, v in config.values.items() if n.split(".")[0] not in CHOSEN_ANEW}
@@ -46,6 +42,24 @@ def settings(config: RunConfig, name: str) -> RunConfig:
 def algorithm(study: Study, name: str) -> Algorithm:
     """A learner of `declared`."""
     return cast(Algorithm, settings(study.config, name).algorithm())
+
+
+def refused(study: Study) -> dict[str, str]:
+    """Those of `declared` that cannot learn in the study's world, and why: a memory on a trace, for instance."""
+    env, params = study.world
+    found: dict[str, str] = {}
+    for name in declared() if study.profile.learners else ():
+        try:
+            check_learns(algorithm(study, name), study.train, env, params.with_knowledge(TWIN))
+        except UserError as error:
+            found[name] = str(error)
+    return found
+
+
+def beside(study: Study) -> tuple[str, ...]:
+    """Those of `declared` that the study's profile asks for, but for the study's own and those that are refused."""
+    out = (own(study.config), *refused(study))
+    return tuple(name for name in declared() if study.profile.learners and name not in out)
 
 
 def learn(study: Study, name: str) -> Arrays:
@@ -61,7 +75,7 @@ def learners(study: Study) -> Arrays:
     env, params = study.world
     p = study.profile
     found: Played = {}
-    others = beside(study.config, p)
+    others = beside(study)
     for i, name in enumerate(others):
         agents, worlds = nested(study.done[names.learner(name)]), [params.with_knowledge(TWIN)] * p.seeds
         (played,) = play_agents(
@@ -76,9 +90,9 @@ SLOWER = 3.0
 """Time of their training over that of an A2C with an MLP, most of them."""
 
 
-def parts_of(config: RunConfig, p: Profile) -> list[Part]:
+def parts_of(study: Study) -> list[Part]:
     """The parts of the learners beside the study's own; none without any."""
-    others = beside(config, p)
+    p, others = study.profile, beside(study)
     work = 12 + SLOWER * p.updates * 160 * p.seeds / 16000
     trained = [
         Part(

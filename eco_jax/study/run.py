@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from eco_jax.agent.algorithms.base import check_learns
-from eco_jax.env.config import TWIN
 from eco_jax.env.parts import Replay, Waypoint
 from eco_jax.env.policies import named
 from eco_jax.errors import UserError
-from eco_jax.run.config import RunConfig
 from eco_jax.run.messages import say
 from eco_jax.run.progress import Display
 from eco_jax.study import ablations, assumptions, learners, names, printed
@@ -68,23 +66,21 @@ def check(study: Study) -> None:
     p = possible(study)
     for change in (*changes(p), printed.READING, *(change for _, _, change in ablations.worlds_of(study))):
         check_learns(algorithm, study.train, *study.make(**change))
-    for name in learners.beside(study.config, p):
-        check_learns(learners.algorithm(study, name), study.train, env, params.with_knowledge(TWIN))
 
 
 def all_parts(study: Study) -> list[Part]:
     """Every part of the study, in an order in which each finds what it needs."""
-    scale = study.profile.seconds / sum(part.seconds for part in _parts(study.config, study.profile))
-    return [dataclasses.replace(part, seconds=scale * part.seconds) for part in _parts(study.config, possible(study))]
+    scale = study.profile.seconds / sum(part.seconds for part in _parts(study, study.profile))
+    return [dataclasses.replace(part, seconds=scale * part.seconds) for part in _parts(study, possible(study))]
 
 
-def _parts(config: RunConfig, profile: Profile) -> list[Part]:
+def _parts(study: Study, profile: Profile) -> list[Part]:
     found = [*table_parts(profile), *other_parts(profile), *printed.parts_of(profile)]
     return [
         *found,
         *assumptions.part_of(profile.assumptions),
         *ablations.part_of(profile),
-        *learners.parts_of(config, profile),
+        *learners.parts_of(study),
     ]
 
 

@@ -79,7 +79,7 @@ LONG = (
 def test_part(name, before, reported, monkeypatch):
     # The one other design is what the world has already: no program more to compile.
     monkeypatch.setattr(ablations, "declared", lambda: {"shares": [{"beta_levels": [0.5, 1.0]}]})
-    monkeypatch.setattr(learners, "beside", lambda config, p: ("pqn-mlp",))
+    monkeypatch.setattr(learners, "beside", lambda study: ("pqn-mlp",))
     part = PARTS[name]
     study = dataclasses.replace(STUDY, done={n: before[n] for n in part.needs if n not in OTHERS})
     shares = []

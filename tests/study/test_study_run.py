@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from eco_jax.agent.algorithms import A2C
+from eco_jax.agent.networks import GRU
 from eco_jax.errors import UserError
 from eco_jax.parts import forget, register
 from eco_jax.run import settings
+from eco_jax.study import learners
 from eco_jax.study import run as running
 from eco_jax.study.core import Part, Study
 from eco_jax.study.profile import PAPER, PROFILES, QUICK, SMOKE
@@ -172,6 +174,22 @@ def test_algorithm_1_as_written_is_left_out_where_another_algorithm_learns():
     check(other)
     with pytest.raises(UserError, match="minibatches = 5: must divide"):
         check(study(TINY.but(algorithm="ppo", **{"algorithm.minibatches": 5})))
+
+
+def test_a_learner_that_its_world_refuses_is_left_out_and_said(monkeypatch):
+    def refuse(algorithm, train, env, params):
+        if isinstance(algorithm.network, GRU):
+            raise UserError("the agent has a memory")
+
+    here = study(profile=dataclasses.replace(SMOKE, learners=True))
+    assert "learner-a2c-gru" in {part.name for part in all_parts(here)}
+    monkeypatch.setattr(learners, "check_learns", refuse)
+    assert learners.refused(here) == {"a2c-gru": "the agent has a memory"}
+    names = {part.name for part in all_parts(here)}
+    assert "learner-a2c-gru" not in names
+    assert {"learner-ppo-mlp", "learners"} <= names
+    check(here)
+    assert learners.refused(study()) == {}
 
 
 def test_an_algorithm_with_the_name_of_a_rule_is_refused():
