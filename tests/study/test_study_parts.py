@@ -8,7 +8,7 @@ import pytest
 
 from eco_jax.env import policies
 from eco_jax.run import settings
-from eco_jax.study import ablations, learners
+from eco_jax.study import ablations, learners, names
 from eco_jax.study.assumptions import NAME as ASSUMPTIONS
 from eco_jax.study.core import Study
 from eco_jax.study.names import ONLINE, trained
@@ -26,6 +26,8 @@ ONE_POINT = dataclasses.replace(
 )  # fmt: skip
 """Every part. What they have in common (users, levels, episodes, the world of the check) makes them the same programs,
 compiled once."""
+ANOTHER = "pqn-mlp"
+"""Plays beside the study's own agents."""
 
 
 def small_study():
@@ -52,10 +54,10 @@ def before():
     tuned = {f"tuned:{rule}/{level}/hysteresis/value": 0.0 for rule in ("greedy", "foresight") for level in LEVELS}
     tuned |= {"tuned:greedy/twin/sync.above/value": 0.3, "tuned:foresight/twin/loads.harm_weight/value": 0.5}
     rules = {name: np.asarray(value) for name, value in tuned.items()}
-    tables = learner.init(None, stack_algorithms([pqn := learners.algorithm(STUDY, "pqn-mlp")]), keys, STUDY.world[1])
-    assert pqn.name == "pqn"
-    trained_otherwise = {"learner-pqn-mlp": flat(jax.tree.map(np.asarray, tables.agent.params))}
-    return {**{f"agents-{level}": agents for level in LADDER}, "rules": rules, **trained_otherwise}
+    another = stack_algorithms([learners.algorithm(STUDY, ANOTHER)])
+    begun = learner.init(None, another, keys, STUDY.world[1]).agent.params
+    others = {names.learner(ANOTHER): flat(jax.tree.map(np.asarray, begun))}
+    return {**{f"agents-{level}": agents for level in LADDER}, "rules": rules, **others}
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +68,7 @@ def reported():
     return set(jax.eval_shape(lambda: env.step(key, env.reset(key, params)[1], action, params)[5]["metrics"]))
 
 
-OTHERS = tuple(f"learner-{name}" for name in learners.declared() if name != "pqn-mlp")
+OTHERS = tuple(map(names.learner, learners.declared()))
 LONG = (
     ONLINE, "printed", "rules", "references", "evaluation", "misleading", "speed", *map(trained, LADDER), *OTHERS,
 )  # fmt: skip
@@ -79,9 +81,9 @@ LONG = (
 def test_part(name, before, reported, monkeypatch):
     # The one other design is what the world has already: no program more to compile.
     monkeypatch.setattr(ablations, "declared", lambda: {"shares": [{"beta_levels": [0.5, 1.0]}]})
-    monkeypatch.setattr(learners, "beside", lambda study: ("pqn-mlp",))
+    monkeypatch.setattr(learners, "beside", lambda study: (ANOTHER,))
     part = PARTS[name]
-    study = dataclasses.replace(STUDY, done={n: before[n] for n in part.needs if n not in OTHERS})
+    study = dataclasses.replace(STUDY, done={n: before[n] for n in part.needs if n in before})
     shares = []
     study.tick = shares.append
     found = part.run(study)
@@ -102,8 +104,8 @@ def test_part(name, before, reported, monkeypatch):
         assert first.shape == (1, ONE_POINT.side_episodes)
         np.testing.assert_array_equal(first, second)
     elif name == "learners":
-        assert {key.split("/")[0] for key in found} == {"pqn-mlp-twin"}
-        assert found["pqn-mlp-twin/reward"].shape == (1, ONE_POINT.episodes)
+        assert {key.split("/")[0] for key in found} == {f"{ANOTHER}-twin"}
+        assert found[f"{ANOTHER}-twin/reward"].shape == (1, ONE_POINT.episodes)
     elif "point/level" in found:
         levels = found["point/level"].tolist()
         assert levels in (list(LADDER), ["twin"], ["twin", "none"])
