@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eco_jax.env.config import TWIN
+from eco_jax.env.parts.energy import CpuEnergy
 from eco_jax.env.policies.rules import FORESIGHT
 from eco_jax.errors import UserError
 from eco_jax.files import leftover, write_whole
@@ -62,7 +63,7 @@ def reproduce(
     per_episode = max(1, env.config.slots // study.train.rollout)
     claims = all_claims(done, per_episode, study.kind, Judging(study.played, bool(study.judge)))
     played = everyone(done)
-    found = tables.comparisons(done, study.kind)
+    found = tables.comparisons(done, study.kind, str(study.config.values[CpuEnergy.kind]))
     metrics = tables.reported(played)
     drawn = figures.write(out, done, env.config.slots, study.train.rollout, study.kind)
     results = {

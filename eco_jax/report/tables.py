@@ -7,6 +7,7 @@ import numpy as np
 
 from eco_jax.agent.algorithms import A2C, Algorithm
 from eco_jax.env.config import BENCHMARK, KNOWLEDGE, STEPS, TRUTH, TWIN, WITHOUT_TWIN
+from eco_jax.env.parts.energy import PowerTime
 from eco_jax.env.policies.rules import FORESIGHT, FORESIGHT_POSTERIOR, GREEDY, LOCAL, NEAREST, RANDOM, own
 from eco_jax.metrics import (
     ENERGY,
@@ -32,6 +33,9 @@ from eco_jax.study.play import Played, by_policy, cost_terms, everyone
 from eco_jax.study.statistics import Interval
 from eco_jax.study.store import Arrays
 
+LAW = "energy_law"
+RELATIVE = (ENERGY, LATENCY, QOE)
+"""What a twin changes, as a share of what it was."""
 SHORT = (
     names.SLOT_REFERENCE, *names.MEASURES_ALL, at(names.CENTRAL, TWIN), at(FORESIGHT_POSTERIOR, TWIN),
     *(at(rule, level) for rule in (FORESIGHT, GREEDY) for level in (TWIN, *WITHOUT_TWIN)), NEAREST, LOCAL, RANDOM,
@@ -196,22 +200,28 @@ def short_lines(played: Played, algorithm: type[Algorithm] = A2C) -> list[str]:
     return ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
 
 
-def comparisons(done: Done, algorithm: type[Algorithm] = A2C) -> dict[str, Any]:
-    """The twin against the other levels, the parts of its worth, and each level's share of the way to its rule."""
-    found: dict[str, Any] = {}
+def comparisons(done: Done, algorithm: type[Algorithm] = A2C, law: str = PowerTime.name) -> dict[str, Any]:
+    """The twin against the other levels, the parts of its worth, and each level's share of the way to its rule.
+
+    Args:
+        done: finished parts of a study.
+        algorithm: of its agents.
+        law: the CPUs' energy law in its world, on which all of its energies depend.
+    """
+    found: dict[str, Any] = {LAW: law}
     played, rules = everyone(done), by_policy(done["rules"])
     twin = played[names.agent(algorithm, TWIN)]
     for other in WITHOUT_TWIN:
         old = played[names.agent(algorithm, other)]
         found[f"{TWIN}_over_{other}"] = {
             f"{REWARD}_difference": statistics.difference(twin[REWARD], old[REWARD])._asdict(),
-            **{f"{m}_relative": statistics.relative(twin[m], old[m])._asdict() for m in (ENERGY, QOE)},
+            **{f"{m}_relative": statistics.relative(twin[m], old[m])._asdict() for m in RELATIVE},
         }
     for part, (level, below) in STEPS.items():
         new, old = (played[names.agent(algorithm, at)] for at in (level, below))
         found[part] = {
             f"{REWARD}_difference": statistics.difference(new[REWARD], old[REWARD])._asdict(),
-            **{f"{m}_relative": statistics.relative(new[m], old[m])._asdict() for m in (ENERGY, QOE)},
+            **{f"{m}_relative": statistics.relative(new[m], old[m])._asdict() for m in RELATIVE},
         }
         if all(at(FORESIGHT, there) in rules for there in (level, below)):
             new, old = (rules[at(FORESIGHT, there)] for there in (level, below))
@@ -235,17 +245,24 @@ def comparisons(done: Done, algorithm: type[Algorithm] = A2C) -> dict[str, Any]:
 
 
 def headline(found: Mapping[str, Any]) -> list[str]:
-    """What the twin saves and costs, and the three parts of it, a sentence each with intervals."""
+    """What the twin gains and saves, and the three parts of it, a sentence each with intervals.
+
+    What holds under every energy law comes first; the energy is named with the law that it was found under.
+    """
     lines = []
     for name, words in (
         (f"{TWIN}_over_{BENCHMARK}", f"Twin against the benchmark without one (`{BENCHMARK}`)"),
         *((part, f"Of that by {part} (`{level}` against `{below}`)") for part, (level, below) in STEPS.items()),
     ):
         c = found[name]
-        e, q, r = (Interval(**c[value]) for value in (f"{ENERGY}_relative", f"{QOE}_relative", f"{REWARD}_difference"))
+        r = Interval(**c[f"{REWARD}_difference"])
+        qoe, latency, energy = (
+            f"{m.head} {i.mean:+.1%} [{i.lo:+.1%}, {i.hi:+.1%}]"
+            for m, i in ((m, Interval(**c[f"{m}_relative"])) for m in (QOE, LATENCY, ENERGY))
+        )
         lines.append(
-            f"{words}: energy {e.mean:+.1%} [{e.lo:+.1%}, {e.hi:+.1%}], QoE {q.mean:+.1%} "
-            f"[{q.lo:+.1%}, {q.hi:+.1%}], reward {r.mean:+.4f} [{r.lo:+.4f}, {r.hi:+.4f}]."
+            f"{words}: {qoe}, {latency}, {REWARD.head} {r.mean:+.4f} [{r.lo:+.4f}, {r.hi:+.4f}]; under the energy law "
+            f"`{found[LAW]}` {energy}."
         )
     return lines
 

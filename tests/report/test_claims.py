@@ -184,6 +184,8 @@ def test_the_headline_has_the_whole_and_its_parts():
     assert {*(f"twin_over_{level}" for level in WITHOUT_TWIN), *STEPS} <= set(found)
     whole, *parts = headline(found)
     assert "`none`" in whole
+    assert "; under the energy law `power_time` energy " in whole
+    assert "under the energy law `cmos` energy" in headline(comparisons(made_up(2, 3, 12), law="cmos"))[0]
     for line, (part, (level, below)) in zip(parts, STEPS.items(), strict=True):
         assert f"by {part} (`{level}` against `{below}`)" in line
     reward = [found[name]["reward_difference"]["mean"] for name in ("twin_over_none", *STEPS)]
