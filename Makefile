@@ -70,6 +70,8 @@ PYTEST = $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --dur
 CORE := tests/model tests/env tests/agent tests/train
 APART := not (bench or browser or cluster or documents or long or mangle or numpy or rehearse or trackers or trainers or wheel)
 
+ANYWHERE := tests/model tests/agent tests/env/test_env_step.py tests/env/test_env_regression.py tests/train/test_loop.py
+
 test: $(READY)  ## all tests, shapes and types checked in those of the core: 8 to 9 minutes on 2 cores
 	$(PYTEST) $(CORE) -m "$(APART)" $(CHECKED) $(COVER)
 	$(PYTEST) tests $(CORE:%=--ignore=%) -m "$(APART)"
@@ -78,8 +80,7 @@ test-fast: $(READY)  ## the tests that take no more than seconds
 	$(PYTEST) $(TESTS) -m "not slow and $(APART)"
 
 test-core: $(CORE_READY)  ## equations, agents, the environment's steps and the training loop: for another Python
-	$(BIN)/python -m pytest tests/model tests/agent tests/env/test_env_step.py tests/env/test_env_regression.py \
-	tests/train/test_loop.py -m "not slow and $(APART)"
+	$(BIN)/python -m pytest $(ANYWHERE) -m "not slow and $(APART)"
 
 coverage: $(READY)  ## `make test`, and how much of the core it runs: at least 95 %
 	$(MAKE) --no-print-directory test COVER="--cov --cov-report="
