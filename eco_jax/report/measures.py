@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from eco_jax.agent.algorithms import Algorithm
 from eco_jax.env.config import BENCHMARK, KNOWLEDGE, STEPS, TELEMETRY, TWIN
 from eco_jax.metrics import ENERGY, LATENCY, QOE, REWARD, Metric, energy_term
-from eco_jax.report.figures import by_episode
+from eco_jax.report.figures import by_episode, learner_curve
 from eco_jax.report.figures.paper import latency_of_offloaded
 from eco_jax.study import learners, names, statistics
 from eco_jax.study.names import AGENTS, CURVE, at, of
@@ -53,10 +53,6 @@ class Context(NamedTuple):
     def curve(self, level: str, metric: str) -> NDArray[np.floating]:
         """Means of the episodes of training, [episodes, seeds]."""
         return by_episode(self.done[names.trained(level)][of(CURVE, metric)], self.per_episode)
-
-    def learner_curve(self, name: str) -> NDArray[np.floating]:
-        """Mean rewards of the episodes of training of another algorithm or network, [episodes, seeds]."""
-        return by_episode(self.done[names.learner(name)][of(CURVE, REWARD)], self.per_episode)
 
 
 class Found(NamedTuple):
@@ -204,7 +200,9 @@ def others(done: Done) -> Played:
 def best_agents(c: Context) -> tuple[str, NDArray[np.floating]]:
     """The agents at `twin` that earned most in the last tenth of training: on no episode that they are judged on."""
     curves = {c.algorithm.name: c.curve(TWIN, REWARD)} | {
-        name: c.learner_curve(name) for name in learners.declared() if names.learner(name) in c.done
+        name: learner_curve(c.done, name, c.per_episode)
+        for name in learners.declared()
+        if names.learner(name) in c.done
     }
     late = {name: float(curve[-max(1, len(curve) // 10) :].mean()) for name, curve in curves.items()}
     name = at(max(late, key=lambda name: late[name]), TWIN)

@@ -9,7 +9,7 @@ import numpy as np
 from eco_jax.env.config import BENCHMARK, TWIN
 from eco_jax.files import write_whole
 from eco_jax.metrics import ENERGY, MAIN, QOE, REWARD
-from eco_jax.report.figures import by_episode
+from eco_jax.report.figures import by_episode, learner_curve
 from eco_jax.report.figures.paper import latency_of_offloaded
 from eco_jax.study import learners, names
 from eco_jax.study.names import AGENTS, CURVE, LEVEL, at, of
@@ -43,8 +43,8 @@ def gather(done: Mapping[str, Arrays], per_episode: int) -> Arrays:
         for metric in (REWARD, ENERGY, QOE):
             found[f"training/{level}/{metric}"] = by_episode(curves[of(CURVE, metric)], per_episode)
     for name in learners.declared():
-        if (part := names.learner(name)) in done:
-            found[f"learner/{name}/{REWARD}"] = by_episode(done[part][of(CURVE, REWARD)], per_episode)
+        if names.learner(name) in done:
+            found[f"learner/{name}/{REWARD}"] = learner_curve(done, name, per_episode)
     if "speed" in done:
         found["speed/km_h"], found["speed/latency_ms"] = latency_of_offloaded(done["speed"], TWIN)
     for part, arrays in done.items():

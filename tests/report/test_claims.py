@@ -6,6 +6,7 @@ from made_up_study import made_up
 
 from eco_jax.env.config import KNOWLEDGE, STEPS, WITHOUT_TWIN
 from eco_jax.report.claims import Judging, all_claims, declared, verdict
+from eco_jax.report.figures.learners import OF_INTEREST
 from eco_jax.report.measures import MEASURES, about_trend, best_rule, rules_below
 from eco_jax.report.tables import comparisons, headline, policy_table, sweep_tables
 from eco_jax.study.play import by_policy
@@ -190,6 +191,10 @@ def test_the_headline_has_the_whole_and_its_parts():
         assert f"by {part} (`{level}` against `{below}`)" in line
     reward = [found[name]["reward_difference"]["mean"] for name in ("twin_over_none", *STEPS)]
     assert reward[0] == pytest.approx(sum(reward[1:]), abs=1e-3)
+
+
+def test_a_figure_marks_the_smallest_effect_that_is_claimed():
+    assert {row["smallest"] for row in declared() if row["id"].startswith("learner-")} == {OF_INTEREST}
 
 
 def test_equal_agents_decide_nothing():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from eco_jax.agent.algorithms import A2C, Algorithm
 from eco_jax.report.figures.assumptions import ASSUMPTIONS
-from eco_jax.report.figures.figure import Figure, MissingError, Results, by_episode
+from eco_jax.report.figures.figure import Figure, MissingError, Results, by_episode, learner_curve
 from eco_jax.report.figures.learners import DESIGNS, LEARNERS
 from eco_jax.report.figures.paper import FIG2A, FIG2B, FIG3A, FIG3B
 from eco_jax.report.figures.policies import ENERGY_TERMS, LADDER, LATENCY_CDF, MISLEADING
@@ -20,7 +20,7 @@ from eco_jax.report.figures.style import drawing, save, save_columns
 from eco_jax.report.figures.value import SYNC_RATE, VALUE
 from eco_jax.report.figures.world import CHECKS, FIXES, SLOWDOWN, USERS, WEIGHTS
 
-__all__ = ["FIGURES", "Figure", "MissingError", "Results", "by_episode", "write"]
+__all__ = ["FIGURES", "Figure", "MissingError", "Results", "by_episode", "learner_curve", "write"]
 
 FIGURES: tuple[Figure, ...] = (
     FIG2A, FIG2B, FIG3A, FIG3B, VALUE, ASSUMPTIONS, LADDER, LEARNERS, DESIGNS, LATENCY_CDF, ENERGY_TERMS, SLOWDOWN,

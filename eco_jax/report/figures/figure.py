@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eco_jax.agent.algorithms import A2C, Algorithm
+from eco_jax.metrics import REWARD
 from eco_jax.study import names
 from eco_jax.study.names import LEVEL, POINT, of
 from eco_jax.study.play import Played, everyone
@@ -33,6 +34,11 @@ def by_episode(curve: Values, updates_per_episode: int) -> Values:
     """Means over the updates of each episode: [updates, seeds] -> [episodes, seeds] (a last part is left out)."""
     episodes = len(curve) // updates_per_episode
     return curve[: episodes * updates_per_episode].reshape(episodes, updates_per_episode, *curve.shape[1:]).mean(axis=1)
+
+
+def learner_curve(done: Mapping[str, Mapping[str, NDArray[Any]]], name: str, updates_per_episode: int) -> Values:
+    """Mean rewards of the episodes of training of another algorithm or network, [episodes, seeds]."""
+    return by_episode(done[names.learner(name)][of(names.CURVE, REWARD)], updates_per_episode)
 
 
 def interval(values: Values) -> Interval:

@@ -8,12 +8,12 @@ from eco_jax.env.config import TWIN
 from eco_jax.env.policies.rules import FORESIGHT
 from eco_jax.metrics import REWARD
 from eco_jax.report.figures.column import SERIES
-from eco_jax.report.figures.figure import Columns, Figure, Results, by_episode, difference, spread, table
+from eco_jax.report.figures.figure import Columns, Figure, Results, difference, learner_curve, spread, table
 from eco_jax.report.figures.style import canvas, legend, reach
 from eco_jax.study import ablations, names
 from eco_jax.study.assumptions import VALUE, WHAT
 from eco_jax.study.learners import declared
-from eco_jax.study.names import AGENTS, CURVE, RULE, at, of
+from eco_jax.study.names import AGENTS, RULE, at, of
 from eco_jax.study.statistics import Interval, interquartile_mean
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def learners(results: Results) -> tuple["Drawing", Columns]:
     played, per_episode = results.played, max(1, results.horizon // results.rollout)
     there = [name for name in declared() if at(name, TWIN) in played]
     curves = {results.algorithm.name: results.curve(TWIN, REWARD)} | {
-        name: by_episode(results.done[names.learner(name)][of(CURVE, REWARD)], per_episode) for name in there
+        name: learner_curve(results.done, name, per_episode) for name in there
     }
     drawing, axes = canvas(2.5 + 0.2 * len(there), 2, height_ratios=[2.2, 0.35 + 0.25 * len(there)])
     learning, ax = axes[:, 0]
