@@ -139,17 +139,20 @@ def curve(reward: Any) -> list[float]:
 
 
 def keep(out: Path) -> None:
-    """Copy trials and results, a file for each case, to where they are committed."""
+    """Put trials and results where they are committed, a file for each case; of other levels what is there stays."""
     for case in CASES:
-        trials, played = [], {}
-        for level in levels_of(case):
-            place = out / case / level
-            if (place / "played.json").exists():
-                played[level] = json.loads((place / "played.json").read_text())
-                trials.append(tried(place).with_columns(pl.lit(level).alias("level")))
-        if played:
-            pl.concat(trials, how="diagonal").write_csv(HERE / f"{case}.csv", float_precision=6)
-            write_whole(HERE / f"{case}.json", json.dumps(played, indent=1) + "\n")
+        levels = [level for level in levels_of(case) if (out / case / level / "played.json").exists()]
+        if not levels:
+            continue
+        csv, whole = HERE / f"{case}.csv", HERE / f"{case}.json"
+        trials = [tried(out / case / level).with_columns(pl.lit(level).alias("level")) for level in levels]
+        played = {level: json.loads((out / case / level / "played.json").read_text()) for level in levels}
+        if whole.exists():
+            known = pl.read_csv(csv, infer_schema_length=None)
+            trials.insert(0, known.filter(~pl.col("level").is_in(levels)))
+            played = json.loads(whole.read_text()) | played
+        pl.concat(trials, how="diagonal_relaxed").write_csv(csv, float_precision=6)
+        write_whole(whole, json.dumps(played, indent=1) + "\n")
 
 
 def rules() -> dict[str, Any]:

@@ -69,19 +69,16 @@ def check(study: Study) -> None:
 
 
 def all_parts(study: Study) -> list[Part]:
-    """Every part of the study, in an order in which each finds what it needs."""
+    """Every part of the study, in an order in which each finds what it needs: what carries verdicts comes first."""
     scale = study.profile.seconds / sum(part.seconds for part in _parts(study, study.profile))
     return [dataclasses.replace(part, seconds=scale * part.seconds) for part in _parts(study, possible(study))]
 
 
 def _parts(study: Study, profile: Profile) -> list[Part]:
     found = [*table_parts(profile), *other_parts(profile), *printed.parts_of(profile)]
-    return [
-        *found,
-        *assumptions.part_of(profile.assumptions),
-        *ablations.part_of(profile),
-        *learners.parts_of(study),
-    ]
+    found += [*assumptions.part_of(profile.assumptions), *ablations.part_of(profile), *learners.parts_of(study)]
+    first = {name for part in found if part.judged for name in (part.name, *part.needs)}
+    return sorted(found, key=lambda part: part.name not in first)
 
 
 def so_far(parts: Sequence[Part], number: int, share: float, spent_s: float) -> tuple[float, str]:

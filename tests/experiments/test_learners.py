@@ -1,5 +1,6 @@
 """`experiments/learners.py`: cases that can be made, spaces of one size, and its arithmetic."""
 
+import json
 import sys
 import tomllib
 from pathlib import Path
@@ -63,3 +64,27 @@ def test_a_curve_is_the_middle_of_its_seeds_in_equal_parts(learners):
     assert len(curve) == learners.CURVE
     np.testing.assert_allclose(np.diff(curve), 10.0)
     assert curve[0] == 4.5 + 0.5  # seeds 0 and 1 are the middle half
+
+
+def test_a_level_that_is_done_leaves_the_others_there(learners, tmp_path, monkeypatch):
+    import polars as pl
+
+    monkeypatch.setattr(learners, "HERE", tmp_path / "kept")
+    learners.HERE.mkdir()
+
+    def done(out, level, reward):
+        place = out / "a2c-mlp" / level
+        (place / "sweep").mkdir(parents=True)
+        rows = {"trial": [0, 1], "seed": [learners.SWEEP_SEED] * 2, "cause": [None, None], "reward": [reward, 0.0]}
+        pl.DataFrame(rows).write_parquet(place / "sweep" / "results.parquet")
+        (place / "played.json").write_text(f'{{"reward": [[{reward}]]}}')
+        learners.keep(out)
+
+    for out, level, reward in (("one", "twin", 0.25), ("two", "none", 0.125), ("three", "twin", 0.5)):
+        done(tmp_path / out, level, reward)
+    played = json.loads((learners.HERE / "a2c-mlp.json").read_text())
+    assert {level: found["reward"] for level, found in played.items()} == {"twin": [[0.5]], "none": [[0.125]]}
+    trials = pl.read_csv(learners.HERE / "a2c-mlp.csv")
+    assert sorted(trials.select("level", "reward").rows()) == [
+        ("none", 0.0), ("none", 0.125), ("twin", 0.0), ("twin", 0.5),
+    ]  # fmt: skip

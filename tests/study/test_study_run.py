@@ -122,6 +122,17 @@ def test_only_what_has_ten_seeds_is_judged():
     assert judged == {"rules", "references", "evaluation", "misleading", "speed", "learners", *checks}
 
 
+def test_what_carries_verdicts_comes_first_and_finds_what_it_needs():
+    parts = running.all_parts(study(profile=PAPER))
+    order = [part.name for part in parts]
+    for place, part in enumerate(parts):
+        assert not set(part.needs) & set(order[place:]), part.name
+    last = max(place for place, part in enumerate(parts) if part.judged)
+    behind = {name for part in parts if part.judged for name in part.needs}
+    assert all(part.judged or part.name in behind for part in parts[:last])
+    assert {"users", "weights", "ablations"} <= set(order[last:])
+
+
 def test_a_part_is_of_the_bytes_of_its_files_not_of_their_place(tmp_path):
     marks = []
     for folder, row in (("one", "1,1"), ("two", "1,1"), ("three", "1,2")):
