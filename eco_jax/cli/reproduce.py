@@ -49,6 +49,8 @@ class Arguments:
     """Devices that share the agents which are trained, - (at least 1; 0: all there are)."""
     fresh: bool = False
     """Run every part anew."""
+    verdicts_only: bool = False
+    """Run only what claims are judged by. Started again without it, the command goes on with the sweeps."""
     judge: str | None = None
     """The name of a publication: play episodes that are its own, once, after its claims were written down. Without it
     the report is exploratory and has no verdicts."""
@@ -97,7 +99,7 @@ def main(argv: Sequence[str]) -> int:
     from eco_jax.study.store import Store
     from eco_jax.train.devices import chosen
 
-    study = Study(run, profile, a.seed, a.judge or "", chosen(a.devices, setup.devices()))
+    study = Study(run, profile, a.seed, a.judge or "", chosen(a.devices, setup.devices()), a.verdicts_only)
     check_folder(a.out)
     check(study)  # what is wrong with a world is said before anything is written
     versions = setup.versions()

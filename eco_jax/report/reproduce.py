@@ -19,7 +19,7 @@ from eco_jax.study import judging, learners, names, statistics
 from eco_jax.study.core import Study, differences
 from eco_jax.study.play import everyone
 from eco_jax.study.printed import as_printed, not_as_printed
-from eco_jax.study.run import finish, left_out
+from eco_jax.study.run import all_parts, finish, left_out
 from eco_jax.study.store import Store, noted
 
 PARTS = "parts"
@@ -88,12 +88,13 @@ def reproduce(
         left = [tables.left_table(who, parts_left)]
     values.write(out, done, per_episode)
     write_whole(out / "results.json", json.dumps(results, indent=2) + "\n")
-    summary = [*tables.headline(found), _count(claims, study)]
+    summary = [*tables.headline(found), _count(claims), *_not_run(study)]
     lines = [*tables.short_lines(played, study.kind), "", *tables.headline(found)]
     write_whole(out / "table.md", "\n".join(lines) + "\n")
+    reading = [tables.printed_table(done["printed"])] if "printed" in done else []
     sections = [
         *_world(study),
-        ("Printed against repaired", [tables.printed_table(done["printed"])], _printed(study)),
+        *((("Printed against repaired", reading, _printed(study)),) if reading else ()),
         ("Every sweep in numbers", tables.sweep_tables(done, study.kind), SWEPT),
         ("How the rules were tuned", [tables.tuning_table(study.tuned)], TUNING),
     ]
@@ -200,7 +201,13 @@ def _printed(study: Study) -> str:
     return f"{PRINTED} {learnt} Everything else in this report uses the {reading} equations."
 
 
-def _count(claims: list[Claim], study: Study) -> str:
+def _not_run(study: Study) -> list[str]:
+    """A sentence on what `--verdicts-only` left out; none where nothing is missing."""
+    titles = [part.title for part in all_parts(study) if part.name not in study.done]
+    return [f"Not run (`--verdicts-only`), as no verdict hangs on it: {'; '.join(titles)}."] if titles else []
+
+
+def _count(claims: list[Claim]) -> str:
     held, failed, open_, without = (
         sum(c.verdict == verdict for c in claims)
         for verdict in ("holds", "does not hold", "not decidable", "exploratory")

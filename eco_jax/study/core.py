@@ -59,6 +59,8 @@ class Study:
     """the publication whose own episodes the table's policies play; without one, the episodes that all may look at"""
     devices: Sequence[Any] = ()
     """share the agents that are trained; the default one where none is given"""
+    verdicts_only: bool = False
+    """run only what carries verdicts, and what that needs; of the rest, what is finished already is shown, too"""
     done: dict[str, Arrays] = field(default_factory=dict)
     """finished parts"""
     tick: Callable[[float], None] = lambda share: None

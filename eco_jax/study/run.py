@@ -77,8 +77,12 @@ def all_parts(study: Study) -> list[Part]:
 def _parts(study: Study, profile: Profile) -> list[Part]:
     found = [*table_parts(profile), *other_parts(profile), *printed.parts_of(profile)]
     found += [*assumptions.part_of(profile.assumptions), *ablations.part_of(profile), *learners.parts_of(study)]
-    first = {name for part in found if part.judged for name in (part.name, *part.needs)}
+    first = _behind_verdicts(found)
     return sorted(found, key=lambda part: part.name not in first)
+
+
+def _behind_verdicts(parts: Sequence[Part]) -> set[str]:
+    return {name for part in parts if part.judged for name in (part.name, *part.needs)}
 
 
 def so_far(parts: Sequence[Part], number: int, share: float, spent_s: float) -> tuple[float, str]:
@@ -127,16 +131,17 @@ def finish(
     }
     about: dict[str, dict[str, Any]] = {}
     missing = []
+    wanted = _behind_verdicts(parts) if study.verdicts_only else set(marks)
     for part in parts:
         kept = store.load(part.name, marks[part.name])
         if kept is None:
-            missing.append(part)
+            missing += [part] if part.name in wanted else []
         else:
             study.done[part.name], about[part.name] = kept
     if any(part.judged for part in missing):
         before()
-    if missing and len(missing) < len(parts):
-        say(f"{len(parts) - len(missing)} of {len(parts)} parts are there already")
+    if missing and about:
+        say(f"{len(about)} of {len(parts)} parts are there already")
     total, began = sum(part.seconds for part in missing), time.monotonic()
     with Display() as display:
         for number, part in enumerate(missing):
@@ -152,4 +157,4 @@ def finish(
             study.done[part.name] = part.run(study)
             about[part.name] = {"title": part.title, "seconds": round(time.monotonic() - started, 1)}
             store.save(part.name, marks[part.name], study.done[part.name], about[part.name])
-    return {part.name: about[part.name] for part in parts}
+    return {part.name: about[part.name] for part in parts if part.name in about}

@@ -21,6 +21,7 @@ from eco_jax.study import statistics
 from eco_jax.study.core import Study
 from eco_jax.study.judging import key_of
 from eco_jax.study.profile import PAPER, QUICK, SMOKE
+from eco_jax.study.run import all_parts
 from eco_jax.study.store import Store
 
 SETTINGS = {"seed": 0}
@@ -104,6 +105,19 @@ def test_every_figure_can_be_computed_anew_from_the_raw_values(monkeypatch, tmp_
     code, lines = recomputed()
     assert code == 1
     assert [line.split(":")[0] for line in lines[:-1]] == ["local, reward", results["claims"][3]["id"]]
+
+
+def test_a_report_of_the_verdicts_alone_says_what_was_not_run(monkeypatch, tmp_path, done):
+    whole, _ = finished(monkeypatch, tmp_path, done)
+    said = (tmp_path / "report.md").read_text()
+    titles = {part.name: part.title for part in all_parts(Study(TINY, SMOKE))}
+    assert titles["printed"] not in said
+    alone, _ = finished(monkeypatch, tmp_path, {name: part for name, part in done.items() if name != "printed"})
+    (line,) = (line for line in (tmp_path / "report.md").read_text().splitlines() if "Not run" in line)
+    assert titles["printed"] in line
+    assert "Printed against repaired" in said
+    assert "Printed against repaired" not in (tmp_path / "report.md").read_text()
+    assert alone["claims"] == whole["claims"]
 
 
 def test_judged_once(monkeypatch, tmp_path, done):

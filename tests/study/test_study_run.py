@@ -116,6 +116,31 @@ def test_a_publication_plays_what_is_judged_anew_and_nothing_else(monkeypatch, t
     assert asked == ["", "a paper", "a paper"]  # not where nothing is left to be played
 
 
+def test_verdicts_only_runs_what_they_hang_on_and_shows_what_is_there(monkeypatch, tmp_path):
+    ran = []
+
+    def part(name, needs=(), judged=False):
+        return Part(name, name, 1.0, lambda study: ran.append(name) or {"x": np.zeros(1)}, needs, judged)
+
+    parts = [part("training"), part("playing", ("training",), True), part("sweep"), part("another")]
+    monkeypatch.setattr(running, "all_parts", lambda study: parts)
+    store = Store(tmp_path)
+
+    def finish(**of):
+        ran.clear()
+        asked = Study(TINY, SMOKE, **of)
+        noted = running.finish(asked, store, SETTINGS)
+        assert list(noted) == list(asked.done)
+        return list(ran), list(noted)
+
+    assert finish(verdicts_only=True) == (["training", "playing"], ["training", "playing"])
+    monkeypatch.setattr(running, "all_parts", lambda study: parts[:3])
+    assert finish() == (["sweep"], ["training", "playing", "sweep"])
+    monkeypatch.setattr(running, "all_parts", lambda study: parts)
+    assert finish(verdicts_only=True) == ([], ["training", "playing", "sweep"])
+    assert finish()[0] == ["another"]
+
+
 def test_only_what_has_ten_seeds_is_judged():
     judged = {part.name for part in running.all_parts(study(profile=PAPER)) if part.judged}
     checks = {f"check-{preset}" for preset in PAPER.checks}
