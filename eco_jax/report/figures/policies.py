@@ -241,10 +241,11 @@ def misleading(results: Results) -> tuple["Drawing", Columns]:
             ax.annotate(
                 f"{f.mean:.3f}".replace("-", "−"), (at, f.mean - length[0] if down else f.mean + length[1]),
                 (0, -3 if down else 3), textcoords="offset points", ha="center", va="top" if down else "bottom",
+                rotation=90,
             )  # fmt: skip
         rows += [{"policy": kind, TWIN: level, **spread(f)} for (_, level), f in zip(there, found, strict=True)]
     ax.axhline(0.0, color="black", linewidth=1.0)
-    ax.margins(y=0.12)
+    ax.margins(y=0.2)
     ax.set_xticks(range(len(MISLED)), list(MISLED.values()))
     ax.set_ylabel(REWARD.label)
     ax.grid(axis="x", visible=False)
