@@ -51,6 +51,9 @@ class Arguments:
     """Run every part anew."""
     verdicts_only: bool = False
     """Run only what claims are judged by. Started again without it, the command goes on with the sweeps."""
+    learners: str | None = None
+    """Of the profile's other algorithms and networks (`eco_jax/study/learners.toml`) these, by comma; '' for none.
+    Without it all."""
     judge: str | None = None
     """The name of a publication: play episodes that are its own, once, after its claims were written down. Without it
     the report is exploratory and has no verdicts."""
@@ -93,13 +96,16 @@ def main(argv: Sequence[str]) -> int:
     from eco_jax.report.claims import as_written
     from eco_jax.report.reproduce import PARTS, check_folder, in_words, reproduce
     from eco_jax.run.folder import locked
-    from eco_jax.study import judging
+    from eco_jax.study import judging, learners
     from eco_jax.study.core import Study
     from eco_jax.study.run import check
     from eco_jax.study.store import Store
     from eco_jax.train.devices import chosen
 
-    study = Study(run, profile, a.seed, a.judge or "", chosen(a.devices, setup.devices()), a.verdicts_only)
+    others = None if a.learners is None else tuple(filter(None, a.learners.split(",")))
+    if others is not None:
+        learners.check(others, profile)
+    study = Study(run, profile, a.seed, a.judge or "", chosen(a.devices, setup.devices()), a.verdicts_only, others)
     check_folder(a.out)
     check(study)  # what is wrong with a world is said before anything is written
     versions = setup.versions()

@@ -12,7 +12,7 @@ from eco_jax.env.policies.rules import FORESIGHT
 from eco_jax.errors import UserError
 from eco_jax.files import leftover, write_whole
 from eco_jax.report import figures, page, tables, values
-from eco_jax.report.claims import SEEDS, Claim, Judging, all_claims, as_written
+from eco_jax.report.claims import SEEDS, Claim, Judging, all_claims, as_written, declared
 from eco_jax.report.measures import Context, left_at_twin
 from eco_jax.run.settings import RunConfig
 from eco_jax.study import judging, learners, names, statistics
@@ -142,7 +142,7 @@ def _a_part(path: Path) -> bool:
 
 def _world(study: Study) -> list[tuple[str, list[page.Table], str]]:
     """A section on what differs from the default, and what that leaves out; none where nothing does."""
-    differ, out = differences(study.config), left_out(study) | learners.refused(study)
+    differ, out = differences(study.config), left_out(study) | learners.left_out(study)
     if not differ and not out:
         return []
     rows = tuple((f"`{name}`", _said(usual), _said(here)) for name, (usual, here) in differ.items())
@@ -215,7 +215,9 @@ def _count(claims: list[Claim]) -> str:
     if without == len(claims):
         why = f"a verdict needs {SEEDS} seeds and episodes that nobody has looked at (`--judge`)"
         return f"Exploratory: none of the {without} claims has a verdict; {why}."
+    missing = [f"`{row['id']}`" for row in declared() if row["id"] not in {claim.id for claim in claims}]
     rest = f", {without} are exploratory (fewer than {SEEDS} seeds)" if without else ""
+    rest += f". Written down, but not measured: {', '.join(missing)}" if missing else ""
     return f"Of {len(claims)} claims {held} hold, {failed} do not, {open_} cannot be decided from these runs{rest}."
 
 

@@ -61,6 +61,8 @@ class Study:
     """share the agents that are trained; the default one where none is given"""
     verdicts_only: bool = False
     """run only what carries verdicts, and what that needs; of the rest, what is finished already is shown, too"""
+    learners: tuple[str, ...] | None = None
+    """of the profile's other algorithms and networks (`study/learners.toml`) these; None: all"""
     done: dict[str, Arrays] = field(default_factory=dict)
     """finished parts"""
     tick: Callable[[float], None] = lambda share: None

@@ -1,7 +1,7 @@
 """Other algorithms and networks beside the study's own agents: trained as long, at `twin`, on the same episodes."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from importlib import resources
 from typing import Any, cast
@@ -15,6 +15,7 @@ from eco_jax.run.settings import flat
 from eco_jax.study import names
 from eco_jax.study.core import Part, Study, train
 from eco_jax.study.play import Played, named, nested, play_agents
+from eco_jax.study.profile import Profile
 from eco_jax.study.store import Arrays
 
 FILE = "learners.toml"
@@ -44,11 +45,30 @@ def algorithm(study: Study, name: str) -> Algorithm:
     return cast(Algorithm, settings(study.config, name).algorithm())
 
 
-def refused(study: Study) -> dict[str, str]:
-    """Those of `declared` that cannot learn in the study's world, and why: a memory on a trace, for instance."""
+def check(chosen: Sequence[str], profile: Profile) -> None:
+    """Whether a profile can train these.
+
+    Raises:
+        UserError: it trains none, or there is no such learner.
+    """
+    if not profile.learners:
+        raise UserError("--learners: the profile trains no other algorithms and networks; --profile paper does")
+    for name in chosen:
+        if name not in declared():
+            raise UserError(f"--learners: {name!r} is none of {', '.join(declared())}")
+
+
+def left_out(study: Study) -> dict[str, str]:
+    """Those of `declared` that the profile asks for and that do not learn, and why.
+
+    Not chosen, or not able to learn in the study's world: a memory on a trace, for instance.
+    """
     env, params = study.world
     found: dict[str, str] = {}
     for name in declared() if study.profile.learners else ():
+        if study.learners is not None and name not in study.learners:
+            found[name] = "not among --learners"
+            continue
         try:
             check_learns(algorithm(study, name), study.train, env, params.with_knowledge(TWIN))
         except UserError as error:
@@ -57,8 +77,8 @@ def refused(study: Study) -> dict[str, str]:
 
 
 def beside(study: Study) -> tuple[str, ...]:
-    """Those of `declared` that the study's profile asks for, but for the study's own and those that are refused."""
-    out = (own(study.config), *refused(study))
+    """Those of `declared` that the study's profile asks for, but for the study's own and those that are left out."""
+    out = (own(study.config), *left_out(study))
     return tuple(name for name in declared() if study.profile.learners and name not in out)
 
 

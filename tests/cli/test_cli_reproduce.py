@@ -52,6 +52,8 @@ def studied(monkeypatch, tmp_path):
     [
         (["--preset", "mars"], "preset 'mars': must be one of"),
         (["--seed", "-1"], "--seed -1: must lie in [0, "),
+        (["--profile", "paper", "--learners", "a2c-gru,dqn"], "--learners: 'dqn' is none of a2c-attention, "),
+        (["--learners", "a2c-gru"], "--learners: the profile trains no other algorithms and networks; --profile paper"),
         (["--seed", str(2**32 - 2)], "--seed 4294967294: must lie in [0, "),
         (["--seed", str(2**63)], "--seed 9223372036854775808: must lie in [0, "),
         (["--profile", "huge"], "huge"),
@@ -160,6 +162,15 @@ def test_the_default_is_the_default_world(studied):
     assert study.config == default()
     assert (about["world"], about["differs from the default"]) == ("repaired", "nothing")
     assert about["mobility"] == "synthetic (random waypoint)"
+
+
+def test_what_of_a_study_is_run(studied):
+    usual, _, _ = studied("--profile", "paper")
+    assert (usual.verdicts_only, usual.learners) == (False, None)
+    some, _, repeat = studied("--profile", "paper", "--verdicts-only", "--learners", "a2c-gru,ppo-mlp")
+    assert (some.verdicts_only, some.learners) == (True, ("a2c-gru", "ppo-mlp"))
+    assert "--verdicts-only --learners a2c-gru,ppo-mlp" in repeat
+    assert studied("--profile", "paper", "--learners", "")[0].learners == ()
 
 
 def test_smoke_is_a_toy_where_no_world_is_given(studied):

@@ -13,7 +13,7 @@ from made_up_study import made_up
 
 from eco_jax.errors import UserError
 from eco_jax.report import figures, reproduce
-from eco_jax.report.claims import as_written
+from eco_jax.report.claims import as_written, declared
 from eco_jax.report.figures import figure
 from eco_jax.run import settings
 from eco_jax.run.config import default
@@ -83,6 +83,11 @@ def test_report_says_what_was_found(monkeypatch, tmp_path, done):
     assert results["judged"].startswith("A paper: claims written down (sha256 ")
     assert "Judged: A paper" in page
     assert (tmp_path / "claims.toml").read_text() == as_written()
+    # What was written down and has no numbers is said.
+    (said,) = re.findall("Written down, but not measured: (.*?)[.]\n", (tmp_path / "report.md").read_text())
+    left = {row["id"] for row in declared()} - set(found)
+    assert left
+    assert set(said.replace("`", "").split(", ")) == left
     assert "ended" in json.loads((tmp_path / "judging.json").read_text())
 
 

@@ -220,12 +220,30 @@ def test_a_learner_that_its_world_refuses_is_left_out_and_said(monkeypatch):
     here = study(profile=dataclasses.replace(SMOKE, learners=True))
     assert "learner-a2c-gru" in {part.name for part in all_parts(here)}
     monkeypatch.setattr(learners, "check_learns", refuse)
-    assert learners.refused(here) == {"a2c-gru": "the agent has a memory"}
+    assert learners.left_out(here) == {"a2c-gru": "the agent has a memory"}
     names = {part.name for part in all_parts(here)}
     assert "learner-a2c-gru" not in names
     assert {"learner-ppo-mlp", "learners"} <= names
     check(here)
-    assert learners.refused(study()) == {}
+    assert learners.left_out(study()) == {}
+
+
+def test_only_the_learners_that_are_asked_for_are_trained():
+    asked = dataclasses.replace(study(profile=dataclasses.replace(SMOKE, learners=True)), learners=("ppo-mlp",))
+    names = {part.name for part in all_parts(asked) if "learner" in part.name}
+    assert names == {"learner-ppo-mlp", "learners"}
+    assert set(learners.left_out(asked)) == set(learners.declared()) - {"ppo-mlp"}
+    assert set(learners.left_out(asked).values()) == {"not among --learners"}
+    none = dataclasses.replace(asked, learners=())
+    assert not {part.name for part in all_parts(none) if "learner" in part.name}
+    whole = {part.name: part.varies for part in all_parts(dataclasses.replace(asked, learners=None))}
+    alone = {part.name: part.varies for part in all_parts(asked)}
+    assert whole["learner-ppo-mlp"] == alone["learner-ppo-mlp"]  # trained already, it is not trained again
+    with pytest.raises(UserError, match="--learners: 'dqn-mlp' is none of a2c-attention, "):
+        learners.check(("ppo-mlp", "dqn-mlp"), PAPER)
+    learners.check(("ppo-mlp", "a2c-gru"), PAPER)
+    with pytest.raises(UserError, match="--learners: the profile trains no other algorithms"):
+        learners.check((), QUICK)
 
 
 def test_an_algorithm_with_the_name_of_a_rule_is_refused():
