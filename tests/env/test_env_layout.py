@@ -101,3 +101,20 @@ def test_access_server_is_the_nearest(knowledge):
     np.testing.assert_allclose(state.place.distance, np.sort(away, axis=1)[:, :3], rtol=1e-5)
     # Before there are two fixes the present position stands for the predicted one.
     assert state.place.predicted_server.tolist() == away.argmin(axis=1).tolist()
+
+
+@pytest.mark.parametrize("envs", [1, 2, 5])
+def test_every_server_that_a_state_names_exists(envs):
+    """In programs of several sizes: a distance may be computed twice in one, and rounded in two ways."""
+    small = world(**TINY)
+    reset, step = (jax.jit(jax.vmap(f, (*axes, None))) for f, axes in ((small.env.reset, (0,)), (small.env.step, (0, 0, 0))))
+    rng = np.random.default_rng(envs)
+    for seed in range(12):
+        keys = jax.random.split(jax.random.key(seed), (8, envs))
+        _, state = reset(keys[0], small.params)
+        for slot in range(1, 8):
+            _, state, *_ = step(keys[slot], state, rng.integers(0, (7, 4, 2, 2), (envs, 3, 4)), small.params)
+            place, count = state.place, small.env.config.servers
+            named = [place.candidates, place.predicted_server, state.last_server, state.replica]
+            assert all((np.asarray(servers) < count).all() for servers in named)
+            assert (np.diff(np.sort(place.candidates, axis=-1)) > 0).all()
