@@ -127,7 +127,7 @@ def main(argv: Sequence[str]) -> int:
     with locked(a.out):
         if a.fresh:
             if a.judge:  # before anything is lost
-                judging.open_or_refuse(a.out, a.judge, as_written(), a.again)
+                judging.open_or_refuse(a.out, a.judge, as_written(), again=a.again)
             Store(a.out / PARTS).clear()
         results, claims = reproduce(a.out, study, here, about, command, a.again)
     _show(results, claims, a.out)

@@ -76,8 +76,8 @@ Found = tuple[Int[Array, "users k"], Float[Array, "users k"]]
 def _by_minima(k: int, points: Float[Array, "users 2"], sites: Float[Array, "servers 2"]) -> Found:
     """In k rounds of minima over the servers, with the users innermost: vector instructions of a CPU.
 
-    The last bits of a squared distance hold the server's index, so that one minimum gives both. A minimum that is looked
-    for by its value may not be found: XLA may compute the distances once more to compare them, and round otherwise.
+    The last bits of a squared distance hold the server's index, so that one minimum gives both. A minimum that is
+    looked for by its value may not be found: XLA may compute the distances twice, and round them in two ways.
     Servers whose squares differ in those bits alone (within 8e-6 of the square at 45 servers) count as equally far.
     """
     servers, dtype = sites.shape[0], jnp.result_type(points, sites)
@@ -85,8 +85,8 @@ def _by_minima(k: int, points: Float[Array, "users 2"], sites: Float[Array, "ser
     low = (1 << (servers - 1).bit_length()) - 1
     index = lax.broadcasted_iota(whole, (servers, points.shape[0]), 0)
     square = (points[None, :, 0] - sites[:, None, 0]) ** 2 + (points[None, :, 1] - sites[:, None, 1]) ** 2
-    # One m² more: bits of an index alone would be a denormal number. Positive floats are in the order of their bits, and
-    # their minima are quicker than those of integers.
+    # One m² more: bits of an index alone would be a denormal number. Positive floats are in the order of their bits,
+    # and their minima are quicker than those of integers.
     key = lax.bitcast_convert_type((lax.bitcast_convert_type(square + 1.0, whole) & ~low) | index, dtype)
     found = []
     for _ in range(k):

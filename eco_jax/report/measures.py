@@ -194,7 +194,8 @@ def among_references(done: Done) -> tuple[Played, str]:
 
 def others(done: Done) -> Played:
     """Agents of other algorithms and networks; {} where there are none."""
-    return by_policy(done[names.LEARNERS]) if names.LEARNERS in done else {}
+    parts = [by_policy(done[names.played(name)]) for name in learners.declared() if names.played(name) in done]
+    return {name: values for part in parts for name, values in part.items()}
 
 
 def best_agents(c: Context) -> tuple[str, NDArray[np.floating]]:

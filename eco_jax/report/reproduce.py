@@ -49,8 +49,8 @@ def reproduce(
     """
     started = time.perf_counter()
 
-    def before() -> None:
-        judging.begin(out, study.judge, as_written(), again)
+    def before(parts: list[str]) -> None:
+        judging.begin(out, study.judge, as_written(), parts, again)
 
     if study.judge:
         parts = finish(study, Store(out / PARTS), settings, before)

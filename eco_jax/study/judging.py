@@ -2,15 +2,16 @@
 
 While a study is built its episodes are those of everybody's `evaluate`: they may be looked at as often as one likes,
 and nothing that is measured on them has a verdict. A publication has a key of its own, made of its name. Before the
-first of its episodes is played, the claims are written down beside the report. They are played once: again only where
-`again` says so, and then the report says how often.
+first of its episodes is played, the claims are written down beside the report. Each part of the study plays them once:
+again only where `again` says so, and then the report says how often. A part that never played, as of one learner more,
+may join later, with the same claims; the report says when.
 """
 
 import json
 import os
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -50,8 +51,9 @@ def record(folder: Path) -> dict[str, Any]:
         return {}
     try:
         found = json.loads(path.read_text())
-        return {"publication": str(found["publication"]), "began": [*map(str, found["began"])], **found}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        parts = {str(name): str(when) for name, when in found["parts"].items()}
+        return {**found, "publication": str(found["publication"]), "began": [*map(str, found["began"])], "parts": parts}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: is no record of a judging ({type(error).__name__})") from None
 
 
@@ -64,15 +66,19 @@ def ledger() -> Path | None:
     return Path(base) / "eco_jax" / "judged"
 
 
-def open_or_refuse(folder: Path, publication: str, claims: str, again: bool) -> tuple[list[str], bool]:
-    """Whether the episodes may be played: when that began before, and whether one that was stopped goes on.
+def open_or_refuse(
+    folder: Path, publication: str, claims: str, parts: Sequence[str] | None = None, again: bool = False
+) -> tuple[list[str], bool]:
+    """Whether parts may play the episodes: when that began before, and whether it goes on.
 
-    One that ended, here or in another folder of this machine, is not repeated, nor one whose claims are others now.
+    It goes on where none of the parts has played to the end before, here or in another folder of this machine, and the
+    claims are what they were.
 
     Args:
         folder: of the report.
         publication: its name.
         claims: the text of the claims.
+        parts: of the study; None: all.
         again: play them once more all the same.
 
     Raises:
@@ -83,7 +89,9 @@ def open_or_refuse(folder: Path, publication: str, claims: str, again: bool) -> 
         raise UserError(f"{folder}: was judged for {quoted(known['publication'])}; choose another folder")
     other = bool(elsewhere) and Path(elsewhere["folder"]) != folder.resolve()
     began = list(elsewhere.get("began", known.get("began", ())))
-    goes_on = bool(known) and not known.get("ended") and not other and known["claims"] == _digest(claims)
+    over = set(known.get("parts", ())) - set(known.get("open", ()))
+    repeats = bool(over if parts is None else over & set(parts))
+    goes_on = bool(known) and not repeats and not other and known["claims"] == _digest(claims)
     if began and not goes_on and not again:
         where = elsewhere["folder"] if other else folder
         raise UserError(
@@ -93,20 +101,24 @@ def open_or_refuse(folder: Path, publication: str, claims: str, again: bool) -> 
     return began, goes_on
 
 
-def begin(folder: Path, publication: str, claims: str, again: bool) -> None:
-    """Note that the episodes are going to be played now; the claims lie beside the note from now on.
+def begin(folder: Path, publication: str, claims: str, parts: Sequence[str], again: bool = False) -> None:
+    """Note that parts are going to play the episodes now; the claims lie beside the note from now on.
 
     Arguments, and what is raised, as of `open_or_refuse`.
     """
-    began, goes_on = open_or_refuse(folder, publication, claims, again)
+    began, goes_on = open_or_refuse(folder, publication, claims, parts, again)
+    when, known = now(), record(folder)
     if not goes_on:
         write_whole(folder / CLAIMS, claims)
-        began.append(now())
+        began.append(when)
+    before = known.get("parts", {})
+    begun = {**before, **{part: when for part in parts if not goes_on or part not in before}}
     found = {"publication": publication, "key": key_of(publication), "claims": _digest(claims), "began": began}
     if entry := _entry(publication):
         entry.parent.mkdir(parents=True, exist_ok=True)
         write_whole(entry, json.dumps(found | {"folder": str(folder.resolve())}) + "\n")
-    write_whole(folder / RECORD, json.dumps(found, indent=2) + "\n")
+    opened = sorted({*known.get("open", ()), *parts})
+    write_whole(folder / RECORD, json.dumps(found | {"parts": begun, "open": opened}, indent=2) + "\n")
 
 
 def _digest(claims: str) -> str:
@@ -131,19 +143,24 @@ def _noted(entry: Path | None) -> dict[str, Any]:
 
 
 def end(folder: Path) -> None:
-    """Note that all of them were played."""
+    """Note that all of them have played."""
     known = record(folder)
-    if not known.get("ended"):
+    if known.pop("open", None):
         write_whole(folder / RECORD, json.dumps(known | {"ended": now()}, indent=2) + "\n")
 
 
 def in_words(known: Mapping[str, Any]) -> str:
     """A record, in a sentence."""
-    times = len(known["began"])
+    times, last = len(known["began"]), known["began"][-1]
     often = "once" if times == 1 else f"{times} times: this is no longer a judgement on new episodes"
-    return (
-        f"{known['publication']}: claims written down (sha256 {known['claims'][:12]}) before the first episode was "
-        f"played on {known['began'][-1]}; key {known['key']}, played {often}"
+    later = [f"`{part}` joined on {when}" for part, when in known["parts"].items() if when > last]
+    return "; ".join(
+        [
+            f"{known['publication']}: claims written down (sha256 {known['claims'][:12]}) before the first episode was "
+            f"played on {last}",
+            f"key {known['key']}, played {often}",
+            *later,
+        ]
     )
 
 

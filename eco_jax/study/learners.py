@@ -14,7 +14,7 @@ from eco_jax.run.config import RunConfig, resolve
 from eco_jax.run.settings import flat
 from eco_jax.study import names
 from eco_jax.study.core import Part, Study, train
-from eco_jax.study.play import Played, named, nested, play_agents
+from eco_jax.study.play import named, nested, play_agents
 from eco_jax.study.profile import Profile
 from eco_jax.study.store import Arrays
 
@@ -90,20 +90,13 @@ def learn(study: Study, name: str) -> Arrays:
     return train(study, study.learner(env, p.updates), worlds, range(p.seeds), algorithm(study, name))
 
 
-def learners(study: Study) -> Arrays:
-    """All of them on the episodes of evaluation, with their most likely actions."""
+def play(study: Study, name: str) -> Arrays:
+    """They on the episodes of evaluation, with their most likely actions."""
     env, params = study.world
     p = study.profile
-    found: Played = {}
-    others = beside(study)
-    for i, name in enumerate(others):
-        agents, worlds = nested(study.done[names.learner(name)]), [params.with_knowledge(TWIN)] * p.seeds
-        (played,) = play_agents(
-            study.learner(env), algorithm(study, name), agents, worlds, study.evaluation, p.episodes
-        )
-        found[names.at(name, TWIN)] = played
-        study.tick((i + 1) / len(others))
-    return named(found)
+    agents, worlds = nested(study.done[names.learner(name)]), [params.with_knowledge(TWIN)] * p.seeds
+    (found,) = play_agents(study.learner(env), algorithm(study, name), agents, worlds, study.evaluation, p.episodes)
+    return named({names.at(name, TWIN): found})
 
 
 SLOWER = 3.0
@@ -111,18 +104,14 @@ SLOWER = 3.0
 
 
 def parts_of(study: Study) -> list[Part]:
-    """The parts of the learners beside the study's own; none without any."""
-    p, others = study.profile, beside(study)
-    work = 12 + SLOWER * p.updates * 160 * p.seeds / 16000
-    trained = [
-        Part(
-            names.learner(name), f"training {p.seeds} agents of {name}", work, partial(learn, name=name),
-            varies=declared()[name],
-        )
-        for name in others
-    ]  # fmt: skip
-    playing = 15 + len(others) * p.seeds * p.episodes / 200
-    needs = tuple(part.name for part in trained)
-    varied = {name: declared()[name] for name in others}
-    last = Part(names.LEARNERS, "playing other learners", playing, learners, needs, judged=True, varies=varied)
-    return [*trained, last] if trained else []
+    """The parts of the learners beside the study's own, two for each: what one more adds leaves the others alone."""
+    p = study.profile
+    learning, playing = 12 + SLOWER * p.updates * 160 * p.seeds / 16000, 5 + p.seeds * p.episodes / 200
+    found = []
+    for name in beside(study):
+        trained, own = names.learner(name), declared()[name]
+        found += [
+            Part(trained, f"training {p.seeds} agents of {name}", learning, partial(learn, name=name), varies=own),
+            Part(names.played(name), f"playing {name}", playing, partial(play, name=name), (trained,), True, own),
+        ]
+    return found

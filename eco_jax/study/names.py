@@ -18,8 +18,6 @@ POINT = "point"
 LEVEL = f"{POINT}/level"
 VALUE_CORRELATION, VALUE_ERROR, VALUE_ENERGY = "value-correlation", "value-error", f"value-{ENERGY}"
 """Parts that train agents at other correlations of the slowdowns, and at other errors and energies of a sync."""
-LEARNERS = "learners"
-"""The part that plays agents of other algorithms and networks."""
 CHECK = "check"
 """Parts that train agents in another world: `check-<preset>`."""
 ONLINE = "online"
@@ -77,6 +75,11 @@ def trained(level: str) -> str:
 def learner(name: str) -> str:
     """The part that trains agents of another algorithm or network."""
     return at("learner", name)
+
+
+def played(name: str) -> str:
+    """The part that plays these agents; of all, in a pattern, with `*`."""
+    return at("played", name)
 
 
 def plain(played: Iterable[str], but: Sequence[str] = (SAMPLED, MISLED)) -> list[str]:

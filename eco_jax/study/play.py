@@ -22,8 +22,8 @@ from eco_jax.train.loop import Learner
 
 Played = dict[str, Arrays]
 """Policy -> metric -> [members, episodes, ...]: one member for a rule."""
-PLAYED = ("evaluation", "rules", "references", "misleading", names.LEARNERS)
-"""Parts that play policies in the study's own world."""
+PLAYED = ("evaluation", "rules", "references", "misleading")
+"""Parts that play policies in the study's own world, beside those of other learners."""
 
 KEPT = 8
 """Programs kept, to be run again with other numbers."""
@@ -188,5 +188,6 @@ def cost_terms(played: Played) -> tuple[Metric, ...]:
 
 def everyone(done: Mapping[str, Mapping[str, Any]]) -> Played:
     """Every policy that was played in the study's own world, of finished parts."""
-    parts = [by_policy(dict(done[part])) for part in PLAYED if part in done]
+    others = sorted(part for part in done if part.startswith(names.played("")))
+    parts = [by_policy(dict(done[part])) for part in (*PLAYED, *others) if part in done]
     return {name: values for part in parts for name, values in part.items()}

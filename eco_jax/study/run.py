@@ -70,7 +70,8 @@ def check(study: Study) -> None:
 
 def all_parts(study: Study) -> list[Part]:
     """Every part of the study, in an order in which each finds what it needs: what carries verdicts comes first."""
-    scale = study.profile.seconds / sum(part.seconds for part in _parts(study, study.profile))
+    whole = _parts(dataclasses.replace(study, learners=None), study.profile)
+    scale = study.profile.seconds / sum(part.seconds for part in whole)
     return [dataclasses.replace(part, seconds=scale * part.seconds) for part in _parts(study, possible(study))]
 
 
@@ -105,7 +106,7 @@ def so_far(parts: Sequence[Part], number: int, share: float, spent_s: float) -> 
 
 
 def finish(
-    study: Study, store: Store, settings: Mapping[str, Any], before: Callable[[], None] = lambda: None
+    study: Study, store: Store, settings: Mapping[str, Any], before: Callable[[list[str]], None] = lambda parts: None
 ) -> dict[str, dict[str, Any]]:
     """Finish the study: parts that the store has of the same settings are kept, the others are run and stored.
 
@@ -113,7 +114,8 @@ def finish(
         study: `done` is filled.
         store: where the parts are.
         settings: what the numbers depend on beside the profile and the study's own settings: versions, device.
-        before: called before the first episode of evaluation is played, if any is; may raise to stop.
+        before: called before the first episode of evaluation is played, if any is, with the names of the parts that
+            will; may raise to stop.
 
     Returns:
         part -> what was noted of it (`seconds`, ...).
@@ -138,8 +140,8 @@ def finish(
             missing += [part] if part.name in wanted else []
         else:
             study.done[part.name], about[part.name] = kept
-    if any(part.judged for part in missing):
-        before()
+    if judged := [part.name for part in missing if part.judged]:
+        before(judged)
     if missing and about:
         say(f"{len(about)} of {len(parts)} parts are there already")
     total, began = sum(part.seconds for part in missing), time.monotonic()

@@ -21,7 +21,8 @@ def test_merged_lists_hold_the_nearest_servers(servers, k):
     np.testing.assert_allclose(np.sqrt(square), np.sort(apart, axis=1)[:, :k], rtol=1e-5)
     np.testing.assert_allclose(square, least, rtol=1e-6)
     # Two that are as far may be the other way round.
-    np.testing.assert_allclose(*(np.take_along_axis(apart, np.asarray(which), 1) for which in (found, wanted)), rtol=1e-5)
+    far, wanted_far = (np.take_along_axis(apart, np.asarray(which), 1) for which in (found, wanted))
+    np.testing.assert_allclose(far, wanted_far, rtol=1e-5)
 
 
 def test_servers_as_far_come_by_their_index():

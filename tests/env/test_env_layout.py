@@ -107,7 +107,8 @@ def test_access_server_is_the_nearest(knowledge):
 def test_every_server_that_a_state_names_exists(envs):
     """In programs of several sizes: a distance may be computed twice in one, and rounded in two ways."""
     small = world(**TINY)
-    reset, step = (jax.jit(jax.vmap(f, (*axes, None))) for f, axes in ((small.env.reset, (0,)), (small.env.step, (0, 0, 0))))
+    reset = jax.jit(jax.vmap(small.env.reset, (0, None)))
+    step = jax.jit(jax.vmap(small.env.step, (0, 0, 0, None)))
     rng = np.random.default_rng(envs)
     for seed in range(12):
         keys = jax.random.split(jax.random.key(seed), (8, envs))

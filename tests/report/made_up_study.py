@@ -162,7 +162,7 @@ def made_up(
         "assumptions": make.assumed(),
         "ablations": make.designed(),
         **{f"learner-{name}": make.curves("twin", updates, seeds, 1.0 + more) for name, more in OTHERS.items()},
-        "learners": make.played({f"{n}-twin": ("twin", REWARD["twin"] + more, seeds) for n, more in OTHERS.items()}),
+        **{f"played-{n}": make.played({f"{n}-twin": ("twin", REWARD["twin"] + m, seeds)}) for n, m in OTHERS.items()},
         "online": online,
         "printed": {},
     }  # fmt: skip

@@ -31,8 +31,8 @@ TINY = settings.from_preset("tiny").but(train={"rollout": 6})
 def finished(monkeypatch, tmp_path, done, config=TINY, judge="", again=False, resamples=50):
     """The report of parts that are there already."""
 
-    def run(study, store, settings, before=lambda: None):
-        before()
+    def run(study, store, settings, before=lambda parts: None):
+        before(["playing"])
         study.done |= done
         return {name: {"title": name, "seconds": 2.0} for name in done}
 

@@ -22,8 +22,11 @@ def folder(tmp_path):
     return tmp_path / "report"
 
 
-def begin(folder, claims="claims", again=False, publication="a paper"):
-    judging.begin(folder, publication, claims, again)
+PARTS = ("rules", "evaluation")
+
+
+def begin(folder, claims="claims", again=False, publication="a paper", parts=PARTS):
+    judging.begin(folder, publication, claims, parts, again)
 
 
 def test_the_claims_are_there_before_the_episodes_are_played(folder):
@@ -67,6 +70,34 @@ def test_what_was_stopped_goes_on_with_the_same_claims(folder):
     assert (folder / judging.CLAIMS).read_text() == "claims"
 
 
+def test_a_part_that_never_played_may_join_and_is_named(folder, monkeypatch):
+    times = iter(f"2026-11-2{day}T00:00:00Z" for day in range(10))
+    monkeypatch.setattr(judging, "now", lambda: next(times))
+    begin(folder)
+    judging.end(folder)
+    before = judging.in_words(judging.record(folder))
+    with pytest.raises(UserError, match="its episodes were played on 2026-11-20"):
+        begin(folder, parts=("rules", "played-mine"))  # one of them has played
+    with pytest.raises(UserError, match="its episodes were played"):
+        begin(folder, claims="other claims", parts=("played-mine",))
+    assert judging.in_words(judging.record(folder)) == before
+    begin(folder, parts=("played-mine",))
+    begin(folder, parts=("played-mine",))  # stopped, and gone on with
+    with pytest.raises(UserError, match="its episodes were played"):
+        judging.open_or_refuse(folder, "a paper", "claims")  # all of them
+    judging.end(folder)
+    known = judging.record(folder)
+    assert known["began"] == ["2026-11-20T00:00:00Z"]
+    assert judging.in_words(known) == f"{before}; `played-mine` joined on {known['parts']['played-mine']}"
+    with pytest.raises(UserError, match="its episodes were played"):
+        begin(folder, parts=("played-mine",))
+    begin(folder, again=True, parts=("played-mine",))
+    judging.end(folder)
+    known = judging.record(folder)
+    assert len(known["began"]) == 2
+    assert "joined" not in judging.in_words(known)
+
+
 def test_a_folder_belongs_to_one_publication(folder):
     begin(folder)
     with pytest.raises(UserError, match="was judged for 'a paper'; choose another folder"):
@@ -85,7 +116,9 @@ def test_without_a_home_the_folder_knows(folder, monkeypatch):
         begin(folder)
 
 
-@pytest.mark.parametrize("damage", ["", "[]", "{}", '{"publication": "a"}', "\x00"])
+@pytest.mark.parametrize(
+    "damage", ["", "[]", "{}", '{"publication": "a"}', '{"publication": "", "began": [], "parts": []}']
+)
 def test_a_damaged_record_is_said(folder, damage):
     (folder / judging.RECORD).write_text(damage)
     with pytest.raises(UserError, match="judging.json: is no record of a judging"):

@@ -13,6 +13,7 @@ from eco_jax.run import settings
 from eco_jax.study import learners
 from eco_jax.study import run as running
 from eco_jax.study.core import Part, Study
+from eco_jax.study.names import played
 from eco_jax.study.profile import PAPER, PROFILES, QUICK, SMOKE
 from eco_jax.study.run import all_parts, check, left_out, so_far
 from eco_jax.study.store import Store, fingerprint
@@ -97,8 +98,8 @@ def test_a_publication_plays_what_is_judged_anew_and_nothing_else(monkeypatch, t
         return Part(name, name, 1.0, lambda study: ran.append(name) or {"x": np.zeros(1)}, judged=judged)
 
     def finish(judge, stop=False):
-        def before():
-            asked.append(judge)
+        def before(parts):
+            asked.append((judge, *parts))
             if stop:
                 raise UserError("judged already")
 
@@ -113,7 +114,8 @@ def test_a_publication_plays_what_is_judged_anew_and_nothing_else(monkeypatch, t
     assert ran == []
     assert finish("a paper") == ["playing"]
     assert finish("a paper") == []
-    assert asked == ["", "a paper", "a paper"]  # not where nothing is left to be played
+    once = ("a paper", "playing")
+    assert asked == [("", "playing"), once, once]  # not where nothing is left to be played
 
 
 def test_verdicts_only_runs_what_they_hang_on_and_shows_what_is_there(monkeypatch, tmp_path):
@@ -143,8 +145,8 @@ def test_verdicts_only_runs_what_they_hang_on_and_shows_what_is_there(monkeypatc
 
 def test_only_what_has_ten_seeds_is_judged():
     judged = {part.name for part in running.all_parts(study(profile=PAPER)) if part.judged}
-    checks = {f"check-{preset}" for preset in PAPER.checks}
-    assert judged == {"rules", "references", "evaluation", "misleading", "speed", "learners", *checks}
+    others = {*(f"check-{preset}" for preset in PAPER.checks), *map(played, learners.declared())}
+    assert judged == {"rules", "references", "evaluation", "misleading", "speed", *others}
 
 
 def test_what_carries_verdicts_comes_first_and_finds_what_it_needs():
@@ -204,7 +206,7 @@ def test_what_a_world_has_no_use_for_is_left_out(tmp_path):
 def test_algorithm_1_as_written_is_left_out_where_another_algorithm_learns():
     other = study(TINY.but(algorithm="ppo"), PAPER)
     assert {part.name for part in all_parts(study(TINY, PAPER))} - {p.name for p in all_parts(other)} == {
-        "online", "learner-ppo-mlp",  # the study's own agents are no others
+        "online", "learner-ppo-mlp", "played-ppo-mlp",  # the study's own agents are no others
     }  # fmt: skip
     assert left_out(other) == {"online_episodes": "Algorithm 1 as written is A2C, here PPO learns"}
     check(other)
@@ -222,23 +224,24 @@ def test_a_learner_that_its_world_refuses_is_left_out_and_said(monkeypatch):
     monkeypatch.setattr(learners, "check_learns", refuse)
     assert learners.left_out(here) == {"a2c-gru": "the agent has a memory"}
     names = {part.name for part in all_parts(here)}
-    assert "learner-a2c-gru" not in names
-    assert {"learner-ppo-mlp", "learners"} <= names
+    assert not {"learner-a2c-gru", "played-a2c-gru"} & names
+    assert {"learner-ppo-mlp", "played-ppo-mlp"} <= names
     check(here)
     assert learners.left_out(study()) == {}
 
 
 def test_only_the_learners_that_are_asked_for_are_trained():
     asked = dataclasses.replace(study(profile=dataclasses.replace(SMOKE, learners=True)), learners=("ppo-mlp",))
-    names = {part.name for part in all_parts(asked) if "learner" in part.name}
-    assert names == {"learner-ppo-mlp", "learners"}
+    names = {part.name for part in all_parts(asked) if part.name.startswith(("learner-", "played-"))}
+    assert names == {"learner-ppo-mlp", "played-ppo-mlp"}
     assert set(learners.left_out(asked)) == set(learners.declared()) - {"ppo-mlp"}
     assert set(learners.left_out(asked).values()) == {"not among --learners"}
     none = dataclasses.replace(asked, learners=())
-    assert not {part.name for part in all_parts(none) if "learner" in part.name}
-    whole = {part.name: part.varies for part in all_parts(dataclasses.replace(asked, learners=None))}
-    alone = {part.name: part.varies for part in all_parts(asked)}
-    assert whole["learner-ppo-mlp"] == alone["learner-ppo-mlp"]  # trained already, it is not trained again
+    assert not {part.name for part in all_parts(none) if part.name.startswith(("learner-", "played-"))}
+    whole = {part.name: part for part in all_parts(dataclasses.replace(asked, learners=None))}
+    for name in names:  # what is there is neither trained nor played again when others join
+        alone = next(part for part in all_parts(asked) if part.name == name)
+        assert (whole[name].varies, whole[name].seconds) == (alone.varies, alone.seconds)
     with pytest.raises(UserError, match="--learners: 'dqn-mlp' is none of a2c-attention, "):
         learners.check(("ppo-mlp", "dqn-mlp"), PAPER)
     learners.check(("ppo-mlp", "a2c-gru"), PAPER)

@@ -93,14 +93,15 @@ def designs(results: Results) -> tuple["Drawing", Columns]:
 
 
 LEARNERS = Figure(
-    names.LEARNERS,
+    "learners",
     f"Other algorithms and networks at {TWIN}",
     "Above: reward while training, sampled actions, interquartile mean over the seeds. Below: what the trained agents "
     "earn more than the study's own, with their most likely actions, paired on the same episodes, with 95 % intervals. "
     f"Grey: differences below {1e3 * OF_INTEREST:g} thousandths, which are of no interest. All learn from as many "
     "steps and are tuned with as many trials; the time that a step takes differs.",
-    (names.LEARNERS,),
+    (),
     learners,
+    (names.played("*"),),
 )
 DESIGNS = Figure(
     ablations.NAME,
