@@ -122,8 +122,8 @@ def sync_rate(results: Results) -> tuple["Drawing", Columns]:
             for energy, f in zip(energies, found, strict=True)
         ]
     evenly(ax, energies)
-    highest = max(row["mean"] for row in rows)
-    ax.set_ylim(0.0, 1.1 * max(1.0, highest))
+    highest = max(row["high"] for row in rows)
+    ax.set_ylim(0.0, 1.05 * max(1.0, highest))
     ax.set_xlabel("energy of a sync, mJ")
     ax.set_ylabel("slots in which a user syncs, %")
     legend(drawing, ax)

@@ -28,6 +28,7 @@ from eco_jax.study.profile import LADDER
 from eco_jax.study.statistics import Interval
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
 
 
@@ -42,6 +43,8 @@ class Shown(NamedTuple):
     """of its name in the CSV"""
     less: str = ""
     """the level whose own value is taken off, paired on the same episodes; the levels above it are shown"""
+    linear: float = 0.0
+    """in the unit: beyond it the axis is logarithmic; 0: nowhere"""
 
     @property
     def label(self) -> str:
@@ -59,7 +62,7 @@ ENERGY = Shown(m.ENERGY, "mJ", 1e3, "_mj")
 LATENCY = Shown(m.LATENCY, "ms", 1e3, "_ms")
 QOE = Shown(m.QOE, "%", 100.0, "_percent")
 REWARD = Shown(m.REWARD, "", 1.0, "")
-GAINED = Shown(m.REWARD, "‰", 1e3, f"_over_{TELEMETRY}_1e-3", TELEMETRY)
+GAINED = Shown(m.REWARD, "‰", 1e3, f"_over_{TELEMETRY}_1e-3", TELEMETRY, linear=30.0)
 MIGRATIONS = Shown(m.MIGRATIONS, "%", 100.0, "_per_100_tasks")
 
 
@@ -101,6 +104,8 @@ def _along(
         else:
             ax.set_xticks(every)
         ax.set_ylabel(what.label)
+        if what.linear:
+            _cramped_above(ax, what.linear)
         if wide or ax is axes[-1, 0]:
             ax.set_xlabel(xlabel)
     axes.flat[0].errorbar(
@@ -109,6 +114,18 @@ def _along(
     drawing.align_ylabels()
     legend(drawing, axes.flat[0])
     return drawing, table(rows)
+
+
+def _cramped_above(ax: "Axes", linear: float) -> None:
+    """Linear in the middle and logarithmic beyond, where single points are many times as large as all others."""
+    ax.set_yscale("symlog", linthresh=linear, linscale=2.0)
+    low, high = ax.dataLim.intervaly
+    low, high = min(1.3 * low, -0.1 * linear), max(1.3 * high, linear)
+    ax.set_ylim(low, high)
+    ticks = linear * np.array([-30, -10, -3, -1, -2 / 3, -1 / 3, 0, 1 / 3, 2 / 3, 1, 3, 10, 30])
+    ax.set_yticks([tick for tick in ticks if low <= tick <= high])
+    ax.set_yticks([], minor=True)
+    ax.yaxis.set_major_formatter("{x:g}")
 
 
 def measured(sweep: Sweep, name: str, level: str, field: str, value: float, less: str) -> Interval:
@@ -242,7 +259,8 @@ USERS = Figure(
     "Energy per task and quality of experience with other numbers of users on the same servers, and below what agents "
     f"and rule earn more than those of `{TELEMETRY}`, in thousandths of reward, paired on the same episodes. Points: "
     f"the table's agents, taken there as they are, with 95 % intervals; thin lines: the rule `{FORESIGHT}`. "
-    "Lower is better in the first panel, higher in the others. Values are evenly spaced.",
+    f"Lower is better in the first panel, higher in the others; beyond {GAINED.linear:g} thousandths the last one is "
+    "logarithmic. Values are evenly spaced.",
     ("users",),
     users,
 )
