@@ -134,6 +134,10 @@ class Results:
         return Sweep(self.done[part])
 
 
+FEW = "Agents of a sweep are few seeds, trained shortly: no verdict, and intervals that may be too short."
+"""Said of figures of agents that were trained for them alone."""
+
+
 @dataclass(frozen=True)
 class Figure:
     """A figure of the report."""

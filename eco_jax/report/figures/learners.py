@@ -8,7 +8,7 @@ from eco_jax.env.config import TWIN
 from eco_jax.env.policies.rules import FORESIGHT
 from eco_jax.metrics import REWARD
 from eco_jax.report.figures.column import SERIES
-from eco_jax.report.figures.figure import Columns, Figure, Results, difference, learner_curve, spread, table
+from eco_jax.report.figures.figure import FEW, Columns, Figure, Results, difference, learner_curve, spread, table
 from eco_jax.report.figures.style import canvas, legend, reach
 from eco_jax.study import ablations, names
 from eco_jax.study.assumptions import VALUE, WHAT
@@ -95,8 +95,9 @@ def designs(results: Results) -> tuple["Drawing", Columns]:
 LEARNERS = Figure(
     "learners",
     f"Other algorithms and networks at {TWIN}",
-    "Above: reward while training, sampled actions, interquartile mean over the seeds. Below: what the trained agents "
-    "earn more than the study's own, with their most likely actions, paired on the same episodes, with 95 % intervals. "
+    "Above: reward while training, sampled actions, interquartile mean over the seeds; its axis does not begin at 0. "
+    "Below: what the trained agents earn more than the study's own, with their most likely actions, paired on the same "
+    "episodes, with 95 % intervals. "
     f"Grey: differences below {1e3 * OF_INTEREST:g} thousandths, which are of no interest. All learn from as many "
     "steps and are tuned with as many trials; the time that a step takes differs.",
     (),
@@ -109,7 +110,7 @@ DESIGNS = Figure(
     "What agents earn more where one choice is another one, paired on the same episodes, with 95 % intervals: how many "
     "of the nearest servers they choose among, whose reward they learn from (as it is: the difference that a user "
     f"makes to all), and into which shares a task may be cut. Hollow: the rule `{FORESIGHT}` there, which learns "
-    f"from no reward. Grey: below {1e3 * OF_INTEREST:g} thousandths. Few seeds, trained shortly: no verdict.",
+    f"from no reward. Grey: below {1e3 * OF_INTEREST:g} thousandths. {FEW}",
     (ablations.NAME,),
     designs,
 )

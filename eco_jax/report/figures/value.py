@@ -6,6 +6,7 @@ from eco_jax.env.config import BENCHMARK, FORECAST, TWIN
 from eco_jax.env.policies.rules import FORESIGHT
 from eco_jax.metrics import REWARD, SYNCS
 from eco_jax.report.figures.figure import (
+    FEW,
     Columns,
     Figure,
     MissingError,
@@ -138,7 +139,7 @@ VALUE = Figure(
     "paper's benchmark); mind the different scales. "
     f"Points: agents with 95 % intervals; line: the rule `{FORESIGHT}`. Above the zero line the twin pays. "
     "Agents were trained anew at each value, but for users and servers, where the table's were taken as "
-    "they are. Values are evenly spaced.",
+    f"they are. {FEW} Values are evenly spaced.",
     (),
     value,
     one_of=(names.VALUE_CORRELATION, "users", "servers"),
@@ -148,7 +149,7 @@ SYNC_RATE = Figure(
     "How often the twin is synchronised, by its price",
     "Share of slots in which a user refreshes its twin, against the energy that one refresh costs; with 95 % "
     "intervals. Agents were trained anew at each energy. Whoever weighs cost against use syncs less as it gets dearer. "
-    "Values are evenly spaced.",
+    f"{FEW} Values are evenly spaced.",
     (names.VALUE_ENERGY,),
     sync_rate,
 )

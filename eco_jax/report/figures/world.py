@@ -9,6 +9,7 @@ from eco_jax import metrics as m
 from eco_jax.env.config import TELEMETRY, TWIN, WITHOUT_TWIN
 from eco_jax.env.policies.rules import FORESIGHT
 from eco_jax.report.figures.figure import (
+    FEW,
     Columns,
     Figure,
     MissingError,
@@ -278,7 +279,7 @@ WEIGHTS = Figure(
     "What other weights buy (agents with a twin)",
     "Latency (left, lower is better) and quality of experience (right, higher is better) against energy per task. One "
     "colour and marker for each choice of weights of latency, energy and QoE in the reward: agents trained for them "
-    f"(full), and the rule `{FORESIGHT}` with them (hollow); with 95 % intervals.",
+    f"(full), and the rule `{FORESIGHT}` with them (hollow); with 95 % intervals. {FEW}",
     ("weights",),
     weights,
 )
