@@ -93,7 +93,7 @@ QUICK = Profile(
 )  # fmt: skip
 """Without the sweeps: agents trained for seconds at each point would say more about the training than the twin."""
 PAPER = Profile(
-    seconds=180 * 60.0,  # by the machine: 151 minutes were measured for 17 of 30 parts on a slow one, 47 on another
+    seconds=180 * 60.0,  # by the machine: 232 minutes on a slow one, on another some 100
     updates=2500, seeds=10, episodes=256, reference_episodes=64, tuning_episodes=64,
     side_updates=900, side_seeds=2, side_episodes=64, transfer_seeds=3, online_episodes=100, online_seeds=5,
     speeds=tuple(10.0 * i for i in range(13)), slowdowns=(0.1, 0.2, 0.3, 0.4, 0.5),
