@@ -202,7 +202,7 @@ def test_what_was_judged_is_not_thrown_away_by_fresh(capsys, monkeypatch, tmp_pa
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     out = tmp_path / "study"
     Store(out / "parts").save("rules", "mark", {"x": np.zeros(1)}, {})
-    judging.begin(out, "a paper", as_written(), again=False)
+    judging.begin(out, "a paper", as_written(), ["rules"])
     judging.end(out)
     flags = ["--out", out, "--profile", "paper", "--fresh", "--judge"]
     assert "its episodes were played on" in said(capsys, [*flags, "a paper"])
