@@ -57,8 +57,14 @@ def distances(
     points: Float[Array, "users 2"], sites: Float[Array, "servers 2"], candidates: Int[Array, "users k"]
 ) -> Float[Array, "users k"]:
     """Distance of every user to its candidates, m."""
+    return jnp.sqrt(_squares(points, sites, candidates))
+
+
+def _squares(
+    points: Float[Array, "users 2"], sites: Float[Array, "servers 2"], candidates: Int[Array, "users k"]
+) -> Float[Array, "users k"]:
     way = points[:, None] - sites[candidates]
-    return jnp.sqrt(way[..., 0] ** 2 + way[..., 1] ** 2)
+    return way[..., 0] ** 2 + way[..., 1] ** 2
 
 
 def nearest(
@@ -94,8 +100,7 @@ def _by_minima(k: int, points: Float[Array, "users 2"], sites: Float[Array, "ser
         key = jnp.where(index == which, jnp.inf, key)
         found.append(which.astype(jnp.int32))
     candidates = jnp.stack(found, axis=1)
-    way = points[:, None] - sites[candidates]
-    return candidates, way[..., 0] ** 2 + way[..., 1] ** 2
+    return candidates, _squares(points, sites, candidates)
 
 
 ROW = 31

@@ -91,7 +91,7 @@ def learn(study: Study, name: str) -> Arrays:
 
 
 def play(study: Study, name: str) -> Arrays:
-    """They on the episodes of evaluation, with their most likely actions."""
+    """A learner's agents on the episodes of evaluation, with their most likely actions."""
     env, params = study.world
     p = study.profile
     agents, worlds = nested(study.done[names.learner(name)]), [params.with_knowledge(TWIN)] * p.seeds
@@ -112,6 +112,9 @@ def parts_of(study: Study) -> list[Part]:
         trained, own = names.learner(name), declared()[name]
         found += [
             Part(trained, f"training {p.seeds} agents of {name}", learning, partial(learn, name=name), varies=own),
-            Part(names.played(name), f"playing {name}", playing, partial(play, name=name), (trained,), True, own),
-        ]
+            Part(
+                names.played(name), f"playing {name}", playing, partial(play, name=name), (trained,),
+                judged=True, varies=own,
+            ),
+        ]  # fmt: skip
     return found

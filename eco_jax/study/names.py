@@ -78,7 +78,7 @@ def learner(name: str) -> str:
 
 
 def played(name: str) -> str:
-    """The part that plays these agents; of all, in a pattern, with `*`."""
+    """The part that plays the agents of another algorithm or network; of all, in a pattern, with `*`."""
     return at("played", name)
 
 

@@ -117,7 +117,7 @@ def test_without_a_home_the_folder_knows(folder, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "damage", ["", "[]", "{}", '{"publication": "a"}', '{"publication": "", "began": [], "parts": []}']
+    "damage", ["", "\x00", "[]", "{}", '{"publication": "a"}', '{"publication": "", "began": [], "parts": []}']
 )
 def test_a_damaged_record_is_said(folder, damage):
     (folder / judging.RECORD).write_text(damage)
