@@ -69,7 +69,7 @@ def searched(name: str) -> Searched:
     return jax.tree.map(np.asarray, run(jax.random.split(jax.random.key(5), CASES)))
 
 
-LONG = ("late", "printed")
+LONG = ("contended", "late", "printed")
 
 
 @pytest.fixture(
@@ -99,7 +99,11 @@ def test_reference_is_nearly_the_best_joint_action(cases):
     assert short.mean() < 0.01 * np.abs(best).mean()
 
 
-@pytest.mark.parametrize("cases", ["default", "contended", pytest.param("late", marks=pytest.mark.long)], indirect=True)
+@pytest.mark.parametrize(
+    "cases",
+    [pytest.param(name, marks=pytest.mark.long if name in LONG else ()) for name in WORLDS if name != "printed"],
+    indirect=True,
+)
 def test_bound_is_above_every_joint_action(cases):
     assert (cases.bound[:, None] >= cases.rewards - 1e-5).all()
     assert (cases.bound >= cases.reached - 1e-5).all()
@@ -270,7 +274,8 @@ def test_central_is_nearly_the_best_by_its_beliefs_and_the_bound_above_all(sight
     assert (found.bound[:, None] > found.mean - 2e-3).all()
 
 
-@pytest.mark.parametrize("baseline", [pytest.param(0.0, marks=pytest.mark.long), 0.5])
+@pytest.mark.long
+@pytest.mark.parametrize("baseline", [0.0, 0.5])
 def test_bound_by_the_beliefs_is_the_best_mean_of_one_user_alone(baseline):
     # With a baseline it depends on the slowdowns whether a task is better on time or past its deadline.
     found = believed(users=1, cases=30, nodes=21, baseline=baseline)

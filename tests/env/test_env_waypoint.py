@@ -30,6 +30,7 @@ def spread(model, slots):
     return np.array([x for values in (out, np.asarray(motion.speed), left) for x in (values.mean(), values.std())])
 
 
+@pytest.mark.long
 def test_a_stationary_start_is_where_the_walk_ends_up():
     model = Waypoint(start="stationary", arrivals=4)
     start, later = spread(model, 0), spread(model, 200)

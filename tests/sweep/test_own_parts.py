@@ -408,6 +408,7 @@ class Slow(A2C):
     patience: Any = number(20, "ms", 1, 1000, "", "assumed", "of no effect")
 
 
+@pytest.mark.long
 def test_pbt_tells_numbers_in_their_units(tmp_path):
     register("algorithm", "slow")(Slow)
     axes = '"algorithm.patience" = { choice = [10, 20, 40, 80] }'

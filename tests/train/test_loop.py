@@ -113,7 +113,7 @@ def test_seeds_differ_and_equal_what_they_are_alone(world, two_seeds):
             np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_chunks_do_not_change_the_result(world, two_seeds):
     env, params = world
     config = dataclasses.replace(SMALL, chunk=2)
