@@ -72,8 +72,8 @@ def card(found: dict[str, dict], played: dict[str, dict]) -> str:
         f"- **What they are.** A2C with the default settings (`config.toml` beside each), {any_['updates']:,} updates, "
         f"{any_['steps']:,} environment steps, seed {any_['seed']}: one seed each, not the best of several.",
         "- **Trained on** synthetic mobility (random waypoint) in the default world: 30 users, 45 servers.",
-        "- **For** a first look, and as a start for comparisons of your own. They carry no claim: claims need seeds. What "
-        "ten agents of each level earn on the judging episodes, beside rules and references, is in "
+        "- **For** a first look, and as a start for comparisons of your own. They carry no claim: claims need seeds. "
+        "What ten agents of each level earn on the judging episodes, beside rules and references, is in "
         "[the study](../../experiments/results/paper/table.md): `a2c-none` to `a2c-truth`.",
         f"- **Made by** `python experiments/reference.py` on {any_['device']}; {versions}.",
         "- **Kept** are the settings and the parameters alone, so they can be played, not trained further.",
