@@ -40,7 +40,7 @@ def fig2a(results: Results) -> tuple["Drawing", Columns]:
     if names.ONLINE in results.done:
         members = results.done[names.ONLINE][of(names.CURVE, REWARD)]
         total[PRINTED] = results.horizon * members[:, : members.shape[1] // 2]  # the rest knows nothing
-    low, high = total[learns].min(), total[learns].max()
+    low, high = float(total[learns].min()), float(total[learns].max())
     drawing, axes = canvas(2.9, 1, len(total), sharey=True)
     titles = {learns: f"{learns}, many envs", PRINTED: f"{PRINTED}, one"}
     rows = []
@@ -150,7 +150,7 @@ def _training(results: Results, metric: str, scale: float, ylabel: str) -> tuple
 
 def fig3a(results: Results) -> tuple["Drawing", Columns]:
     """Energy while training, in % of the highest point of the benchmark's line."""
-    highest = interquartile_mean(results.curve(BENCHMARK, ENERGY), axis=1).max()
+    highest = float(interquartile_mean(results.curve(BENCHMARK, ENERGY), axis=1).max())
     return _training(results, ENERGY, 100.0 / highest, "energy, % (benchmark's most: 100)")
 
 
