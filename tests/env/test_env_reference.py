@@ -70,12 +70,10 @@ def searched(name: str) -> Searched:
 
 
 LONG = ("contended", "late", "printed")
+MARKED = {name: pytest.param(name, marks=pytest.mark.long if name in LONG else ()) for name in WORLDS}
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(name, marks=pytest.mark.long if name in LONG else ()) for name in WORLDS],
-)
+@pytest.fixture(scope="module", params=MARKED.values())
 def cases(request):
     return searched(request.param)
 
@@ -99,11 +97,7 @@ def test_reference_is_nearly_the_best_joint_action(cases):
     assert short.mean() < 0.01 * np.abs(best).mean()
 
 
-@pytest.mark.parametrize(
-    "cases",
-    [pytest.param(name, marks=pytest.mark.long if name in LONG else ()) for name in WORLDS if name != "printed"],
-    indirect=True,
-)
+@pytest.mark.parametrize("cases", [MARKED[name] for name in WORLDS if name != "printed"], indirect=True)
 def test_bound_is_above_every_joint_action(cases):
     assert (cases.bound[:, None] >= cases.rewards - 1e-5).all()
     assert (cases.bound >= cases.reached - 1e-5).all()

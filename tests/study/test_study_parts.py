@@ -73,7 +73,7 @@ def reported():
 OTHERS = tuple(map(names.learner, learners.declared()))
 LONG = (
     ONLINE, "printed", "rules", "references", "evaluation", "misleading", "speed", *map(trained, LADDER), *OTHERS,
-    "check-repaired", "value-error", "value-correlation",
+    "value-error", "value-correlation",
 )  # fmt: skip
 """Every smoke profile makes them, too, or they train as one that is here, or vary as `slowdown` does."""
 
