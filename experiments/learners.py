@@ -211,7 +211,8 @@ def table(known: Mapping[str, Any]) -> str:
         "tuned on, interquartile mean over seeds with its 95 % bootstrap interval; rules are tuned on other episodes "
         "and chosen at each level. **Exploratory**: fewer than 10 seeds. An agent at `twin` should close a third of "
         "the way from the best rule there to full measurement. All trials: a CSV file for each agent. How long "
-        "training takes: [speed](speed.md). Agents of `twin` among other numbers of users: [crowds](crowds.md)."
+        "training takes: [speed](speed.md). Agents of `twin` among other numbers of users: [crowds](crowds.md); with "
+        "other numbers of candidates: [candidates](candidates.md)."
     )
     picture = "![Reward while training at twin over steps and over seconds](curves.png)"
     title = "# Algorithms, networks and levels of knowledge, tuned alike"
