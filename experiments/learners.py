@@ -261,7 +261,7 @@ def figure(kept: Mapping[str, Mapping[str, Any]]) -> None:
                 panel.plot(x, found["curve"], label=case, linewidth=1.3, **look)
         axes[0, 0].set(xlabel="steps, thousands", ylabel="reward while training", ylim=(0.2, None))
         axes[0, 1].set(xlabel="seconds, 2 CPU cores", xscale="log")
-        style.legend(drawing, axes[0, 0], columns=2)
+        style.legend(drawing, axes[0, 0])
         drawing.savefig(HERE / "curves.png", dpi=200)
 
 
