@@ -82,6 +82,8 @@ def varying_like(tree: Any, key: PRNGKeyArray, *given: Any) -> Any:
     What is carried through a scan must vary alike before and after a slot, and a constant varies over no axis. XLA
     removes all of this.
     """
+    if not jax.sharding.get_abstract_mesh().manual_axes:
+        return tree
     data = jax.random.key_data(key) if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else key
     never = jnp.asarray(False)
     for leaf in jax.tree.leaves((data, given)):
