@@ -1,7 +1,8 @@
 """The training loop: rollout, update, and chunks of updates, one jitted program for any number of members.
 
 `Learner.update` is written for one run. A seed, a configuration or a level of knowledge is a member: an axis over
-which `Learner.chunk` vmaps it if there are several. Of the algorithm the loop knows the protocol only (`agent.algorithms.base`).
+which `Learner.chunk` vmaps it if there are several. Of the algorithm the loop knows the protocol only
+(`agent.algorithms.base`).
 """
 
 from collections.abc import Callable
