@@ -46,9 +46,11 @@ def under_slurm(folder, *command):
     return done.stdout
 
 
-def test_a_sweep_of_eight_jobs_one_preempted_one_killed(tmp_path):
+@pytest.mark.parametrize("jobs", [4, 8], ids=["four", "eight"])
+def test_a_sweep_of_jobs_one_preempted_one_killed(jobs, tmp_path):
     (tmp_path / "space.toml").write_text(SPACE)
-    command = [sys.executable, "-m", "eco_jax", "sweep", str(tmp_path / "space.toml"), "--trials", "16", "--batch", "2"]
+    sweep = ["sweep", str(tmp_path / "space.toml"), "--trials", str(2 * jobs), "--batch", "2"]
+    command = [sys.executable, "-m", "eco_jax", *sweep]
     subprocess.run([*command, "--out", str(tmp_path / "here")], check=True, capture_output=True)
 
     output = under_slurm(tmp_path / "slurm", sys.executable, str(HERE / "preempted_sweep.py"), str(tmp_path), *command)
@@ -61,7 +63,7 @@ def test_a_sweep_of_eight_jobs_one_preempted_one_killed(tmp_path):
     assert f"job {happened['killed']} is gone without a result: submitted again" in happened["said"]
     assert any("going on after update" in log for log in logs.values())
     frame = pl.read_parquet(tmp_path / "sweep" / "results.parquet")
-    assert frame["trial"].to_list() == list(range(16))
+    assert frame["trial"].to_list() == list(range(2 * jobs))
     assert frame.equals(pl.read_parquet(tmp_path / "here" / "results.parquet"))  # the same bits as without a cluster
 
 

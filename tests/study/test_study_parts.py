@@ -73,9 +73,10 @@ def reported():
 OTHERS = tuple(map(names.learner, learners.declared()))
 LONG = (
     ONLINE, "printed", "rules", "references", "evaluation", "misleading", "speed", *map(trained, LADDER), *OTHERS,
-    "value-error", "value-correlation",
+    "value-error", "value-correlation", "value-energy", "check-repaired",
 )  # fmt: skip
-"""Every smoke profile makes them, too, or they train as one that is here, or vary as `slowdown` does."""
+"""Every smoke profile makes them, too, or they train as one that is here, or vary as `slowdown` does; or, in a world of
+its own, compile the longest."""
 
 
 @pytest.mark.parametrize(
