@@ -164,7 +164,8 @@ def evaluate(
         policy = as_policy(env, what) if isinstance(what, Rule) else what
         return _on_host(jax.jit(lambda key, params: play_episodes(env, params, policy, key, episodes))(key, params))
     learner, algorithm = dataclasses.replace(what._learner, env=env), what.algorithm
-    check_plays(algorithm, what.agents, env, params, "this run" if what.folder is None else str(what.folder))
+    who = "this run" if what.folder is None else str(what.folder)
+    check_plays(algorithm, what.agents, env, params, what.env.heads, who)
 
     def one(agent: Any) -> dict[str, Any]:
         return play_episodes(env, params, learner.policy(algorithm, agent, greedy), key, episodes)

@@ -77,6 +77,7 @@ def played_elsewhere(out: Path, setting: str) -> str:
     text = (
         f"Agents of `twin` of the [table](README.md), in all else the world of training, {EPISODES} episodes that "
         "nothing was tuned on: reward, and in brackets its difference from the rule, paired, with its 95 % interval. "
+        "The rule is as it comes, tuned in none of these worlds. "
         f"Made by `python experiments/crowds.py{flag}`."
     )
     table = "\n".join([f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}", *rows, ""])

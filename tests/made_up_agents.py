@@ -39,6 +39,7 @@ def write_curves(out, seeds, values, seconds=1.5, chunk=2, start=0):
     clock = TimesFile(out / "times.jsonl", start)
     for first in range(start, updates, chunk):
         rows = {name: value[first : first + chunk] for name, value in values.items()}
+        rows["finite"] = np.isfinite(list(rows.values())).all(axis=0)
         each = Chunk(first, rows, seconds * (first + chunk - start) / chunk, updates, lambda: None)
         sink.chunk(each)
         clock.chunk(each)

@@ -144,13 +144,14 @@ def evaluate_run(
     from eco_jax.study.play import Entry, play, play_agents
     from eco_jax.train.checkpoint import restore_params
     from eco_jax.train.loop import Learner
+    from eco_jax.view.players import config_of
 
     env, params = config.make()
     learner = Learner(env, dataclasses.replace(config.train, rollout=1))  # the rollout plays no part here
     run = settings.recorded(folder / "config.toml").get("id", "")
     _, agents = restore_params(folder / "checkpoint", warn, run)
     algorithm = config.algorithm()
-    check_plays(algorithm, agents, env, params, str(folder))
+    check_plays(algorithm, agents, env, params, config_of(folder).env.heads, str(folder))
     key = jax.random.key(seed)
     worlds = [params] * len(jax.tree.leaves(agents)[0])
     name = f"{algorithm.name}-{config.knowledge}"

@@ -1,5 +1,6 @@
 """`eco-jax sweep`: train many configurations of a search space, here or on a cluster."""
 
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -81,8 +82,8 @@ def main(argv: Sequence[str]) -> int:
     """See the module."""
     load_plugins(argv)
     a: Any = parse(Arguments, without_plugins(argv), "eco-jax sweep", Arguments.__doc__ or "")
-    if a.save_s < 0:
-        raise UserError(f"--save-s {a.save_s:g}: must be at least 0")
+    if not 0 <= a.save_s < math.inf:
+        raise UserError(f"--save-s {a.save_s:g}: must be at least 0, and finite")
     if a.slurm is not None and a.launcher != "slurm":
         raise UserError("--slurm: is for --launcher slurm")
     if a.devices and a.launcher == "slurm":

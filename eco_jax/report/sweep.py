@@ -136,7 +136,7 @@ def _positions(values: list[Any], axis: Axis | None) -> tuple[np.ndarray, list[f
     """Heights in [0, 1], NaN where there is no value, and the ticks with their labels."""
     if axis is None or isinstance(axis, Range):
         numbers = np.array(values, float)
-        low, high = (axis.low, axis.high) if isinstance(axis, Range) else (numbers.min(), numbers.max())
+        low, high = (axis.low, axis.high) if isinstance(axis, Range) else (np.nanmin(numbers), np.nanmax(numbers))
         at = np.linspace(low, high, 4)
         labels = [_short(float(tick)) for tick in at]
         if isinstance(axis, Range) and axis.log:
@@ -149,6 +149,8 @@ def _positions(values: list[Any], axis: Axis | None) -> tuple[np.ndarray, list[f
     order = [v if isinstance(v, bool | int | float | str) else json.dumps(v) for v in axis.values]
     if all(isinstance(v, int | float) for v in order):
         order = sorted(order)
+        if any(v is not None and v not in order for v in values):  # population-based training moved them
+            return _positions(values, None)
     heights = np.linspace(0, 1, len(order)) if len(order) > 1 else np.array([0.5])
     return (
         np.array([np.nan if v is None else heights[order.index(v)] for v in values]),

@@ -208,7 +208,7 @@ def yielding(given: Values, usual: Values, files: bool = True) -> dict[str, Any]
     slots = usual.get("env.slots")
     if slots is not None and given.get("env.slots", slots) != slots and usual.get("train.rollout") == rollout_of(slots):
         gone.add("train.rollout")  # it was fitted to an episode of another length
-    costs = {f"{COST}.{name}" for name in given.get(COST, usual.get(COST, ()))}
+    costs = {f"{COST}.{name}" for name in listed(COST, given.get(COST, usual.get(COST, ())))}
 
     def stays(name: str) -> bool:
         section = name.rpartition(".")[0]

@@ -108,7 +108,8 @@ def _alike(env: Any, params: EnvParams, runs: Mapping[str, Trained], levels: Map
     groups: dict[Any, list[str]] = {}
     for label, run in runs.items():
         algorithm = run.config.algorithm()
-        check_plays(algorithm, run.agents, env, params.with_knowledge(levels[label]), str(run.path))
+        there = params.with_knowledge(levels[label])
+        check_plays(algorithm, run.agents, env, there, run.config.env.heads, str(run.path))
         shapes = tuple((leaf.shape[1:], str(leaf.dtype)) for leaf in jax.tree.leaves(run.agents))
         key = jax.tree.structure(algorithm), jax.tree.structure(run.agents), shapes
         groups.setdefault(key, []).append(label)

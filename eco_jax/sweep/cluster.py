@@ -106,6 +106,8 @@ class Job:
     def __init__(self, folder: Path, saving: Saving, plugins: Sequence[Path] = ()) -> None:
         """`plugins`: files that the sweep was given."""
         self.folder, self.saving, self.plugins = folder, saving, tuple(plugins)
+        self.stop = Stop()
+        self.thread: threading.Thread | None = None
 
     def __call__(self) -> None:
         """Train the batch, in a thread: the main one hears SLURM's signal."""
@@ -115,7 +117,6 @@ class Job:
         plugins.load_installed()
         plugins.load(self.plugins)
         setup.configure()
-        self.stop = Stop()
         outcome: list[BaseException] = []
 
         def say(text: str) -> None:
@@ -138,11 +139,12 @@ class Job:
             raise outcome[0]
 
     def checkpoint(self) -> Any:
-        """Called by submitit on SLURM's warning: save, then ask to run again."""
+        """Called by submitit on SLURM's warning, perhaps before training has begun: save, then ask to run again."""
         import submitit
 
         self.stop.number = signal.SIGUSR1
-        self.thread.join(SAVED_WITHIN_S)
+        if self.thread is not None:
+            self.thread.join(SAVED_WITHIN_S)
         return submitit.helpers.DelayedSubmission(Job(self.folder, self.saving, self.plugins))
 
 
@@ -236,6 +238,7 @@ def in_queue() -> set[str]:
     Raises:
         UserError: SLURM does not answer.
     """
+    said = "no answer within 60 s"
     for _ in range(5):  # a busy controller may be slow for a moment
         try:
             done = subprocess.run(
@@ -247,5 +250,6 @@ def in_queue() -> set[str]:
             continue
         if done.returncode == 0:
             return set(done.stdout.split())
+        said = done.stderr.strip()
         time.sleep(5)
-    raise UserError(f"--launcher slurm: squeue: {done.stderr.strip()}")
+    raise UserError(f"--launcher slurm: squeue: {said}")

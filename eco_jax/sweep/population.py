@@ -271,9 +271,24 @@ def changed(state: State, alive: np.ndarray, source: np.ndarray, numbers: Mappin
     Args:
         state: before.
         alive: who is trained on.
-        source: whose agent each goes on from. The environments and keys stay a member's own.
+        source: whose agent each goes on from. The environments and keys stay a member's own; a memory, which the agent
+            before had made, begins anew.
         numbers: new values of the algorithm's traced numbers, [members] each.
     """
-    agent = take(state.agent, source) if (source != np.arange(len(source))).any() else state.agent
+    moved = source != np.arange(len(source))
+    agent, others = state.agent, state.others
+    if moved.any():
+        agent, others = take(agent, source), others._replace(carry=_begun_anew(state, moved))
     new = {name: jnp.asarray(value, jnp.float32) for name, value in numbers.items()}
-    return state._replace(agent=agent, algorithm=with_numbers(state.algorithm, new), alive=jnp.asarray(alive))
+    algorithm = with_numbers(state.algorithm, new)
+    return state._replace(agent=agent, others=others, algorithm=algorithm, alive=jnp.asarray(alive))
+
+
+def _begun_anew(state: State, which: np.ndarray) -> Any:
+    """The memories of all members, as at the beginning of an episode where `which`, bool [members]."""
+    carry = state.others.carry
+    if not jax.tree.leaves(carry):
+        return carry
+    envs, users = jax.tree.leaves(carry)[0].shape[1:3]
+    fresh = jax.vmap(lambda own, _: own.start((envs, users)))(state.algorithm, jnp.arange(len(which)))
+    return jax.tree.map(lambda a, b: jnp.where(which.reshape(-1, *[1] * (b.ndim - 1)), a, b), fresh, carry)

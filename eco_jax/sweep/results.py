@@ -89,6 +89,6 @@ def best_config(frame: pl.DataFrame, space: Space, objective: str) -> tuple[RunC
         value = row.get(name)
         if value is None:  # it had no place beside the other values
             continue
-        plain = not isinstance(axis, Choice) or value in axis.values
-        values[name] = value if plain else json.loads(value)  # lists stand in the table as JSON
+        listed = isinstance(axis, Choice) and isinstance(value, str) and value not in axis.values
+        values[name] = json.loads(value) if listed else value  # lists stand in the table as JSON
     return space.configure(values), row

@@ -159,12 +159,16 @@ class Sweep:
             except UserError as error:
                 cause = str(error).removeprefix(f"{self.space.where}: ")
                 refused[row["trial"]] = {"values": row["values"], "cause": cause}
-        first = max((int(folder.name.split(".")[0]) for folder in (self.out / "batches").glob("*")), default=-1) + 1
-        for i, rows in enumerate(packed(good, max(1, self.plan.batch // self.plan.seeds))):
-            inputs = settings.input_hashes(self.space.configure(rows[0]["values"]))
-            state.new_batch(self.note, rows, inputs).write(self.out / "batches" / f"{first + i:04d}")
+        numbers = [folder.name.partition(".")[0] for folder in (self.out / "batches").glob("*")]
+        first = max((int(number) for number in numbers if number.isdecimal()), default=-1) + 1
+        made = [
+            state.new_batch(self.note, rows, settings.input_hashes(self.space.configure(rows[0]["values"])))
+            for rows in packed(good, max(1, self.plan.batch // self.plan.seeds))
+        ]
         if refused:
             self.refused_trials.write(refused)
+        for i, batch in enumerate(made, first):  # at once: what is asked next hangs on how many there are
+            batch.write(self.out / "batches" / f"{i:04d}")
         return bool(asked)
 
     @cached_property

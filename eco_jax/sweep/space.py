@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -277,7 +278,7 @@ def _axis(where: str, given: Any) -> Axis:
             if value in values[:i]:
                 raise UserError(f"{where}: {kind}: {value!r} stands there twice")
         return Choice(tuple(values))
-    if len(values) != 2 or not all(isinstance(v, int | float) and math.isfinite(v) for v in values):
+    if len(values) != 2 or not all(isinstance(v, int | float) and abs(v) <= sys.float_info.max for v in values):
         raise UserError(f"{where}: {kind} = {values}: must be two numbers, low and high")
     low, high = (float(v) for v in values)
     if low >= high or (kind == "log_uniform" and low <= 0):

@@ -42,9 +42,11 @@ def results(batch: Batch, population: Population, state: State) -> pl.DataFrame:
     section, known = population.algorithm.kind, specs(type(population.algorithm))
     rows = []
     for i, (place, seed) in enumerate(batch.members):
-        looks = int(np.isfinite(values[i]).any(-1).sum())
+        ran = np.isfinite(values[i]).any(-1)
+        looks = int(np.flatnonzero(ran)[-1]) + 1 if ran.any() else 0  # what went on from another may have a gap
         failed = population.failed.get(i)
-        last = values[i, looks - max(1, looks // 10) : looks].mean(0) if looks else np.full(len(columns), np.nan)
+        tenth = slice(looks - max(1, looks // 10), looks)
+        last = values[i, tenth][ran[tenth]].mean(0) if looks else np.full(len(columns), np.nan)
         own = {name: configs[place][name] for name in batch.trials[place]["values"]}
         own |= {f"{section}.{name}": from_si(known[name], float(numbers[name][i])) for name in batch.ranges}
         rows.append(

@@ -118,9 +118,10 @@ def _decide(plan: Any, batch: Batch, population: Population, look: int) -> None:
     places = np.array([place for place, _ in batch.members])
     decision = plan.decide(Standing(look, np.where(bad, -np.inf, scores), np.asarray(state.alive), places, numbers))
     if isinstance(plan, Exploit):  # what failed goes on from one that did not, and is sound again
-        moved = np.flatnonzero(decision.source != np.arange(len(places)))
-        for which in set(population.failed) & set(moved.tolist()):
-            del population.failed[which]
+        before = dict(population.failed)
+        for which in before:
+            if int(decision.source[which]) not in before:
+                del population.failed[which]
     population.load(changed(state, *decision))
 
 

@@ -1,7 +1,7 @@
 """The host's side of training: compile once, run chunk after chunk, report, stop where something is wrong."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,6 +18,9 @@ from eco_jax.errors import UserError
 from eco_jax.train.devices import default
 from eco_jax.train.loop import Learner, TrainState
 from eco_jax.train.program import Members, begin, compile_program, join, place, split, spread, together
+
+LEARNT = "what was learnt"
+"""Named as a cause where an agent was not finite, though all that was reported of the update was."""
 
 
 class NotFiniteError(RuntimeError):
@@ -155,6 +158,7 @@ def fit(
     on_compiled: Callable[[float], None] | None = None,
     on_chunk: Callable[[Chunk], None] | None = None,
     on_failed: Callable[[int, str], None] = lambda member, cause: None,
+    failed_before: Callable[[], Mapping[int, str]] = dict,
 ) -> Fit:
     """Train all members in one program.
 
@@ -171,6 +175,7 @@ def fit(
         on_chunk: called after each chunk; may raise to stop.
         on_failed: told the member and the cause when a loss, gradient or metric of it is NaN or infinite. The others
             train on.
+        failed_before: asked after `resume`: member -> cause, of those that had failed by then.
 
     Raises:
         NotFiniteError: all members have failed.
@@ -205,7 +210,7 @@ def fit(
         on_compiled(compile_s)
 
     history: list[dict[str, np.ndarray]] = []
-    failed: dict[int, str] = {}
+    failed = dict(failed_before())
     began = time.perf_counter()
     for start in range(first, total, length):
         parts, metrics = program.advance(parts, start)
@@ -229,10 +234,5 @@ def not_finite(metrics: dict[str, np.ndarray], start: int) -> dict[int, str]:
     for which in np.flatnonzero(~metrics["finite"].astype(bool).all(axis=0)):
         update = int(np.argmin(metrics["finite"][:, which]))
         terms = [name for name, value in metrics.items() if not np.isfinite(value[update, which])]
-        found[int(which)] = f"update {start + update}: {', '.join(terms) or 'what was learnt'} not finite"
+        found[int(which)] = f"update {start + update}: {', '.join(terms) or LEARNT} not finite"
     return found
-
-
-def final_metrics(metrics: dict[str, np.ndarray], share: float = 0.1) -> dict[str, np.ndarray]:
-    """Mean over the last `share` of the updates, for each member."""
-    return {name: np.mean(value[-max(1, int(len(value) * share)) :], axis=0) for name, value in metrics.items()}

@@ -12,7 +12,7 @@ import numpy as np
 
 from eco_jax.errors import UserError
 from eco_jax.files import write_whole
-from eco_jax.train.fit import Chunk
+from eco_jax.train.fit import LEARNT, Chunk
 
 
 class MetricsFile:
@@ -49,7 +49,7 @@ class MetricsFile:
         self.file = path.open("ab", buffering=0)
 
     def chunk(self, chunk: Chunk) -> None:
-        """Append the newest chunk.
+        """Append the newest chunk. Where an agent was not finite, though all that is reported was, its line says so.
 
         Raises:
             OSError: it could not be written; the file is named.
@@ -59,6 +59,8 @@ class MetricsFile:
         for offset in range(chunk.done - chunk.start):
             for which, label in enumerate(self.labels):
                 row = {name: _number(chunk.metrics[name][offset, which]) for name in names}
+                if None not in row.values() and not chunk.metrics["finite"][offset, which]:
+                    row[LEARNT] = None
                 text += json.dumps({"update": chunk.start + offset, **label, **row}) + "\n"
         data = text.encode()
         self.digest.update(data)
@@ -156,7 +158,7 @@ def curves(path: Path, members: int) -> dict[str, np.ndarray]:
     """Learning curves of a run: name -> [updates, members]; NaN where a number was not finite."""
     rows = _rows(path)
     rows = rows[: len(rows) // members * members]
-    names = [name for name in (rows[0] if rows else {}) if name not in ("update", "seed")]
+    names = [name for name in (rows[0] if rows else {}) if name not in ("update", "seed", LEARNT)]
 
     def column(name: str) -> np.ndarray:
         values = [row.get(name) for row in rows]
@@ -177,11 +179,11 @@ def last_means(path: Path, members: int, names: Sequence[str], share: float = 0.
     return {name: [mean([row[name] for row in own]) for own in last] for name in names}
 
 
-def first_failures(path: Path, members: int) -> dict[int, str]:
-    """Member -> its first update with a number that was not finite, and which."""
+def first_failures(path: Path, members: int, updates: int | None = None) -> dict[int, str]:
+    """Member -> its first update with a number that was not finite, and which; of the first `updates`, or of all."""
     found: dict[int, str] = {}
-    for i, row in enumerate(_rows(path)):
+    for i, row in enumerate(_rows(path)[: None if updates is None else updates * members]):
         bad = [name for name, value in row.items() if value is None]
         if bad and i % members not in found:
-            found[i % members] = f"update {row['update']}: {', '.join(bad)} not finite"
+            found[i % members] = f"update {row.get('update', i // members)}: {', '.join(bad)} not finite"
     return found

@@ -106,7 +106,7 @@ def _agent(folder: Path, env: EcoEnv, params: EnvParams, level: str | None, seed
     _, agents = restore_params(folder / "checkpoint", warn, noted.get("id", ""))
     algorithm = config.algorithm()
     level = level or config.knowledge
-    check_plays(algorithm, agents, env, params.with_knowledge(level), str(folder))
+    check_plays(algorithm, agents, env, params.with_knowledge(level), config.env.heads, str(folder))
     own = jax.tree.map(lambda leaf: leaf[chosen - first], agents)
     if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(own)):
         raise UserError(f"--seed {chosen}: this agent of {folder} failed, its numbers are not finite; choose another")

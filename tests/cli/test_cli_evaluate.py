@@ -136,6 +136,10 @@ def test_an_agent_is_named_by_its_algorithm(capsys, tmp_path, monkeypatch):
     captured = capsys.readouterr()
     assert "compiling 1 x ppo-telemetry on 64 episodes" in captured.err
     assert "its network takes 92 features, these settings give " in refused(capsys, run, "--env.candidates", 2)
+    # As many features, 3 x (14 + 10) as 4 x (14 + 4), of another order.
+    shares = [str(i / 10) for i in range(1, 11)]
+    said = refused(capsys, run, "--env.candidates", 3, "--env.beta-levels", *shares)
+    assert "its network chooses among 5 x 4 x 2 x 2, these settings give 4 x 10 x 2 x 2" in said
 
 
 def test_agents_are_shown_in_bold_whatever_their_algorithm(capsys, monkeypatch):

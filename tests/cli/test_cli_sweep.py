@@ -92,7 +92,8 @@ def test_a_batch_says_how_far_it_is(capsys):
     [
         ([], "--trials: say how many"),
         (["--trials", "0"], "--trials 0: must be at least 1"),
-        (["--trials", "2", "--save-s", "-1"], "--save-s -1: must be at least 0"),
+        (["--trials", "2", "--save-s", "-1"], "--save-s -1: must be at least 0, and finite"),
+        (["--trials", "2", "--save-s", "nan"], "--save-s nan: must be at least 0, and finite"),
         (["--trials", "2", "--sampler", "grid"], "a range has no grid"),
         (["--trials", "2", "--slurm", "x.toml"], "--slurm: is for --launcher slurm"),
         (["--trials", "2", "--launcher", "slurm", "--slurm", "x.toml"], "x.toml: cannot be read"),

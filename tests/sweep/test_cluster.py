@@ -1,6 +1,8 @@
 """What jobs ask of SLURM, and whether it is there. `tests/cluster` has a real one."""
 
 import json
+import signal
+import subprocess
 
 import pytest
 
@@ -8,7 +10,7 @@ from eco_jax.errors import UserError
 from eco_jax.run.folder import Saving
 from eco_jax.sweep import cluster
 from eco_jax.sweep.batch import DONE
-from eco_jax.sweep.cluster import Launcher, Slurm, check, from_toml, job_of
+from eco_jax.sweep.cluster import Job, Launcher, Slurm, check, from_toml, in_queue, job_of
 from eco_jax.train.interrupt import Stop
 
 
@@ -72,6 +74,29 @@ def test_a_partition_that_is_not_there(programs):
     check(Slurm(partition="low,high"))
     with pytest.raises(UserError, match="slurm.partition = 'gpu': no gpu here; there is high, low"):
         check(Slurm(partition="gpu"))
+
+
+def test_a_queue_that_does_not_answer(programs, monkeypatch):
+    programs("squeue", code=1)
+    monkeypatch.setattr(cluster.time, "sleep", lambda seconds: None)
+    with pytest.raises(UserError, match="--launcher slurm: squeue: $"):
+        in_queue()
+
+    def late(command, **options):
+        raise subprocess.TimeoutExpired(command, options["timeout"])
+
+    monkeypatch.setattr(cluster.subprocess, "run", late)
+    with pytest.raises(UserError, match="--launcher slurm: squeue: no answer within 60 s"):
+        in_queue()
+
+
+def test_a_signal_before_a_job_has_begun_to_train(tmp_path):
+    pytest.importorskip("submitit")
+    job = Job(tmp_path, Saving())
+    again = job.checkpoint()
+    assert job.stop.number == signal.SIGUSR1
+    assert again.function.folder == tmp_path
+    assert again.function.stop.number == 0
 
 
 @pytest.mark.parametrize("text", ["", '{"job": ', "[]", "\udcff"])

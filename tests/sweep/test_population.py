@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 
 from eco_jax.agent.algorithms import A2C
-from eco_jax.agent.networks import MLP, Attention
+from eco_jax.agent.networks import GRU, MLP, Attention
 from eco_jax.env import make
 from eco_jax.errors import UserError
 from eco_jax.parts import numbers_of
 from eco_jax.sweep import population as module
-from eco_jax.sweep.population import Group, Population, changed
+from eco_jax.sweep.population import Group, Population, State, changed
+from eco_jax.sweep.strategies import Exploit
+from eco_jax.sweep.training import _decide
 from eco_jax.train.checkpoint import params_sha256
 from eco_jax.train.config import TrainConfig
-from eco_jax.train.fit import fit, member, of_member, same, stack_params
-from eco_jax.train.loop import Learner
+from eco_jax.train.fit import fit, member, of_member, same, stack_algorithms, stack_params
+from eco_jax.train.loop import Learner, TrainState
 
 SMALL = TrainConfig(updates=6, envs=4, rollout=6, chunk=3)
 LRS = (1e-3, 1e-2, 3e-2, 5e-3, 2e-2)
@@ -214,6 +216,33 @@ def test_a_copy_goes_on_from_its_source_in_its_own_world(group):
         np.testing.assert_array_equal(one[1], other[4])
     assert (jax.random.key_data(copied.others.key) == jax.random.key_data(state.others.key)).all()
     assert copied.algorithm.actor_lr[1] == 0.5
+
+
+def test_a_copy_has_no_memory_of_the_agent_before(group):
+    remembering = [dataclasses.replace(a, network=GRU(hidden=4, layers=1, memory=3)) for a in group.algorithms]
+    carry = np.arange(1.0, 5 * 2 * 3 * 3 + 1, dtype=np.float32).reshape(5, 2, 3, 3)
+    others = TrainState((), carry, (), (), ())
+    state = State(np.arange(5.0), others, stack_algorithms(remembering), np.ones(5, bool), np.zeros((5, 2, 4)))
+    copied = changed(state, np.ones(5, bool), np.array([0, 4, 2, 3, 4]), {})
+    assert not np.asarray(copied.others.carry[1]).any()
+    np.testing.assert_array_equal(np.delete(copied.others.carry, 1, 0), np.delete(carry, 1, 0))
+
+
+@pytest.mark.parametrize(("failed", "left"), [((0, 1, 2, 3), {0, 1, 2, 3}), ((3,), set()), ((0, 3), {0})])
+def test_what_failed_is_sound_again_where_it_goes_on_from_what_did_not(failed, left):
+    state = State(
+        {"x": np.arange(4.0)}, TrainState((), (), (), (), ()), stack_algorithms([A2C()] * 4), np.ones(4, bool),
+        np.array([[[1.0]], [[4.0]], [[3.0]], [[2.0]]]),
+    )  # fmt: skip
+    loaded = []
+    population = SimpleNamespace(
+        state=lambda: state, failed=dict.fromkeys(failed, "why"), group=SimpleNamespace(shown=["reward"]),
+        load=loaded.append,
+    )  # fmt: skip
+    batch = SimpleNamespace(objective="reward", members=[(i, 0) for i in range(4)])
+    _decide(Exploit({"actor_lr": (1e-4, 1e-1)}, seed=0), batch, population, 1)
+    assert set(population.failed) == left
+    assert len(loaded) == 1
 
 
 def test_a_nan_fails_its_member_alone(group, whole):

@@ -4,13 +4,16 @@ import itertools
 import json
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import optuna
 import polars as pl
 import pytest
 from made_up_sweep import BASE, launch, made_up, sweep
 
 from eco_jax.errors import UserError
+from eco_jax.report.sweep import _positions
 from eco_jax.run import settings
+from eco_jax.run.config import yielding
 from eco_jax.sweep.batch import Batch
 from eco_jax.sweep.plan import Plan
 from eco_jax.sweep.results import best_config, ranked, summary
@@ -251,3 +254,37 @@ def test_lists_are_choices_too(tmp_path):
 
     running.run(lambda folders: [made_up(f, worth=lambda values: len(values["env.beta_levels"])) for f in folders])
     assert best_config(running.results(), running.space, running.plan.objective)[0].env.beta_levels == (0.5, 1.0)
+
+
+def test_settings_that_were_moved_are_those_of_the_best(tmp_path):
+    rates = Choice((1e-3, 4e-3))
+    frame = pl.DataFrame(
+        {
+            "trial": [0, 1], "seed": [0, 0], "status": ["done", "done"], "reward": [0.1, 0.2],
+            "algorithm.actor_lr": [float(np.float32(1e-3)), 3.2e-3], "env.beta_levels": ["[0.5, 1.0]", "[1.0]"],
+        }
+    )  # fmt: skip
+    axes = {"algorithm.actor_lr": rates, "env.beta_levels": Choice(([0.5, 1.0], [1.0]))}
+    config, row = best_config(frame, Space(BASE, axes, "space.toml"), "reward")
+    assert row["trial"] == 1
+    assert config.values["algorithm.actor_lr"] == 3.2e-3
+    assert config.env.beta_levels == (1.0,)
+    heights, ticks, labels = _positions(frame["algorithm.actor_lr"].to_list(), rates)
+    assert heights == pytest.approx([0.0, 1.0])
+    assert ticks == pytest.approx([0, 1 / 3, 2 / 3, 1])
+    assert len(labels) == 4
+
+
+def test_what_others_leave_among_the_batches_is_passed_over(tmp_path):
+    (tmp_path / "batches" / "notes").mkdir(parents=True)
+    (tmp_path / "batches" / ".DS_Store").touch()
+    running = sweep(tmp_path, Plan(2))
+    running.run(launch)
+    assert len(running.results()) == 2
+
+
+def test_costs_named_one_by_one_keep_their_settings(tmp_path):
+    usual = {"cost.money.price": 0.5, "cost.toll.price": 2.0, "train.updates": 3}
+    assert yielding({"cost": "money"}, usual) == {"cost.money.price": 0.5, "train.updates": 3}
+    with pytest.raises(UserError, match=r"cost = 5: must be a list of names"):
+        yielding({"cost": 5}, usual)

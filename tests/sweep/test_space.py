@@ -121,6 +121,7 @@ def test_a_range_has_no_grid(tmp_path):
         ('[space]\n"algorithm.clip" = {choice = []}', "must be a list of values"),
         ('[space]\n"algorithm.clip" = {uniform = [1]}', "must be two numbers, low and high"),
         ('[space]\n"algorithm.clip" = {uniform = [1, nan]}', "must be two numbers, low and high"),
+        ('[space]\n"algorithm.clip" = {uniform = [1, 1' + "0" * 400 + "]}", "must be two numbers, low and high"),
         ('[space]\n"algorithm.clip" = {uniform = [2, 1]}', "must rise$"),
         ('[space]\n"algorithm.entropy" = {log_uniform = [0, 1]}', "must rise, from above 0"),
         ('[space]\n"algorithm.discount" = {uniform = [0.5, 1.5]}', r"algorithm\.discount = 1\.5: must lie in \[0, 1\]"),

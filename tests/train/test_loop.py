@@ -16,7 +16,7 @@ from eco_jax.env import make
 from eco_jax.errors import UserError
 from eco_jax.train.checkpoint import Checkpoints, params_sha256, restore
 from eco_jax.train.config import TrainConfig
-from eco_jax.train.fit import NotFiniteError, chunk_length, final_metrics, fit, member, stack_algorithms, stack_params
+from eco_jax.train.fit import NotFiniteError, chunk_length, fit, member, stack_algorithms, stack_params
 from eco_jax.train.loop import Learner
 
 SMALL = TrainConfig(updates=6, envs=4, rollout=6, chunk=3)
@@ -156,6 +156,9 @@ def test_nan_fails_its_member_and_no_other(world, two_seeds):
         member(start.agent.params, 1)
     )  # never trained on it
     np.testing.assert_allclose(fitted.metrics["reward"][:, 0], two_seeds.metrics["reward"][:, 0], rtol=1e-4)
+    # With the other one failed before it was resumed, it is the last.
+    with pytest.raises(NotFiniteError, match="member 0, update 0: entropy not finite"):
+        fit(Learner(env, SMALL), bad, TWO, keys, axes=axes, failed_before=lambda: {0: "update 0: entropy not finite"})
 
 
 @pytest.mark.slow
@@ -208,8 +211,3 @@ def test_what_the_algorithm_refuses_is_refused_first(world):
     env, params = world
     with pytest.raises(UserError, match=r"algorithm.minibatches = 5: must divide"):
         fit(Learner(env, SMALL), params, [PPO(minibatches=5)], [jax.random.key(0)])
-
-
-def test_final_metrics_average_the_end():
-    metrics = {"reward": np.array([[0.0], [1.0], [2.0], [4.0]])}
-    assert final_metrics(metrics, share=0.5)["reward"].tolist() == [3.0]

@@ -9,7 +9,7 @@ import pytest
 from eco_jax.errors import UserError
 from eco_jax.train.fit import Chunk
 from eco_jax.train.loop import TrainState
-from eco_jax.train.sinks import MetricsFile, first_failures, last_means, updates_told
+from eco_jax.train.sinks import MetricsFile, curves, first_failures, last_means, updates_told
 
 NO_STATE = TrainState({}, (), None, None, None)
 LABELS = [{"seed": 4}, {"seed": 5}]
@@ -151,3 +151,17 @@ def test_a_member_that_failed_has_no_means(tmp_path):
     file.close()
     assert first_failures(path, 2) == {1: "update 2: reward not finite"}
     assert last_means(path, 2, ["reward"]) == {"reward": [3.0, None]}
+
+
+def test_a_member_failed_whose_agent_was_not_finite_though_all_that_was_reported_is(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    file = MetricsFile(path, LABELS)
+    bad = chunk(0)
+    bad.metrics["finite"][1, 0] = 0.0
+    file.chunk(bad)
+    file.chunk(chunk(2))
+    file.close()
+    assert first_failures(path, 2) == {0: "update 1: what was learnt not finite"}
+    assert first_failures(path, 2, updates=1) == {}
+    assert list(curves(path, 2)) == ["reward"]
+    assert len(MetricsFile(path, LABELS, 4, ["reward"]).path.read_text().splitlines()) == 8  # it may go on

@@ -1,5 +1,6 @@
 """The protocol of learning algorithms: all that the training loop knows of one."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -170,7 +171,7 @@ def check_memory(memory: Any, params: Any, who: str) -> None:
         raise UserError(f"{told}, and {who}")
 
 
-def check_plays(algorithm: Algorithm, agents: Params, env: Any, params: Any, who: str) -> None:
+def check_plays(algorithm: Algorithm, agents: Params, env: Any, params: Any, heads: Sequence[int], who: str) -> None:
     """Whether agents can play in this world: whether their network takes what is seen there, and may.
 
     Args:
@@ -178,6 +179,7 @@ def check_plays(algorithm: Algorithm, agents: Params, env: Any, params: Any, who
         agents: parameters of one, or of many with a leading axis.
         env: an `Environment`.
         params: of the environment.
+        heads: choices of each head of the action where they were trained.
         who: they are, for the message.
 
     Raises:
@@ -187,6 +189,11 @@ def check_plays(algorithm: Algorithm, agents: Params, env: Any, params: Any, who
     try:
         algorithm.network.check_inputs(agents, inputs_of(env, seen.shape[-1]))
         algorithm.network.check(env, params)
+        if algorithm.network.inputs(agents) is not None and tuple(env.heads) != tuple(heads):  # features laid out anew
+            own, there = (" x ".join(map(str, each)) for each in (heads, env.heads))
+            raise UserError(
+                f"its network chooses among {own}, these settings give {there} (env.candidates, env.beta_levels?)"
+            )
     except UserError as error:
         raise UserError(f"{who}: {error}") from None
     check_memory(algorithm.start((1,)), params, f"the agents of {who} have a memory")
