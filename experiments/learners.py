@@ -267,7 +267,7 @@ def figure(kept: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def speed(cases: Iterable[str]) -> str:
-    """A Markdown table: training of every case in the default world, in turns. `speed.json` keeps its speeds."""
+    """A Markdown table: training of cases in the default world, in turns. Of all cases it is kept, with the speeds."""
     env, params = make()
     learner = Learner(env, TrainConfig())
     made = {case: programs.training(learner, algorithm(case), params, 1, 2) for case in cases}
@@ -285,14 +285,16 @@ def speed(cases: Iterable[str]) -> str:
         "steps_per_s": {case: round(each.median) for case, each in found.items()},
         "time_of_a_step": {case: round(found[first].over(each)["median"], 2) for case, each in found.items()},
     }
-    if set(CASES) <= set(found):  # of some alone the ratios are to another one
-        write_whole(HERE / "speed.json", json.dumps(kept, indent=1) + "\n")
     c = learner.config
-    return (
+    page = (
         "# Speed of training\n\n"
         f"{c.envs} environments x {c.rollout} slots x {env.agents} users, agents as they come, seven rounds in turns,\n"
         f"on {setup.device()}; made by `python experiments/learners.py --speed`.\n\n" + "\n".join([*lines, ""])
     )
+    if set(CASES) <= set(found):  # of some alone the ratios are to another one
+        write_whole(HERE / "speed.json", json.dumps(kept, indent=1) + "\n")
+        write_whole(HERE / "speed.md", page)
+    return page
 
 
 def main() -> None:
@@ -310,10 +312,7 @@ def main() -> None:
     given = parser.parse_args()
     setup.configure()
     if given.speed:
-        page = speed(given.case or CASES)
-        if not given.case:
-            write_whole(HERE / "speed.md", page)
-        print(page)
+        print(speed(given.case or CASES))
         return
     if not given.table:
         for case in given.case or CASES:

@@ -249,7 +249,7 @@ def run(
                 learner, params, [algorithm] * len(seeds), [jax.random.key(seed) for seed in seeds],
                 mesh=mesh, resume=keeper.begin, on_compiled=progress.compiled if progress else None, on_chunk=on_chunk,
                 on_failed=lambda which, cause: warn(f"seed {seeds[which]}, {cause}; the others train on"),
-                failed_before=lambda: keeper.failed,
+                failed_before=keeper.failed,
             )  # fmt: skip
         except NotFiniteError as error:
             state = processes.gathered(error.state)

@@ -52,7 +52,6 @@ class Keeper:
         self.labels = [{"seed": seed} for seed in seeds]
         self.writes = processes.first()
         self.saved_s, self.saved_update = time.monotonic(), 0
-        self.failed: dict[int, str] = {}
         self.checkpoints: Any = None
         self.sink: Any = None
         self.times: Any = None
@@ -66,7 +65,7 @@ class Keeper:
             UserError: something cannot be read, is not as it was written, or was there once and is missing.
         """
         from eco_jax.train.checkpoint import Checkpoints, note_of, restore
-        from eco_jax.train.sinks import MetricsFile, first_failures, updates_told
+        from eco_jax.train.sinks import MetricsFile, updates_told
         from eco_jax.train.times import TIMES, TimesFile
 
         folder, metrics = self.out / "checkpoint", self.out / "metrics.jsonl"
@@ -74,7 +73,6 @@ class Keeper:
         processes.wait("restored")  # before the first one writes anew
         self.saved_update = found[0] if found else 0
         if not self.writes:
-            self.failed = first_failures(metrics, len(self.labels), self.saved_update)
             return found
         told = updates_told(metrics, len(self.labels))
         if found is None and told > self.updates_of_chunk:
@@ -84,13 +82,18 @@ class Keeper:
             )
         note = (note_of(folder, self.saved_update) if found else None) or {}
         self.sink = MetricsFile(metrics, self.labels, self.saved_update, list(MAIN), note.get("metrics_sha256"))
-        self.failed = first_failures(metrics, len(self.labels), self.saved_update)
         self.opened.callback(self.sink.close)
         self.times = TimesFile(self.out / TIMES, self.saved_update)
         self.checkpoints = self.opened.enter_context(Checkpoints(folder, self.saving.keep, self.run))
         if found:
             say(f"{self.out}: going on after update {self.saved_update}")
         return found
+
+    def failed(self) -> dict[int, str]:
+        """Member -> cause, of those that had failed by the newest checkpoint."""
+        from eco_jax.train.sinks import first_failures
+
+        return first_failures(self.out / "metrics.jsonl", len(self.labels), self.saved_update)
 
     def chunk(self, chunk: Any) -> None:
         """Take in the newest chunk.

@@ -1,15 +1,19 @@
 """What a run finds on the disk when it goes on: read and checked before anything is changed."""
 
+import contextlib
 import os
 import random
 import shutil
 
+import numpy as np
 import pytest
-from made_up_run import contents, go_on
+from made_up_run import SEEDS, chunk, contents, go_on, state
 
 from eco_jax.errors import UserError
 from eco_jax.run import messages
+from eco_jax.run.keeper import Keeper, Saving
 from eco_jax.train.checkpoint import note_of, steps
+from eco_jax.train.interrupt import Stop
 from eco_jax.train.times import times
 
 
@@ -175,3 +179,19 @@ def test_whatever_is_damaged_it_is_said_or_comes_to_the_same(tmp_path):
             outcomes.add("went on")
             assert (out / "metrics.jsonl").read_bytes() == expected
     assert outcomes == {"said", "went on"}
+
+
+def test_it_remembers_who_had_failed_and_not_who_failed_after_the_checkpoint(tmp_path):
+    bad, later = chunk(0), chunk(2)
+    bad.metrics["reward"][1, 0] = later.metrics["reward"][0, 1] = np.nan
+    with contextlib.ExitStack() as opened:
+        keeper = Keeper(tmp_path, "this run", SEEDS, 2, Saving(1e9), Stop(), opened)
+        keeper.begin(state())
+        assert keeper.failed() == {}
+        keeper.chunk(bad)
+        keeper.chunk(later)
+    with contextlib.ExitStack() as opened:
+        keeper = Keeper(tmp_path, "this run", SEEDS, 2, Saving(1e9), Stop(), opened)
+        assert keeper.begin(state())[0] == 2
+        assert set(keeper.failed()) == {0}
+        assert keeper.failed()[0].startswith("update 1: ")

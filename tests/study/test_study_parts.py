@@ -75,8 +75,8 @@ LONG = (
     ONLINE, "printed", "rules", "references", "evaluation", "misleading", "speed", *map(trained, LADDER), *OTHERS,
     "value-error", "value-correlation", "value-energy", "check-repaired",
 )  # fmt: skip
-"""Every smoke profile makes them, too, or they train as one that is here, or vary as `slowdown` does; or, in a world of
-its own, compile the longest."""
+"""Every smoke profile makes them, too, or they train as one that is here, or vary as `slowdown` does;
+or they compile longest, in a world of their own."""
 
 
 @pytest.mark.parametrize(

@@ -283,7 +283,7 @@ def test_what_others_leave_among_the_batches_is_passed_over(tmp_path):
     assert len(running.results()) == 2
 
 
-def test_costs_named_one_by_one_keep_their_settings(tmp_path):
+def test_a_cost_named_without_brackets_keeps_its_settings():
     usual = {"cost.money.price": 0.5, "cost.toll.price": 2.0, "train.updates": 3}
     assert yielding({"cost": "money"}, usual) == {"cost.money.price": 0.5, "train.updates": 3}
     with pytest.raises(UserError, match=r"cost = 5: must be a list of names"):
