@@ -32,6 +32,7 @@ def parser_of() -> argparse.ArgumentParser:
 
     choices = {"preset": preset_names()} | {kind: list(registered(kind)) for kind in CHOSEN}
     top = argparse.ArgumentParser("eco-jax")
+    top.add_argument("--version", action="store_true")
     commands = top.add_subparsers()
 
     def add(below: argparse._SubParsersAction, *command: str) -> None:

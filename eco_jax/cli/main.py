@@ -38,9 +38,8 @@ COMMANDS = {
 def usage() -> str:
     """The overview of all commands."""
     lines = [f"  eco-jax {name:<10} {text}" for name, text in COMMANDS.items()]
-    return "\n".join(
-        ["usage: eco-jax COMMAND [OPTIONS]", "", *lines, "", "eco-jax COMMAND --help explains its options."]
-    )
+    more = "eco-jax COMMAND --help explains its options; eco-jax --version says which version this is."
+    return "\n".join(["usage: eco-jax COMMAND [OPTIONS]", "", *lines, "", more])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,6 +67,11 @@ def _command(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(usage())
         return 0 if arguments else 2
+    if arguments == ["--version"]:
+        from importlib import metadata  # takes as long as all else here
+
+        print(f"eco-jax {metadata.version('eco-jax')}")
+        return 0
     name, *rest = arguments
     if name not in COMMANDS:
         known = ", ".join(COMMANDS)

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+import eco_jax
 from eco_jax.cli.main import main
 
 GOOD = ["--preset", "tiny", "--train.updates", "2", "--train.rollout", "6"]
@@ -157,6 +158,8 @@ def test_commands(capsys):
     assert "usage: eco-jax" in capsys.readouterr().out
     assert main(["--help"]) == 0
     capsys.readouterr()
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"eco-jax {eco_jax.__version__}\n"
     assert "unknown command; must be one of train" in fails(capsys, ["trian"])
     assert "unknown command; must be one of prepare" in fails(capsys, ["data", "cook"])
     assert "holds no run" in fails(capsys, ["evaluate", "--checkpoint", "nowhere"])

@@ -26,6 +26,7 @@ def script(tmp_path_factory):
     ("words", "offered"),
     [
         (("",), set(COMMANDS)),
+        (("--v",), {"--version"}),
         (("data", ""), {"prepare", "synthesize"}),
         (("train", "--mob"), {"--mobility"}),
         (("train", "--mobility", "ga"), {"gauss-markov"}),
