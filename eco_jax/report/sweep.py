@@ -162,10 +162,12 @@ def _positions(values: list[Any], axis: Axis | None) -> tuple[np.ndarray, list[f
 def importances(sweep: Sweep) -> dict[str, float]:
     """Setting -> its share in what tells the best tenth of trials from all (PED-ANOVA, Watanabe et al. 2023).
 
-    Empty with fewer than `ENOUGH` trials.
+    Empty with fewer than `ENOUGH` trials, and where the trials moved on from the settings that they were given.
     """
     import optuna
 
+    if sweep.plan.strategy == "pbt":
+        return {}
     done = [t for t in sweep.study.get_trials(deepcopy=False) if t.state == optuna.trial.TrialState.COMPLETE]
     if len(done) < ENOUGH or len({t.value for t in done}) < 2:
         return {}

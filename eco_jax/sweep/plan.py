@@ -54,6 +54,8 @@ class Plan:
         if self.batch < self.seeds:
             raise UserError(f"--batch {self.batch}: must be at least {self.seeds}, the seeds of a configuration")
         strategy({"kind": self.strategy, "eta": self.eta, "seed": self.seed}, {})
+        if self.strategy == "pbt" and self.seeds > 1:
+            raise UserError(f"--seeds {self.seeds}: pbt gives each run settings of its own; take 1, and more --trials")
         if self.strategy == "pbt" and self.sampler not in ("random", "grid"):
             raise UserError(f"--sampler {self.sampler}: pbt moves the settings itself; random or grid fit it")
 
@@ -110,8 +112,8 @@ def check(space: Space, plan: Plan) -> list[str]:
     together = min(plan.trials, plan.at_once, plan.batch // plan.seeds)
     if plan.strategy == "halving" and together < plan.eta:
         remarks.append(f"--strategy halving: no trial ends early in batches of {together}, fewer than --eta {plan.eta}")
-    if plan.strategy == "pbt" and together * plan.seeds < 4:
-        remarks.append(f"--strategy pbt: none learns from another in batches of {together * plan.seeds}, fewer than 4")
+    if plan.strategy == "pbt" and together < 4:
+        remarks.append(f"--strategy pbt: none learns from another in batches of {together}, fewer than 4")
     return [*remarks, *easiest(space, plan.objective)]
 
 

@@ -27,7 +27,8 @@ def read_results(batches: Iterable[Path], refused: Mapping[int, Mapping[str, Any
     """
     frames = [pl.read_parquet(folder / "results.parquet") for folder in batches if finished(folder)]
     rows = [
-        {"trial": number, "seed": None, "status": "refused", "cause": row["cause"], **row["values"]}
+        {"trial": number, "seed": None, "status": "refused", "cause": row["cause"]}
+        | {name: cell(value) for name, value in row["values"].items()}
         for number, row in refused.items()
     ]
     if rows:
@@ -35,6 +36,13 @@ def read_results(batches: Iterable[Path], refused: Mapping[int, Mapping[str, Any
     if not frames:
         return pl.DataFrame(schema={"trial": pl.Int64, "status": pl.String})
     return pl.concat(frames, how="diagonal_relaxed").sort("trial", "seed", nulls_last=True)
+
+
+def cell(value: Any) -> Any:
+    """A setting's value as it stands in a table: lists as JSON."""
+    if isinstance(value, Path):
+        return str(value)
+    return value if isinstance(value, bool | int | float | str) else json.dumps(value, default=str)
 
 
 def summary(frame: pl.DataFrame) -> pl.DataFrame:

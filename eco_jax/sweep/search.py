@@ -25,7 +25,18 @@ from eco_jax.sweep.plan import FIXED, Plan, check_strategy
 from eco_jax.sweep.population import static_key
 from eco_jax.sweep.results import read_results, summary
 from eco_jax.sweep.space import Space, Values
-from eco_jax.sweep.study import JOURNAL, OWNER, Known, absolute, coded, decoded, distributions, open_study, sampler
+from eco_jax.sweep.study import (
+    JOURNAL,
+    OWNER,
+    Known,
+    absolute,
+    begun,
+    coded,
+    decoded,
+    distributions,
+    open_study,
+    sampler,
+)  # fmt: skip
 
 
 class Sweep:
@@ -141,17 +152,20 @@ class Sweep:
         """Propose `count` trials and write their batches; False where a grid has no points left."""
         asked = []
         # The same draws whether or not it was interrupted before, and others than sweeps in the same study get.
-        drawn = len(self.study.get_trials(deepcopy=False)) if self.shared else len(self.asked)
-        self.study.sampler = sampler(self.plan.sampler, self.plan.seed + drawn, self.plan.at_once)
+        before = len(self.study.get_trials(deepcopy=False)) if self.shared else len(self.asked)
+        self.study.sampler = sampler(self.plan.sampler, self.plan.seed + before, self.plan.at_once)
         axes = self.space.axes
         for fixed in self._next(count):
-            if fixed is not None:
+            within = distributions({name: axes[name] for name in (axes if fixed is None else fixed)})
+            if fixed is None:
+                trial = self.study.ask(within)
+                trial.set_user_attr(OWNER, self.id)
+                drawn = {n: decoded(axis, trial.params[n]) for n, axis in axes.items() if n in trial.params}
+                asked.append({"trial": trial.number, "values": self.space.placed(drawn)})
+            else:
                 row = {name: coded(axes[name], value) for name, value in fixed.items()}
-                self.study.enqueue_trial(row, user_attrs={OWNER: self.id})
-            trial = self.study.ask(distributions({name: axes[name] for name in (axes if fixed is None else fixed)}))
-            trial.set_user_attr(OWNER, self.id)
-            values = {name: decoded(axis, trial.params[name]) for name, axis in axes.items() if name in trial.params}
-            asked.append({"trial": trial.number, "values": self.space.placed(values)})
+                number = begun(self.study, row, within, self.id)
+                asked.append({"trial": number, "values": self.space.placed(fixed)})
         good, refused = [], self.refused
         for row in asked:
             try:
@@ -159,16 +173,11 @@ class Sweep:
             except UserError as error:
                 cause = str(error).removeprefix(f"{self.space.where}: ")
                 refused[row["trial"]] = {"values": row["values"], "cause": cause}
-        numbers = [folder.name.partition(".")[0] for folder in (self.out / "batches").glob("*")]
-        first = max((int(number) for number in numbers if number.isdecimal()), default=-1) + 1
         made = [
             state.new_batch(self.note, rows, settings.input_hashes(self.space.configure(rows[0]["values"])))
             for rows in packed(good, max(1, self.plan.batch // self.plan.seeds))
         ]
-        if refused:
-            self.refused_trials.write(refused)
-        for i, batch in enumerate(made, first):  # at once: what is asked next hangs on how many there are
-            batch.write(self.out / "batches" / f"{i:04d}")
+        state.write_generation(self.out, self.id, made, refused)
         return bool(asked)
 
     @cached_property

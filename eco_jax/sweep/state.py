@@ -4,6 +4,7 @@ The batches are the truth. `sweep.json` says what is wanted; every batch repeats
 settings do not go together.
 """
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,10 @@ from eco_jax.train.checkpoint import steps
 
 NOTE = "sweep.json"
 REFUSED = "refused.json"
+ASKED = "asked.json"
+"""A generation that was asked, while its batches are being written."""
 WRITTEN = (
-    NOTE, REFUSED, LOCK, "batches", "slurm", "best.toml", "results.parquet", "leaderboard.csv", TRACKED, TRACKER,
+    NOTE, REFUSED, ASKED, LOCK, "batches", "slurm", "best.toml", "results.parquet", "leaderboard.csv", TRACKED, TRACKER,
 )  # fmt: skip
 """What a sweep writes into its folder, but for its journal and figures."""
 HARMLESS = (LOCK, JOURNAL, f"{JOURNAL}.lock")
@@ -89,6 +92,7 @@ def recover(out: Path, warn: Warn) -> dict[str, Any] | None:
     Raises:
         UserError: what is there cannot be told apart, or is of different sweeps.
     """
+    _finish_writing(out, warn)
     note, fault = _note(out / NOTE)
     known, lost = _read(batches(out))
     ids = {found.sweep["id"] for found in known.values()}
@@ -181,6 +185,38 @@ def new_batch(note: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], inpu
         note["objective"], {"kind": note["strategy"], "eta": note["eta"], "seed": note["seed"]},
         moved if note["strategy"] == "pbt" else {}, inputs, note,
     )  # fmt: skip
+
+
+def write_generation(out: Path, sweep: str, made: Sequence[Batch], refused: Mapping[int, Mapping[str, Any]]) -> None:
+    """Write batches that were asked together, and all refused trials: all of them, wherever it is killed.
+
+    What is asked next hangs on how many trials there are.
+    """
+    numbers = [folder.name.partition(".")[0] for folder in (out / "batches").glob("*")]
+    first = max((int(number) for number in numbers if number.isdecimal()), default=-1) + 1
+    named = {f"{i:04d}": dataclasses.asdict(found) for i, found in enumerate(made, first)}
+    asked = {"sweep": sweep, "refused": refused, "batches": named}
+    write_whole(out / ASKED, json.dumps(asked, default=str) + "\n")
+    _finish_writing(out)
+
+
+def _finish_writing(out: Path, warn: Warn = lambda text: None) -> None:
+    """Write what there is not yet of a generation."""
+    if not (out / ASKED).exists():
+        return
+    try:
+        asked = json.loads((out / ASKED).read_bytes())
+        made = {out / "batches" / name: Batch(**found) for name, found in asked["batches"].items()}
+        sweep, refused = asked["sweep"], dict(asked["refused"])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        warn(f"{out / ASKED}: torn; what there is not yet of its trials is asked for anew")
+    else:
+        if refused:
+            Refused(out, sweep).write(refused)
+        for folder, found in made.items():
+            if not (folder / "batch.json").exists():
+                found.write(folder)
+    (out / ASKED).unlink()
 
 
 def _ends(axis: Mapping[str, Any]) -> list[Any]:

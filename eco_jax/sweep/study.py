@@ -4,6 +4,7 @@ The study is a cache of what the sweep's folder says: what is lost of it is put 
 """
 
 import json
+import secrets
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -17,6 +18,8 @@ from eco_jax.sweep.space import Axis, Range, Values
 JOURNAL = "journal.log"
 OWNER = "sweep"
 """Attribute of a trial that holds the id of the sweep that asked for it."""
+TOKEN = "token"
+"""Attribute by which a trial that was added finds its number."""
 
 
 class Known(NamedTuple):
@@ -104,6 +107,21 @@ def open_study(
         return opened()[0]
     except _errors() as error:
         raise UserError(f"{storage}: {_line(error)}") from error
+
+
+def begun(study: Any, params: Values, drawn: Mapping[str, Any], sweep: str) -> int:
+    """Add a trial that runs with these values, as Optuna takes them; its number."""
+    from optuna.trial import TrialState, create_trial
+
+    token = secrets.token_hex(8)
+    study.add_trial(
+        create_trial(
+            state=TrialState.RUNNING, params=dict(params), distributions=dict(drawn),
+            user_attrs={OWNER: sweep, TOKEN: token},
+        )
+    )  # fmt: skip
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    return next(t.number for t in reversed(running) if t.user_attrs.get(TOKEN) == token)
 
 
 def _put_back(study: Any, there: int, sweep: str, axes: Mapping[str, Axis], known: Mapping[int, Known]) -> None:

@@ -1,7 +1,5 @@
 """The tables of a finished batch: what became of each trial and seed, and their learning curves."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,7 @@ from eco_jax.parts import numbers_of
 from eco_jax.settings import from_si, specs
 from eco_jax.sweep.batch import Batch
 from eco_jax.sweep.population import Population, State
+from eco_jax.sweep.results import cell
 from eco_jax.train.fit import member
 
 
@@ -58,7 +57,7 @@ def results(batch: Batch, population: Population, state: State) -> pl.DataFrame:
                 "updates": looks * population.group.look,
                 **{c: None if failed else float(v) for c, v in zip(columns, last.tolist(), strict=True)},
                 "params_sha256": params_sha256(member(params, i)),
-                **{name: _cell(value) for name, value in own.items()},
+                **{name: cell(value) for name, value in own.items()},
             }
         )
     return pl.DataFrame(rows, infer_schema_length=None, schema_overrides={"cause": pl.String})
@@ -68,12 +67,6 @@ def columns_of(population: Population) -> list[str]:
     """Columns of the metrics that are kept of every member."""
     known = objectives()
     return [known[name].column for name in population.group.shown]
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, Path):
-        return str(value)
-    return value if isinstance(value, bool | int | float | str) else json.dumps(value, default=str)
 
 
 def _on_host(tree: Any) -> Any:

@@ -14,10 +14,11 @@ from eco_jax.errors import UserError
 from eco_jax.report.sweep import _positions
 from eco_jax.run import settings
 from eco_jax.run.config import yielding
+from eco_jax.sweep import batch, state
 from eco_jax.sweep.batch import Batch
 from eco_jax.sweep.plan import Plan
 from eco_jax.sweep.results import best_config, ranked, summary
-from eco_jax.sweep.search import packed
+from eco_jax.sweep.search import Sweep, packed
 from eco_jax.sweep.space import Choice, Range, Space
 
 
@@ -114,6 +115,64 @@ def test_killed_between_asking_and_writing_it_asks_again(tmp_path):
     assert again.results().height == 4
 
 
+def killed(patch, moment, functions):
+    """Killed just after so many calls of these functions."""
+    calls = itertools.count(1)
+
+    def ending(function):
+        def call(*given, **more):
+            found = function(*given, **more)
+            if next(calls) == moment:
+                raise KeyboardInterrupt
+            return found
+
+        return call
+
+    for owner, name in functions:
+        patch.setattr(owner, name, ending(getattr(owner, name)))
+
+
+def test_a_grid_that_is_killed_while_asking_leaves_no_point_out(tmp_path, monkeypatch):
+    rates = (0.01, 0.02, 0.03, 0.04)
+    space = Space(BASE, {"algorithm.actor_lr": Choice(rates)}, "space.toml")
+    plan = Plan(4, sampler="grid")
+    with monkeypatch.context() as patch:
+        killed(patch, 3, [(optuna.storages.JournalStorage, "create_new_trial")])
+        with pytest.raises(KeyboardInterrupt):
+            sweep(tmp_path, plan, space).run(launch)
+    again = sweep(tmp_path, plan, space)
+    again.run(launch)
+    assert again.results()["algorithm.actor_lr"].to_list() == list(rates)
+    assert {t.state.name for t in again.study.get_trials()} == {"COMPLETE", "FAIL"}
+
+
+def test_two_grids_on_one_study_do_not_take_each_others_points(tmp_path):
+    space = Space(BASE, {"algorithm.actor_lr": Choice((0.01, 0.02, 0.03))}, "space.toml")
+    running = sweep(tmp_path / "a", Plan(3, sampler="grid"), space, storage=str(tmp_path / "journal"), study="both")
+    running.study.enqueue_trial({"algorithm.actor_lr": 0.03})  # by somebody else
+    running.run(launch)
+    assert running.results()["algorithm.actor_lr"].to_list() == [0.01, 0.02, 0.03]
+
+
+@pytest.mark.parametrize("moment", range(1, 6))  # sweep.json, asked.json, refused.json, batches
+def test_killed_while_it_writes_a_generation_it_trains_the_same(tmp_path, monkeypatch, moment):
+    axes = {"algorithm.actor_lr": Range(1e-3, 1e-1), "env.candidates": Choice((2, 9))}  # of 9, two trials are refused
+    space = Space(BASE, axes, "space.toml")
+    plan = Plan(5, batch=1)
+    whole = sweep(tmp_path / "whole", plan, space)
+    whole.run(launch)
+    (tmp_path / "again").mkdir()
+    with monkeypatch.context() as patch:
+        killed(patch, moment, [(state, "write_whole"), (batch, "write_whole")])
+        with pytest.raises(KeyboardInterrupt):
+            Sweep(tmp_path / "again", space, plan).run(launch)
+    again = sweep(tmp_path / "again", plan, space)
+    again.run(launch)
+    assert again.asked == whole.asked
+    assert again.refused.keys() == whole.refused.keys()
+    assert not (tmp_path / "again" / "asked.json").exists()
+
+
 @pytest.mark.parametrize(
     ("change", "name"),
     [({"seeds": 2}, "seeds"), ({"objective": "qoe"}, "objective"), ({"strategy": "halving"}, "strategy")],
@@ -142,6 +201,15 @@ def test_settings_that_do_not_go_together_are_refused_and_said(tmp_path):
     assert len(running.batches) == 3  # one for each shape
     again = sweep(tmp_path, Plan(4, sampler="grid"), Space(BASE, axes, "space.toml"))
     again.run(lambda folders: pytest.fail("nothing is left to do"))
+
+
+def test_refused_trials_stand_beside_others_whatever_their_values_are(tmp_path):
+    axes = {"env.beta_levels": Choice(([0.5, 1.0], [1.0])), "env.candidates": Choice((2, 9))}
+    running = sweep(tmp_path, Plan(4, sampler="grid"), Space(BASE, axes, "space.toml"))
+    running.run(launch)
+    found = running.results()
+    assert found["status"].value_counts(sort=True)["count"].to_list() == [2, 2]
+    assert found["env.beta_levels"].to_list() == ["[0.5, 1.0]"] * 2 + ["[1.0]"] * 2
 
 
 def test_failed_and_pruned_trials(tmp_path):

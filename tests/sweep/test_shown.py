@@ -76,3 +76,10 @@ def test_a_space_of_worlds_says_what_it_finds(tmp_path, untrained, capfd):
     said = capfd.readouterr()
     assert said.err.count(f"warning: {line}") == 1
     assert line in said.out
+
+
+def test_no_importance_of_settings_that_moved_on(tmp_path, space, untrained, capfd):
+    out = tmp_path / "out"
+    assert main(["sweep", space, "--out", str(out), "--trials", "8", "--strategy", "pbt"]) == 0
+    assert "parallel.png" in capfd.readouterr().out
+    assert not (out / "importance.png").exists()
