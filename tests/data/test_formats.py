@@ -205,6 +205,20 @@ def test_names_become_numbers_in_their_order(folder, tmp_path):
     assert load(tmp_path / "out.npz").taxi.tolist() == [0, 1, 2]
 
 
+def test_a_file_is_a_taxi_however_long_its_name_is(folder, tmp_path):
+    outs = []
+    for k, place in enumerate(("of-the-fleet", "of-the-fleet/" * 5)):
+        source = folder({f"{place}/{name}.csv": [*rows("{time},{lat},{lon}"), "?"] for name in "xy"}, f"source{k}")
+        outs.append(tmp_path / f"{k}.npz")
+        report = prepare(source, outs[k], format="gps", columns="time,lat,lon", centre=BUSY_CENTRE, bounds=TOWN)
+        assert report.taxis == 2
+        assert report.dropped["same_time"] == 0
+    assert outs[0].read_bytes() == outs[1].read_bytes()
+    assert report.bad_rows[0] == f"{('of-the-fleet/' * 5)[:57]}...:12: ?"
+    with pytest.raises(UserError, match=r"^of-the-fleet/\S{44}\.\.\.:1: .* look swapped"):
+        prepare(source, outs[1], format="gps", columns="time,lon,lat")
+
+
 def test_metres_on_a_plane(folder, reference, tmp_path):
     lines = rows("7,{s},{x},{y}", at=3600 * 12)
     prepare(folder({"a.csv": ["id,t,x,y", *lines]}), tmp_path / "out.npz", format="xy", centre=(1500, 1500))

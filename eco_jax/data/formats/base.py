@@ -18,6 +18,7 @@ from eco_jax.settings import specs
 
 _LATEST = 2.0**53
 """Times beyond are no times, s: `clean` drops what comes of them."""
+_LONGEST_NAME = 2**20  # characters: no file's is longer, escaped or not
 
 
 class Found(NamedTuple):
@@ -51,7 +52,7 @@ class Format(Part, kind="format"):
 
         Args:
             file: its bytes, unpacked.
-            name: of it, for a message, and for who moves where rows do not say it.
+            name: of it, in full, for who moves where rows do not say it; `read.plain(name)` fits a message.
 
         Raises:
             UserError: it is no file of this format; the message names file and line.
@@ -96,7 +97,7 @@ class Format(Part, kind="format"):
                 name = account.names[number]
                 try:
                     with stream, io.BufferedReader(_Hashed(stream, digest), 2**20) as hashed:
-                        for part in self.parse(hashed, name):
+                        for part in self.parse(hashed, plain(file.name, _LONGEST_NAME)):
                             found.append(part)
                             first_bad = first_bad or (part.bad[0][1] if part.bad else "")
                             bad += [f"{name}:{line}: {plain(text)}" for line, text in part.bad]

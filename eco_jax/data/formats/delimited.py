@@ -92,7 +92,7 @@ class Delimited(Format):
 
         self.check()
         row = pl.col("text")
-        layout, sane = None, False
+        layout, sane, short = None, False, plain(name)
         with io.TextIOWrapper(file, encoding="utf-8", errors="replace") as stream:
             for piece in cut(0, stream.read):
                 rows = (
@@ -102,7 +102,7 @@ class Delimited(Format):
                     .filter(pl.col("line") > self.skip, row.str.strip_chars(" \t") != "", ~row.str.starts_with("#"))
                 )
                 if layout is None and len(rows):
-                    layout = self._layout(rows["line"][0], rows["text"][0], name)
+                    layout = self._layout(rows["line"][0], rows["text"][0], short)
                 rows = rows.filter(row != layout.header) if layout else rows
                 if not layout or not len(rows):
                     continue
@@ -111,7 +111,7 @@ class Delimited(Format):
                     sane = True
                     wrong = hints.misread(self, found)
                     if wrong:
-                        raise UserError(f"{name}:{first[0]}: {plain(first[1])}{wrong}")
+                        raise UserError(f"{short}:{first[0]}: {plain(first[1])}{wrong}")
                 yield found
 
     def check(self) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from eco_jax.data.formats.base import Format, Found
 from eco_jax.data.geo import DEGREES, METRES, Frame
-from eco_jax.data.read import BAD_ROWS_SHOWN
+from eco_jax.data.read import BAD_ROWS_SHOWN, plain
 from eco_jax.data.sources import ZIP
 from eco_jax.errors import UserError
 from eco_jax.parts import register
@@ -35,7 +35,7 @@ class Sumo(Format):
 
     def parse(self, file: IO[bytes], name: str) -> Iterator[Found]:
         """See `Format.parse`."""
-        reader, sane = _Reader(), False
+        reader, sane, name = _Reader(), False, plain(name)
         while True:
             block = file.read(_BLOCK)
             try:
