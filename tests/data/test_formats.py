@@ -280,6 +280,16 @@ def test_bonnmotion(folder, tmp_path):
     np.testing.assert_allclose(traces.position[1], np.full((41, 2), 50.0), atol=1e-3)
 
 
+def test_each_file_of_bonnmotion_has_nodes_of_its_own(folder, tmp_path):
+    lines = [f"0 0 {north} 200 100 {north}" for north in (0, 50, 100)]
+    sources = {"one": {"a.txt": lines}, "several": {"0.txt": ["none"], "a.txt": lines[:2], "b.movements": lines[2:]}}
+    for name, files in sources.items():
+        out = tmp_path / f"{name}.npz"
+        prepare(folder(files, name), out, format="bonnmotion", min_slots=41, centre=(50, 50))
+        assert load(out).taxi.tolist() == [0, 1, 2]
+        np.testing.assert_allclose(load(out).position[:, 0, 1] - load(out).position[0, 0, 1], [0, 50, 100], atol=1e-3)
+
+
 def test_any_date_a_fix_every_second_and_a_stretch_of_time(folder, tmp_path):
     """A day of one taxi with a fix every second, in 2031; and hours of it."""
     day = int(np.datetime64("2031-07-01", "s").astype(np.int64))

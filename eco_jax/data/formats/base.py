@@ -39,6 +39,8 @@ class Format(Part, kind="format"):
     """what a row looks like, for a message"""
     suffixes: ClassVar[tuple[str, ...]] = (".txt", ".csv", ".txt.gz", ".csv.gz", ZIP)
     """endings of the names of traces in a folder or a zip, in small letters"""
+    counted: ClassVar[bool] = False
+    """whether ids are numbers from 0 on in each file: those of several files are counted on"""
     town: ClassVar[Bounds | None] = None
     """bounds of the town by default; None: the extent of the rows"""
 
@@ -85,7 +87,7 @@ class Format(Part, kind="format"):
         place, account, digests = shown(source, 300), Account(), []
         found: list[Found] = []
         bad: list[str] = []
-        first_bad = ""
+        first_bad, next_id = "", 0
         with traces(source, account.skip, self.suffixes) as files:
             for file in files:
                 try:
@@ -94,10 +96,13 @@ class Format(Part, kind="format"):
                     account.skip(file.name, "unreadable")
                     continue
                 number, digest = account.begin(file.name), hashlib.sha256()
-                name = account.names[number]
+                name, first_id = account.names[number], next_id
                 try:
                     with stream, io.BufferedReader(_Hashed(stream, digest), 2**20) as hashed:
                         for part in self.parse(hashed, plain(file.name, _LONGEST_NAME)):
+                            if self.counted and len(part.time):
+                                part = part._replace(ids=np.asarray(part.ids) + first_id)
+                                next_id = max(next_id, int(part.ids.max()) + 1)
                             found.append(part)
                             first_bad = first_bad or (part.bad[0][1] if part.bad else "")
                             bad += [f"{name}:{line}: {plain(text)}" for line, text in part.bad]

@@ -22,11 +22,12 @@ class BonnMotion(Format):
     """BonnMotion's `.movements`: a line a node, `t x y` for each of its waypoints, s and m.
 
     A node moves straight from one waypoint to the next, so that its fixes are its positions at every whole second. The
-    nodes are numbered from 0 on in the order of the lines.
+    nodes are numbered from 0 on in the order of the lines, through all files of a source.
     """
 
     row: ClassVar[str] = "a line a node, t x y for each waypoint, in s and m"
     suffixes: ClassVar[tuple[str, ...]] = (".movements", ".txt", ".movements.gz", ".txt.gz", ZIP)
+    counted: ClassVar[bool] = True
 
     @property
     def frame(self) -> Frame:
