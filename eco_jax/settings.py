@@ -138,13 +138,13 @@ def check_value(where: str, spec: Spec, value: Any) -> Any:
             raise UserError(f"{where} = {quoted(value)}: must be {spec.allowed}")
         return value
     if spec.kind is tuple:
-        if not isinstance(value, list | tuple) or not value or not all(map(_is_number, value)):
+        if not isinstance(value, list | tuple) or not value or not all(map(is_number, value)):
             raise UserError(f"{where} = {quoted(value)}: must be a list of numbers in ({spec.low:g}, {spec.high:g}]")
         if not all(spec.low < v <= spec.high for v in value):
             raise UserError(f"{where} = {quoted(value)}: each must lie in ({spec.low:g}, {spec.high:g}], at least one")
         return tuple(float(v) for v in value)
     unit = "" if spec.unit == "-" else f" {spec.unit}"
-    if not _is_number(value):
+    if not is_number(value):
         raise UserError(f"{where} = {quoted(value)}: must be a {'whole ' * spec.whole}number{unit and ' in' + unit}")
     if isinstance(value, int) and not -WHOLE <= value < WHOLE:
         raise UserError(f"{where} = {quoted(value)}: must lie in [{spec.low:g}, {spec.high:g}]{unit}")
@@ -157,7 +157,8 @@ def check_value(where: str, spec: Spec, value: Any) -> Any:
     return int(value) if spec.kind is int else float(value)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a value is one number; true and false are none."""
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 

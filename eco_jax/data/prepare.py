@@ -21,6 +21,7 @@ from eco_jax.data.sources import why_no_trace
 from eco_jax.data.store import FORMAT_VERSION, Traces, check_out, is_prepared, save
 from eco_jax.data.window import densest
 from eco_jax.errors import UserError, shown
+from eco_jax.settings import is_number
 
 
 class Settings(NamedTuple):
@@ -174,8 +175,7 @@ def assemble(rows: Rows, settings: Settings, place: str, origin: Mapping[str, An
 def _check(
     name: str, value: float | int, low: float | int, high: float | int, unit: str, *, whole: bool = False
 ) -> None:
-    number = isinstance(value, int | float | np.integer | np.floating)
-    if not number or not low <= value <= high or (whole and value != int(value)):
+    if not is_number(value) or not low <= value <= high or (whole and value != int(value)):
         raise UserError(f"{name} is {shown(value)}: allowed are {low:g} to {high:,g} ({unit})")
 
 

@@ -15,7 +15,7 @@ from eco_jax.errors import UserError, quoted
 from eco_jax.parts import registered
 from eco_jax.run import settings
 from eco_jax.run.config import CHOSEN, INPUTS, PLAIN, RunConfig, hint, resolve, sections, specs_of, yielding
-from eco_jax.settings import Spec, specs
+from eco_jax.settings import Spec, is_number, specs
 
 Values = dict[str, Any]
 """Setting -> value: one configuration of the space."""
@@ -278,7 +278,7 @@ def _axis(where: str, given: Any) -> Axis:
             if value in values[:i]:
                 raise UserError(f"{where}: {kind}: {value!r} stands there twice")
         return Choice(tuple(values))
-    if len(values) != 2 or not all(isinstance(v, int | float) and abs(v) <= sys.float_info.max for v in values):
+    if len(values) != 2 or not all(is_number(v) and abs(v) <= sys.float_info.max for v in values):
         raise UserError(f"{where}: {kind} = {values}: must be two numbers, low and high")
     low, high = (float(v) for v in values)
     if low >= high or (kind == "log_uniform" and low <= 0):

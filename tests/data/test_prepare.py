@@ -207,6 +207,7 @@ def test_no_row_in_town(folder, tmp_path):
     [
         ("slot_s", 0.0),
         ("slot_s", 2.5),
+        ("slot_s", True),
         ("slot_s", float("nan")),
         ("side_m", 99.0),
         ("side_m", 1e6),

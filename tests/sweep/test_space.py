@@ -120,6 +120,7 @@ def test_a_range_has_no_grid(tmp_path):
         ('[space]\n"algorithm.clip" = 3', r"algorithm\.clip: must be one of \{ choice"),
         ('[space]\n"algorithm.clip" = {choice = []}', "must be a list of values"),
         ('[space]\n"algorithm.clip" = {uniform = [1]}', "must be two numbers, low and high"),
+        ('[space]\n"algorithm.clip" = {uniform = [false, true]}', "must be two numbers, low and high"),
         ('[space]\n"algorithm.clip" = {uniform = [1, nan]}', "must be two numbers, low and high"),
         ('[space]\n"algorithm.clip" = {uniform = [1, 1' + "0" * 400 + "]}", "must be two numbers, low and high"),
         ('[space]\n"algorithm.clip" = {uniform = [2, 1]}', "must rise$"),
