@@ -1,11 +1,17 @@
 """Which part of the fixes is wanted: bounds of the town, centre of the window, time."""
 
+import math
+import re
+
 import numpy as np
 
 from eco_jax.data.clean import Cleaned
 from eco_jax.data.geo import DEGREES, Bounds, Frame, in_town
 from eco_jax.data.read import Fixes
 from eco_jax.errors import UserError, quoted, shown
+
+_LIKE_A_DATE = re.compile(r"(19[7-9]|20\d)\d((0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01]))?")
+_YEAR_S = 366 * 86_400
 
 
 def checked_bounds(bounds: Bounds, frame: Frame = DEGREES) -> Bounds:
@@ -78,21 +84,34 @@ def moment(given: str | float) -> float:
     Raises:
         UserError: it is neither.
     """
+    allowed = f"begin = {quoted(given)}: must be as 2014-02-03 08:00:00, or s since 1970"
+    text = str(given).strip().replace(" ", "T")
+    if re.search(r"T.*[Zz+-]", text):
+        raise UserError(f"{allowed}; without an offset: it is on the rows' clock")
     try:
-        return float(given)
-    except (ValueError, TypeError):
-        pass
-    try:
-        return float(np.datetime64(str(given).strip().replace(" ", "T"), "s").astype(np.int64))
+        seconds = float(text)
     except ValueError:
-        raise UserError(f"begin = {quoted(given)}: must be as 2014-02-03 08:00:00, or s since 1970") from None
+        try:
+            date = np.datetime64(text, "s")
+        except ValueError:
+            raise UserError(allowed) from None
+        seconds = math.nan if np.isnat(date) else float(date.astype(np.int64))
+    if not math.isfinite(seconds):
+        raise UserError(allowed)
+    return seconds
 
 
 def at_times(cleaned: Cleaned, begin: float | None, hours: float | None) -> Cleaned:
-    """The fixes of a stretch of time; all, where none is chosen."""
+    """The fixes of a stretch of time; all, where none is chosen.
+
+    Raises:
+        UserError: `begin` looks like a year, or a date in digits, which are s since 1970.
+    """
     fixes = cleaned.fixes
     if (begin is None and hours is None) or not fixes.time.size:
         return cleaned
+    if begin is not None and _LIKE_A_DATE.fullmatch(f"{begin:.0f}") and np.median(fixes.time) > begin + _YEAR_S:
+        raise UserError(f"begin = {begin:.0f}: is in s since 1970, long before the rows; write a date as 2014-02-03")
     first = float(fixes.time.min()) if begin is None else begin
     last = np.inf if hours is None else first + 3600 * hours
     inside = (fixes.time >= first) & (fixes.time <= last)

@@ -304,8 +304,15 @@ def test_any_date_a_fix_every_second_and_a_stretch_of_time(folder, tmp_path):
     assert (hour.slots, load(out).start_s[0]) == (721, day + 6 * 3600)
     assert hour.dropped["other_time"] == 86_400 - 3601
     assert prepare(source, out, format="xy", hours=0.5).slots == 361
-    with pytest.raises(UserError, match=r"begin = 'noon': must be as 2014-02-03 08:00:00, or s since 1970"):
-        prepare(source, out, format="xy", begin="noon")
+    for odd in ("noon", "NaT", "nan", True):
+        with pytest.raises(UserError, match=rf"begin = '?{odd}'?: must be as 2014-02-03 08:00:00, or s since 1970$"):
+            prepare(source, out, format="xy", begin=odd)
+    for odd in ("2031-07-01T06:00:00+08:00", "2031-07-01 06:00Z"):
+        with pytest.raises(UserError, match=r"or s since 1970; without an offset: it is on the rows' clock"):
+            prepare(source, out, format="xy", begin=odd)
+    for odd in ("2031", "20310701"):
+        with pytest.raises(UserError, match=rf"begin = {odd}: is in s since 1970, .*; write a date as 2014-02-03"):
+            prepare(source, out, format="xy", begin=odd)
 
 
 GPS = "7,{time},{lat},{lon}"
