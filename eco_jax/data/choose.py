@@ -117,3 +117,12 @@ def at_times(cleaned: Cleaned, begin: float | None, hours: float | None) -> Clea
     inside = (fixes.time >= first) & (fixes.time <= last)
     dropped = {**cleaned.dropped, "other_time": int(inside.size - inside.sum())}
     return cleaned._replace(fixes=fixes.where(inside), dropped=dropped)
+
+
+def from_the_first(cleaned: Cleaned, begin: float | None) -> str:
+    """What to do about a stretch of time that begins at the first fix; empty where it does not, or holds all fixes."""
+    held, others = cleaned.fixes.time.size, cleaned.dropped.get("other_time", 0)
+    if begin is not None or not others:
+        return ""
+    first = str(np.datetime64(int(cleaned.fixes.time.min()), "s")).replace("T", " ")
+    return f"hours count from the first fix, {first}, and hold {held:,} of {held + others:,} fixes: set begin"

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eco_jax.data.choose import at_times, checked_bounds, checked_centre, extent, moment
+from eco_jax.data.choose import at_times, checked_bounds, checked_centre, extent, from_the_first, moment
 from eco_jax.data.clean import Cleaned, clean
 from eco_jax.data.formats import Format, TDrive, as_format
 from eco_jax.data.formats.hints import nowhere
@@ -163,9 +163,10 @@ def assemble(rows: Rows, settings: Settings, place: str, origin: Mapping[str, An
     start, length = cut(slots, min_slots, max_slots)
     if not length.size:
         longest, tracks_inside = int(slots.run_length.max(initial=0)), slots.run_length.size
+        advice = from_the_first(cleaned, begin) or "lower min_slots, or raise side_m or max_gap_s"
         raise UserError(
             f"no segment of {min_slots} slots in {place}: {tracks_inside:,} tracks lie in the window, "
-            f"the longest over {longest} slots of {slot_s:g} s; lower min_slots, or raise side_m or max_gap_s"
+            f"the longest over {longest} slots of {slot_s:g} s; {advice}"
         )
     segments = pad(tracks, slots, start, length, int(slot_s))
     report = _report(rows, cleaned, tracks, slots, segments, bounds, there, settings, dict(origin))

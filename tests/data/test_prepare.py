@@ -197,6 +197,13 @@ def test_no_long_segment_says_what_there_is(folder, row, tmp_path):
     assert not (tmp_path / "out.npz").exists()
 
 
+def test_hours_from_a_lone_early_fix(folder, crossing, row, tmp_path):
+    source = folder({"1.txt": [row(1, -630_000_000, 500, 500), *crossing]})  # a receiver's clock that was not set yet
+    said = r"hours count from the first fix, 1980-01-14 20:00:00, and hold 1 of 12 fixes: set begin$"
+    with pytest.raises(UserError, match=said):
+        prepare(source, tmp_path / "out.npz", hours=1)
+
+
 def test_no_row_in_town(folder, tmp_path):
     with pytest.raises(UserError, match=r"no row of .* lies in town \(115.4 to 117.6 E, 39.4 to 41.1 N; .*: 1 zero$"):
         prepare(folder({"1.txt": ["1,2008-02-02 15:36:08,0,0"]}), tmp_path / "out.npz")
