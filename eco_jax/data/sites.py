@@ -26,13 +26,14 @@ def read_sites(path: Path) -> dict[str, NDArray[np.float64]]:
 
     Without a header, or with one of two columns that says nothing, a row is x, y in m, with a comma, a semicolon, a tab
     or spaces between them. Below a header that names them the columns may stand in any order, among others. Empty lines
-    and what follows a `#` count for nothing.
+    and what follows a `#` count for nothing, but that other columns may hold one.
 
     Raises:
         UserError: it cannot be read, holds no row, or one that is not what it must be; file and line are named.
     """
     lines = read_text(path, f"rows of {WANTED}")
     header = header_of(lines[0][1]) if lines else []
+    header = [plain if (plain := name.partition("#")[0].strip("_")) in _NAMES else name for name in header]
     names: dict[str, int] = {}
     for k, name in enumerate(header):
         if name in _NAMES:
@@ -74,7 +75,7 @@ def _named(
         raise UserError(f"{path}: line {line}: needs columns {WANTED}; there are {there}"[:500])
     wanted = [*place, *(name for name in OWN if name in names)]
     found: dict[str, list[float]] = {name: [] for name in wanted}
-    for row in rows_of(lines[1:], separator(text)):
+    for row in rows_of(lines[1:], separator(text), [names[name] for name in wanted]):
         for name in wanted:
             value = cell(path, row, names, name)
             where = f"{path}: line {row.line}: {name} = {value:g}"

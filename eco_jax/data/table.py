@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,9 +63,17 @@ def header_of(text: str) -> list[str]:
     return [] if any(number(name) is not None for name in names) else [name.lower().replace(" ", "_") for name in names]
 
 
-def rows_of(lines: list[tuple[int, str]], sep: str) -> list[Row]:
-    """Rows below a header."""
-    return [Row(line, text, fields_of(text, sep)) for line, text in lines]
+def rows_of(lines: list[tuple[int, str]], sep: str, places: Collection[int]) -> list[Row]:
+    """Rows below a header. What follows a # in one of the columns at `places` is left out; others may hold one."""
+    return [Row(line, text, _before_comment(fields_of(text, sep), places)) for line, text in lines]
+
+
+def _before_comment(fields: list[str], places: Collection[int]) -> list[str]:
+    for k in sorted(places):
+        value, comment, _ = fields[k].partition("#") if k < len(fields) else ("", "", "")
+        if comment:
+            return [*fields[:k], *filter(None, [value.strip(" \t\"'")])]
+    return fields
 
 
 def number(field: str) -> float | None:

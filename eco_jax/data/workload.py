@@ -15,7 +15,8 @@ WANTED = f"{', '.join(WORKLOAD)} and one of {', '.join(DENSITIES)}"
 def read_workload(path: Path) -> dict[str, NDArray[np.float64]]:
     """The columns of a file of tasks, each [rows]: `data_kb`, `deadline_ms` and one of `env.parts.tasks.DENSITIES`.
 
-    Below a header that names them they may stand in any order, among others.
+    Below a header that names them they may stand in any order, among others. What follows a `#` in one counts for
+    nothing.
 
     Raises:
         UserError: it cannot be read, holds no row, or one that is not what it must be; file and line are named.
@@ -35,7 +36,7 @@ def read_workload(path: Path) -> dict[str, NDArray[np.float64]]:
         raise UserError(f"{path}: line {line}: needs columns {WANTED}; there are {there}"[:500])
     wanted = (*WORKLOAD, dense[0])
     found: dict[str, list[float]] = {name: [] for name in wanted}
-    for row in rows_of(lines[1:], separator(text)):
+    for row in rows_of(lines[1:], separator(text), [names[name] for name in wanted]):
         for name in wanted:
             value = cell(path, row, names, name)
             check_cell(f"{path}: line {row.line}: {name}", name, value)

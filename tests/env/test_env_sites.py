@@ -94,6 +94,8 @@ EUA = """SITE_ID,LATITUDE,LONGITUDE,NAME,STATE,LICENSING_AREA_ID,POSTCODE,SITE_P
         ),
         ("lon,lat\n1,2\n3,4", {"lon": [1.0, 3.0], "lat": [2.0, 4.0]}),
         ("X\tY\tName\n1\t2\tTower 1", {"x": [1.0], "y": [2.0]}),
+        ("Name,x,y,cpu_ghz\nMast #1,1,2,3 # here, too\nB,4,5,6#\n", {"x": [1.0, 4.0], "y": [2, 5], "cpu_ghz": [3, 6]}),
+        ("x,y # m\n1,2 # here\n", {"x": [1.0], "y": [2.0]}),
     ],
 )
 def test_columns_by_their_names(tmp_path, text, columns):
@@ -115,6 +117,8 @@ def test_columns_by_their_names(tmp_path, text, columns):
         ("x,y,cpu_ghz\n1,2,0\n", r"line 2: cpu_ghz = 0 GHz: must lie in"),
         ("x,y,id\n1,2,3\n4\n", "line 3: '4': ends before the column y"),
         ("x;y;id\n1,5;2;3\n", "line 2: x = '1,5': must be a number; a decimal comma"),
+        ("x,y,cpu_ghz\n1,2 # at, 3\n", "line 2: '1,2 # at, 3': ends before the column cpu_ghz"),
+        ("x,y,cpu_ghz\n1,2, # 3\n", "line 2: '1,2, # 3': ends before the column cpu_ghz"),
         ("x,y,id\n", "holds no sites"),
         ("1,2,3\n", "line 1: '1,2,3': must be x,y, two numbers in m; more columns need a header"),
     ],

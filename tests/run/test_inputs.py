@@ -11,7 +11,7 @@ from eco_jax.run.config import default, resolve
 SITES = "id,lat,lon,cpu_ghz,cache_slots\n" + "".join(
     f"s{k},{59.995 + 0.005 * (k // 3):.3f},{9.99 + 0.01 * (k % 3):.2f},{8 + k},{1 + k % 2}\n" for k in range(9)
 )
-TASKS = "data_kb,cycles_per_bit,deadline_ms\n100,125,80\n200,60,100\n400,40,300\n"
+TASKS = "data_kb,cycles_per_bit,deadline_ms\n100,125,80\n200,60,100 # here\n400,40,300\n"
 
 
 @pytest.fixture
