@@ -14,7 +14,7 @@ from eco_jax.env.parts import DEFAULTS as WORLD
 from eco_jax.errors import UserError, quoted
 from eco_jax.files import sha256
 from eco_jax.run.config import CHOSEN, FIXED, INPUTS, PLAIN, RunConfig, Values, listed, resolve, sections
-from eco_jax.run.toml import read_toml
+from eco_jax.run.toml import add, read_toml
 from eco_jax.settings import specs
 
 OLD = {"hyper": None, "train": "algorithm", "env": "mobility"}
@@ -135,34 +135,36 @@ def flat(data: Mapping[str, Any], where: str) -> dict[str, Any]:
     A kind of part is a word (`mobility = "waypoint"`), or a table with the word as its `kind`.
 
     Raises:
-        UserError: what should be a table is none, or the other way round, or it is of an older version.
+        UserError: what should be a table is none, or the other way round, one is there twice, or of an older version.
     """
-    found: dict[str, Any] = {}
+    found, usual = dict[str, Any](), dict[str, Any]()
     for table, old in OLD.items():
         if isinstance(data.get(table), Mapping) and (old is None or old in data[table]):
             name = f"[{table}]" if old is None else f"{table}.{old}"
             raise UserError(f"{where}: {name}: a file of eco_jax 0.1, whose settings have other names: 0.1.0 reads it")
     for section, value in data.items():
+        more: dict[str, Any] = {}
         if section == "preset":
-            found |= {name: v for name, v in world(value, f"{where}: ").items() if name not in found}
+            usual = world(value, f"{where}: ")
         elif section == COST and isinstance(value, Mapping):
-            found[COST] = tuple(value)
+            more[COST] = tuple(value)
             for name, own in value.items():
                 if not isinstance(own, Mapping):
                     raise UserError(f"{where}: {COST}.{name}: must be a table of settings")
-                found |= {f"{COST}.{name}.{n}": v for n, v in own.items()}
+                more |= {f"{COST}.{name}.{n}": v for n, v in own.items()}
         elif section in FIXED and not isinstance(value, Mapping):
             raise UserError(f"{where}: {section}: must be a table of settings")
         elif isinstance(value, Mapping) and section not in PLAIN:
             own = dict(value)
             if section in CHOSEN and "kind" in own:
-                found[section] = own.pop("kind")
+                more[section] = own.pop("kind")
             elif not own and section not in (*FIXED, *CHOSEN):
-                found[section] = value
-            found |= {f"{section}.{name}": v for name, v in own.items()}
+                more[section] = value
+            more |= {f"{section}.{name}": v for name, v in own.items()}
         else:
-            found[section] = value  # `resolve` says whether there is such a setting, and whether it may be so
-    return found
+            more[section] = value  # `resolve` says whether there is such a setting, and whether it may be so
+        add(found, more, where)
+    return usual | found
 
 
 def nested(config: RunConfig) -> dict[str, Any]:
@@ -294,7 +296,5 @@ def check_plugins(config: RunConfig, noted: Mapping[str, Any], where: Path) -> N
     for path, digest in zip(config.values["plugins"], now, strict=True):
         if digest not in then:
             gone = [old for old in then if old not in map(plugins.digest_of, config.values["plugins"])]
-            said = (
-                _another(where, digest, gone[0]) if gone else f"a plug-in that {where} was made without: leave it out"
-            )
-            raise UserError(f"{path}: {said}")
+            new = f"a plug-in that {where} was made without: leave it out"
+            raise UserError(f"{path}: {_another(where, digest, gone[0]) if gone else new}")

@@ -2,6 +2,7 @@
 
 import codecs
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,3 +29,15 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: not a TOML file: {error}") from error
     except RecursionError as error:
         raise UserError(f"{path}: not a TOML file of settings: lists or tables in each other without end") from error
+
+
+def add(found: dict[str, Any], more: Mapping[str, Any], where: str) -> None:
+    """Put settings by their dotted names, in which a file may write them in several ways, beside others.
+
+    Raises:
+        UserError: one is there already.
+    """
+    for name, value in more.items():
+        if name in found:
+            raise UserError(f"{where}: {name}: is there twice")
+        found[name] = value

@@ -15,6 +15,7 @@ from eco_jax.errors import UserError, quoted
 from eco_jax.parts import registered
 from eco_jax.run import settings
 from eco_jax.run.config import CHOSEN, INPUTS, PLAIN, RunConfig, hint, resolve, sections, specs_of, yielding
+from eco_jax.run.toml import add
 from eco_jax.settings import Spec, is_number, specs
 
 Values = dict[str, Any]
@@ -198,7 +199,7 @@ def from_toml(path: Path) -> Space:
             raise UserError(f"{path}: [{name}]: must be [base] or [space]")
         if not isinstance(data[name], dict):
             raise UserError(f"{path}: {name} = {data[name]!r:.40}: must be a table")
-    axes = {name: _axis(f"{path}: {name}", given) for name, given in _flat(data.get("space", {})).items()}
+    axes = {name: _axis(f"{path}: {name}", given) for name, given in _flat(data.get("space", {}), str(path)).items()}
     if not axes:
         raise UserError(f"{path}: [space]: needs at least one setting that varies")
     base = data.get("base", {})
@@ -256,14 +257,14 @@ def _with_part(axes: Mapping[str, Axis], name: str) -> Values:
     return {}
 
 
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Axes by dotted names, whether their names were quoted or not."""
+def _flat(tree: Mapping[str, Any], where: str, prefix: str = "") -> dict[str, Any]:
+    """Axes by dotted names, whether their names were quoted or not; a `UserError` names one that is there twice."""
     found: dict[str, Any] = {}
     for name, value in tree.items():
         if isinstance(value, Mapping) and not any(kind in value for kind in KINDS):
-            found |= _flat(value, f"{prefix}{name}.")
+            add(found, _flat(value, where, f"{prefix}{name}."), where)
         else:
-            found[f"{prefix}{name}"] = value
+            add(found, {f"{prefix}{name}": value}, where)
     return found
 
 

@@ -117,6 +117,14 @@ def test_a_range_has_no_grid(tmp_path):
             '[space]\n"algorithm.actorlr" = {choice = [1]}',
             r"algorithm\.actorlr: unknown setting; did you mean actor_lr",
         ),
+        (
+            '[space]\n"algorithm.clip" = {choice = [1]}\nalgorithm.clip = {choice = [2]}',
+            r"algorithm\.clip: is there twice",
+        ),
+        (
+            '[base]\n"train.updates" = 3\ntrain.updates = 5\n[space]\n"algorithm.clip" = {choice = [1]}',
+            r"train\.updates: is there twice",
+        ),
         ('[space]\n"algorithm.clip" = 3', r"algorithm\.clip: must be one of \{ choice"),
         ('[space]\n"algorithm.clip" = {choice = []}', "must be a list of values"),
         ('[space]\n"algorithm.clip" = {uniform = [1]}', "must be two numbers, low and high"),
