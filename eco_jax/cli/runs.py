@@ -105,9 +105,10 @@ def policies_of(argv: Sequence[str], words: Sequence[str], given: Given) -> Poli
 
 
 def short_names(folders: Sequence[str]) -> list[str]:
-    """The last part of each path, or all of it where two end alike."""
+    """The last part of each path, or all of it where two end alike; cut where no two become alike by that."""
     last = [Path(folder).absolute().name for folder in folders]
-    return last if len(set(last)) == len(last) else [shown(folder, 40) for folder in folders]
+    cut = [shown(folder, 40) for folder in folders]
+    return next((names for names in (last, cut) if len(set(names)) == len(names)), list(folders))
 
 
 def labelled(names: Sequence[str], labels: str | None) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from made_up_agents import trained
 
 from eco_jax.cli.main import main
-from eco_jax.cli.runs import with_references
+from eco_jax.cli.runs import short_names, with_references
 
 LEVELS = {"base": 0.1, "other": 0.2, "local": -0.1, "local-twin": -0.1, "local-none": -0.2}
 
@@ -72,6 +72,13 @@ def test_the_first_is_the_baseline(capsys, played):
     verdicts = {line[0]: line[-1] for line in lines if line and line[0] in ("other", "local-twin", "local-none")}
     assert verdicts == {"other": "better", "local-twin": "worse", "local-none": "worse"}
     assert "exploratory: 2 seeds; a published verdict needs 10" in said
+
+
+def test_runs_have_names_of_their_own():
+    deep = [f"{'place/' * 8}{letter}/run" for letter in "ab"]
+    assert short_names(deep) == deep
+    assert short_names(["a/x", "b/y"]) == ["x", "y"]
+    assert short_names(["a/run", f"b/{deep[0]}"]) == ["a/run", f"b/{deep[0]}"[:37] + "..."]
 
 
 def test_files(capsys, played, tmp_path):
