@@ -4,6 +4,7 @@ A file is executed where somebody names it (`--plugin`, a settings file of one's
 because a run's folder names it. An installed package is loaded by its entry point in the group `eco_jax.plugins`.
 """
 
+import hashlib
 import importlib.util
 import sys
 import traceback
@@ -29,17 +30,18 @@ def load(paths: Iterable[str | Path]) -> None:
         UserError: one cannot be read, or ends with an error; file, line and error are named.
     """
     for path in map(_absolute, paths):
-        digest = sha256(path)
+        data = _read(path)
+        digest = hashlib.sha256(data).hexdigest()
         if digest in LOADED:
             continue
         name = f"eco_jax_plugin_{path.stem.replace('-', '_')}_{digest[:8]}"
         spec = importlib.util.spec_from_file_location(name, path)
-        if path.suffix != ".py" or spec is None or spec.loader is None:
+        if path.suffix != ".py" or spec is None:
             raise UserError(f"{path}: a plug-in is a Python file, as my_parts.py")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module  # dataclasses and pickle look there
         try:
-            spec.loader.exec_module(module)
+            exec(compile(data, str(path), "exec"), module.__dict__)  # what was hashed, never a cached bytecode
         except (Exception, SystemExit) as error:
             del sys.modules[name]
             raise UserError(_told(path, error)) from error
@@ -55,6 +57,13 @@ def _absolute(path: Any) -> Path:
         return Path(path).expanduser().absolute()
     except (ValueError, RuntimeError) as error:  # RuntimeError: the home of a user whom there is not
         raise UserError(f"plugins: {quoted(str(path))}: is no path: {error}") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{shown(path, 300)}: cannot be read: {error.strerror}") from error
 
 
 def place(path: Path) -> Path | None:

@@ -203,6 +203,19 @@ def test_a_file_that_changes_after_it_was_executed_is_recorded_as_it_was(toll):
     assert settings.input_hashes(config) == {"plugins_sha256": before}
 
 
+def test_what_is_executed_is_what_is_hashed(tmp_path, monkeypatch):
+    """Not a bytecode of the same second and size: that is all that Python's cache looks at."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    path = tmp_path / "mine.py"
+    for value in (1, 2):
+        path.write_text(f"import inspect\n\nVALUE = {value}\nSOURCE = inspect.getsource(inspect.currentframe())\n")
+        os.utime(path, (1e9, 1e9))
+        plugins.load([path])
+        module = sys.modules[f"eco_jax_plugin_mine_{sha256(path)[:8]}"]
+        assert (module.VALUE, module.__file__) == (value, str(path))
+        assert module.SOURCE.startswith("import inspect")
+
+
 @pytest.mark.parametrize(
     "command",
     [
