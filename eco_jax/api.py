@@ -102,32 +102,29 @@ def train(
 def load(folder: str | os.PathLike[str], plugin: Iterable[str | os.PathLike[str]] = ()) -> Run:
     """A run from its folder, as `eco-jax train` wrote it.
 
+    A seed whose numbers were no longer finite is left out, with a warning.
+
     Args:
         folder: of the run.
         plugin: files of its own parts; what a folder names is never executed by itself.
 
     Raises:
-        UserError: it is no run, is damaged, or needs a plug-in that is not loaded.
+        UserError: it is no run, is damaged, has no seed that stayed finite, or needs a plug-in that is not loaded.
     """
-    from eco_jax.run import settings
-    from eco_jax.run.config import resolve
-    from eco_jax.run.messages import warn
-    from eco_jax.train.checkpoint import restore_params
+    from eco_jax.run.settings import recorded
+    from eco_jax.study.folders import open_run
     from eco_jax.train.sinks import curves
 
     path = Path(folder)
     plugins.load_installed()
     plugins.load(Path(file) for file in plugin)
-    if not (path / "config.toml").is_file():
-        raise UserError(f"{path}: holds no run (no config.toml)")
-    config = resolve(*settings.base(file=path / "config.toml")[:2])
-    noted = settings.recorded(path / "config.toml")
-    settings.check_inputs(config, noted, path / "config.toml")
-    env, params = config.make()
-    _, agents = restore_params(path / "checkpoint", warn, noted.get("id", ""))
-    first, count = noted.get("seed", 0), noted.get("seeds", 1)
-    metrics = curves(path / "metrics.jsonl", count)
-    return Run(env, params, config.algorithm(), agents, tuple(range(first, first + count)), metrics, path)
+    found = open_run(path)
+    env, params = found.config.make()
+    noted = recorded(path / "config.toml")
+    metrics = curves(path / "metrics.jsonl", noted.get("seeds", 1))
+    kept = np.array(found.seeds) - noted.get("seed", 0)
+    metrics = {name: value[:, kept] for name, value in metrics.items()}
+    return Run(env, params, found.config.algorithm(), found.agents, found.seeds, metrics, path)
 
 
 def evaluate(

@@ -23,7 +23,6 @@ from eco_jax.files import check_output, write_whole
 from eco_jax.metrics import MIGRATIONS, MISS, OFFLOADED, REWARD, SYNCS
 from eco_jax.run import settings, setup
 from eco_jax.run.config import INPUTS, RunConfig
-from eco_jax.run.messages import warn
 from eco_jax.run.progress import Display
 from eco_jax.run.reference import PREFIX, folder_of
 from eco_jax.settings import similar
@@ -138,22 +137,24 @@ def chosen_rules(names: str) -> dict[str, policies.Rule]:
 def evaluate_run(
     config: RunConfig, folder: Path, episodes: int, seed: int, rules: dict[str, policies.Rule]
 ) -> dict[str, Any]:
-    """Policy -> metric -> [seeds, episodes], agents of all the run's seeds and the rules on the same episodes."""
+    """Policy -> metric -> [seeds, episodes], agents of the run's seeds and the rules on the same episodes.
+
+    A seed whose numbers were no longer finite is left out, with a warning.
+    """
     import jax
 
+    from eco_jax.study.folders import sound_agents
     from eco_jax.study.play import Entry, play, play_agents
-    from eco_jax.train.checkpoint import restore_params
     from eco_jax.train.loop import Learner
     from eco_jax.view.players import config_of
 
     env, params = config.make()
     learner = Learner(env, dataclasses.replace(config.train, rollout=1))  # the rollout plays no part here
-    run = settings.recorded(folder / "config.toml").get("id", "")
-    _, agents = restore_params(folder / "checkpoint", warn, run)
+    seeds, agents = sound_agents(folder)
     algorithm = config.algorithm()
     check_plays(algorithm, agents, env, params, config_of(folder).env.heads, str(folder))
     key = jax.random.key(seed)
-    worlds = [params] * len(jax.tree.leaves(agents)[0])
+    worlds = [params] * len(seeds)
     name = f"{algorithm.name}-{config.knowledge}"
     with Display() as display:
         look = watched(display, f"{len(worlds)} x {name} on {episodes} episodes, most likely and sampled choices")

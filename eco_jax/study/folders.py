@@ -100,20 +100,32 @@ def recorded_curves(path: Path, x: str) -> tuple[NDArray[np.floating], dict[str,
 
 
 def open_run(path: Path) -> Trained:
-    """A run's settings and agents, of its newest intact checkpoint.
+    """A run's settings and agents, as `sound_agents` gives them.
 
     Raises:
-        UserError: it is no run, is damaged, or needs a plug-in that is not loaded.
+        UserError: it is no run, is damaged, has no seed that stayed finite, or needs a plug-in that is not loaded.
+    """
+    file = path / "config.toml"
+    if not is_run(path):
+        raise UserError(f"{shown(path, 300)}: holds no run (no config.toml)")
+    config = resolve(*settings.base(file=file)[:2])
+    settings.check_inputs(config, settings.recorded(file), file)
+    return Trained(path, config, *sound_agents(path))
+
+
+def sound_agents(path: Path) -> tuple[tuple[int, ...], Any]:
+    """Agents of a run's newest intact checkpoint: seeds, and parameters with leaves [seeds, ...].
+
+    A seed whose numbers were no longer finite is left out, with a warning.
+
+    Raises:
+        UserError: no seed stayed finite, or there is no intact checkpoint.
     """
     import jax
 
     from eco_jax.train.checkpoint import restore_params
 
-    file = path / "config.toml"
-    if not is_run(path):
-        raise UserError(f"{shown(path, 300)}: holds no run (no config.toml)")
-    config, noted = resolve(*settings.base(file=file)[:2]), settings.recorded(file)
-    settings.check_inputs(config, noted, file)
+    noted = settings.recorded(path / "config.toml")
     _, agents = restore_params(path / "checkpoint", warn, noted.get("id", ""))
     first, count = noted.get("seed", 0), noted.get("seeds", 1)
     failed = first_failures(path / "metrics.jsonl", count)
@@ -123,7 +135,7 @@ def open_run(path: Path) -> Trained:
     for which, why in failed.items():
         warn(f"{path}: seed {first + which}, {why}; left out")
     of_kept = agents if not failed else jax.tree.map(lambda leaf: leaf[np.array(kept)], agents)
-    return Trained(path, config, tuple(first + i for i in kept), of_kept)
+    return tuple(first + i for i in kept), of_kept
 
 
 def check_same_world(runs: Sequence[Trained], flags: Mapping[str, Any], anew: bool) -> None:

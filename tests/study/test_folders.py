@@ -2,11 +2,15 @@
 
 import logging
 
+import jax
 import numpy as np
 import pytest
 from made_up_agents import recorded, trained, write_curves
 
+import eco_jax
+from eco_jax.cli.evaluate import evaluate_run
 from eco_jax.errors import UserError
+from eco_jax.run import settings
 from eco_jax.study.folders import check_same_world, open_run, recorded_curves
 
 
@@ -43,7 +47,7 @@ def test_nothing_recorded_yet_is_one_line(tmp_path):
         recorded_curves(tmp_path / "run", "seconds")
 
 
-def test_a_seed_that_failed_is_left_out_with_a_warning(tmp_path, caplog):
+def test_a_seed_that_failed_is_left_out_with_a_warning(tmp_path, caplog, monkeypatch):
     values = np.arange(12.0).reshape(6, 2)
     values[4, 0] = np.nan
     trained(tmp_path / "run", values={"reward": values, "energy": np.ones((6, 2))})
@@ -52,6 +56,24 @@ def test_a_seed_that_failed_is_left_out_with_a_warning(tmp_path, caplog):
     assert found["reward"].tolist() == values[:, 1:].tolist()
     assert "seed 3, update 4: reward not finite; left out" in caplog.text
     assert open_run(tmp_path / "run").seeds == (4,)
+    caplog.clear()
+    run = eco_jax.load(tmp_path / "run")
+    assert "seed 3, update 4: reward not finite; left out" in caplog.text
+    assert (run.seeds, len(jax.tree.leaves(run.agents)[0])) == ((4,), 1)
+    assert run.metrics["reward"].tolist() == values[:, 1:].tolist()
+    played = []
+    monkeypatch.setattr("eco_jax.study.play.play_agents", lambda *given, **more: played.append(given) or [{}, {}])
+    caplog.clear()
+    evaluate_run(settings.from_toml(tmp_path / "run" / "config.toml"), tmp_path / "run", 2, 1, {})
+    assert "seed 3, update 4: reward not finite; left out" in caplog.text
+    ((_, _, agents, worlds, *_),) = played
+    assert (len(jax.tree.leaves(agents)[0]), len(worlds)) == (1, 1)
+
+
+def test_a_run_of_no_sound_seed_is_refused(tmp_path):
+    trained(tmp_path / "run", values={"reward": np.full((6, 2), np.nan)})
+    with pytest.raises(UserError, match="run: no seed stayed finite"):
+        eco_jax.load(tmp_path / "run")
 
 
 def test_runs_of_other_worlds_are_refused_by_the_setting_that_differs(tmp_path):
