@@ -144,6 +144,13 @@ def forget(kind: str, name: str) -> None:
     _REGISTERED.get(kind, {}).pop(name, None)
 
 
+def forget_all_of(module: str) -> None:
+    """Take back the names of all that a module defines, as where it ended with an error."""
+    for known in _REGISTERED.values():
+        for name in [name for name, thing in known.items() if getattr(thing, "__module__", None) == module]:
+            del known[name]
+
+
 def registered(kind: str) -> dict[str, Any]:
     """Name -> variant, of all that is registered of a kind."""
     return dict(_REGISTERED.get(kind, {}))

@@ -15,6 +15,7 @@ from typing import Any
 
 from eco_jax.errors import UserError, quoted, shown
 from eco_jax.files import sha256
+from eco_jax.parts import forget_all_of
 
 GROUP = "eco_jax.plugins"
 """Entry-point group of installed plug-ins."""
@@ -42,8 +43,11 @@ def load(paths: Iterable[str | Path]) -> None:
         sys.modules[name] = module  # dataclasses and pickle look there
         try:
             exec(compile(data, str(path), "exec"), module.__dict__)  # what was hashed, never a cached bytecode
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             del sys.modules[name]
+            forget_all_of(name)
+            if not isinstance(error, Exception | SystemExit):
+                raise
             raise UserError(_told(path, error)) from error
         LOADED[digest] = path
 

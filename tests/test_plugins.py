@@ -203,6 +203,20 @@ def test_a_file_that_changes_after_it_was_executed_is_recorded_as_it_was(toll):
     assert settings.input_hashes(config) == {"plugins_sha256": before}
 
 
+def test_a_file_that_failed_half_way_leaves_its_names_free(tmp_path):
+    path = tmp_path / "mine.py"
+    text = "from eco_jax.env.parts import Hard\nfrom eco_jax.parts import register\n"
+    text += "@register('coverage', 'mine')\nclass Mine(Hard):\n    pass\n"
+    for error in ("1 / 0", "raise KeyboardInterrupt"):
+        path.write_text(f"{text}{error}\n")
+        with pytest.raises((UserError, KeyboardInterrupt)):
+            plugins.load([path])
+        assert "mine" not in parts.registered("coverage")
+    path.write_text(text)
+    plugins.load([path])
+    assert "mine" in parts.registered("coverage")
+
+
 def test_what_is_executed_is_what_is_hashed(tmp_path, monkeypatch):
     """Not a bytecode of the same second and size: that is all that Python's cache looks at."""
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
