@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,8 @@ class Checkpoints:
         for left in folder.iterdir():
             if leftover(left) and left.name.removesuffix(PART).isdigit():
                 shutil.rmtree(left, ignore_errors=True)
+        newest = reversed(steps(folder))
+        self.broken = set(takewhile(lambda step: fault(folder / str(step), run) is not None, newest))
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -113,18 +116,19 @@ class Checkpoints:
             if whole.exists():  # a step that was found broken, or this very one
                 shutil.rmtree(whole)
             os.replace(part, whole)
+            self.broken.discard(update)
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
             raise
         self._prune()
 
     def _prune(self) -> None:
-        """Remove the steps that are older than the newest to keep, but for the best. Newer broken ones stay."""
+        """Remove the steps that are older than the newest to keep, but for the best. Broken ones do not count."""
         notes = {step: manifest.read(self.folder / str(step)) for step in steps(self.folder)}
         own = {
             step: note
             for step, note in notes.items()
-            if manifest.misplaced(self.folder / str(step), note, self.run) is None
+            if step not in self.broken and manifest.misplaced(self.folder / str(step), note, self.run) is None
         }
         scores = {step: note.get("score") for step, note in own.items()}
         best = max(((score, step) for step, score in scores.items() if score is not None), default=(None, None))[1]

@@ -138,6 +138,17 @@ def test_a_broken_step_is_written_again(tmp_path):
     assert bits(restore(folder, state(), never)[1]) == bits(state(5))
 
 
+def test_newer_broken_steps_take_no_place(tmp_path):
+    folder = written(tmp_path, 3)
+    cut(next(path for path in (folder / "30" / "state").rglob("*") if path.is_file() and path.stat().st_size))
+    with Checkpoints(folder, keep=2) as kept:
+        for update, there in ((22, [20, 22, 30]), (24, [20, 22, 24, 30]), (32, [20, 24, 30, 32]), (34, [20, 32, 34])):
+            kept.save(update, state(), 0.0)  # 20 is the best
+            kept.wait()
+            assert steps(folder) == there
+            assert restore(folder, state(), lambda text: None)[0] == update
+
+
 def test_another_configuration_is_no_match(tmp_path):
     written(tmp_path)
     with pytest.raises(UserError, match="of another configuration"):
