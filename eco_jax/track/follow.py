@@ -144,13 +144,18 @@ def _sweep(folder: Path, made: Callable[[], Any], state: Any, tell: Callable[[st
                     tracker.members(members)
                 for row in members if tracker is None else ():
                     member = (row["trial"], row["seed"])
+                    told = f"{batch}/{member_name(*member)}"
+                    if told in state.members:
+                        continue
                     of_member = made()
                     of_member.begin(Begun(f"{name}-{member_name(*member)}", records.settings | row, "", 0))
                     of_member.log(curves.get(member, []))
                     of_member.end()
+                    state.id, state.members = state.id or "-", [*state.members, told]
+                    state.keep()
                     tell(ALIVE)
                     time.sleep(PAUSE_S)
-                state.id, state.batches = state.id or "-", [*state.batches, batch]
+                state.id, state.batches, state.members = state.id or "-", [*state.batches, batch], []
                 state.keep()
                 tell(ALIVE)
             yield

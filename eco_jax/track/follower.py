@@ -26,8 +26,6 @@ START_S = 30.0
 """That a tracker has to begin, counted from its start: MLflow makes a database first, and a run may be short."""
 INTERRUPTED_S = 3.0
 """The same where a run was interrupted."""
-MOST_S = 60.0
-"""At the end of a run in all."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +91,16 @@ class Follower:
         with contextlib.suppress(OSError):  # it has ended
             self.process.stdin.close()  # type: ignore[union-attr]
         began = self.alive_s = time.monotonic()
-        while self.watcher.is_alive() and time.monotonic() - began < MOST_S:
+        told = False
+        while self.watcher.is_alive():
             until = self.alive_s + patience_s
             until = until if self.begun else max(until, self.started_s + start_s)
             left = until - time.monotonic()
             if left <= 0:
                 break
+            if not told and time.monotonic() - began > PATIENCE_S:
+                told = True
+                say(f"{self.name}: is told the rest")
             self.watcher.join(min(left, 1.0))
         if self.watcher.is_alive():
             self._warn(f"did not end within {time.monotonic() - began:.0f} s, and was ended")

@@ -34,10 +34,12 @@ class State:
         self.id = own["id"] if isinstance(own.get("id"), str) else ""
         self.done: int = own["done"] if self.id and type(own.get("done")) is int else 0
         self.batches: list[str] = [str(b) for b in own.get("batches", ())] if self.id else []
+        self.members: list[str] = [str(m) for m in own.get("members", ())] if self.id else []
+        """of the batch that is being told, where each member has a run of the tracker"""
 
     def keep(self) -> None:
         """Write it."""
-        own = {"id": self.id, "done": self.done, "batches": self.batches}
+        own = {"id": self.id, "done": self.done, "batches": self.batches, "members": self.members}
         write_whole(self.path, json.dumps(self._all() | {self.tracker: own}, indent=1) + "\n")
 
     def _all(self) -> dict[str, Any]:

@@ -102,6 +102,42 @@ def test_a_sweep_may_have_a_run_for_each_member(tmp_path, told, monkeypatch):
     assert [line["rows"][0] for line in lines(told) if "rows" in line] == [[10, {"reward": 10}], [10, {"reward": 11}]]
 
 
+def test_each_member_is_told_once_wherever_it_ends(tmp_path, told, monkeypatch):
+    monkeypatch.setattr(follow, "PAUSE_S", 0.0)
+    wanted = task(tmp_path, sweep(tmp_path / "sweep"), sweep=True, each=True)
+
+    def killed(line):
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):  # after each member
+            follow.follow(wanted, lambda seconds: True, killed)
+    assert [line["begin"] for line in lines(told) if "begin" in line] == [
+        "sweep-trial0004-seed0",
+        "sweep-trial0004-seed1",
+    ]
+
+
+def test_what_works_is_waited_for(tmp_path, monkeypatch, caplog):
+    seconds = iter(range(0, 10**6, 30))
+    monkeypatch.setattr("eco_jax.track.follower.time.monotonic", lambda: next(seconds))
+    one = Follower(tmp_path, Tracking("made-up", ""))
+    one.process = subprocess.Popen(["true"], stdin=subprocess.PIPE)
+    looks = iter([True] * 20 + [False] * 2)
+
+    class Watcher:
+        def is_alive(self):
+            return next(looks)
+
+        def join(self, seconds):
+            one.alive_s = time.monotonic()
+
+    one.watcher = Watcher()
+    with caplog.at_level(logging.INFO, "eco_jax"):
+        one.close(100.0)
+    assert [r.getMessage() for r in caplog.records] == ["made-up: is told the rest"]
+
+
 def beside(tmp_path, caplog, patience_s=20.0, **fails):
     """A follower in a process of its own, to its end: seconds that the end took, and the warnings."""
     if not (tmp_path / "run").exists():
