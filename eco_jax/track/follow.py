@@ -91,7 +91,7 @@ def follow(task: dict[str, Any], over: Callable[[float], bool], tell: Callable[[
     def made() -> Any:
         return kind(task["place"], task["project"])
 
-    state = State(folder, task["tracker"])
+    state = State(folder, task["tracker"], task["place"], task["project"], task["each"])
     last, work = False, (_sweep if task["sweep"] else _run)(folder, made, state, tell, task["each"])
     try:
         next(work)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,16 +22,20 @@ EVERY_S = 5.0
 class State:
     """`tracker.json` in the folder: tracker -> its own name of the run, and how far it was given it."""
 
-    def __init__(self, folder: Path, tracker: str) -> None:
-        """What is known of a tracker.
+    def __init__(self, folder: Path, tracker: str, place: str = "", project: str = "", each: bool = False) -> None:
+        """What is known of a tracker: nothing where it was told elsewhere, in another project or another way.
 
         Args:
             folder: of the run or the sweep.
             tracker: its name.
+            place: of its files, or its address.
+            project: name of the project.
+            each: whether each member of a sweep has a run of the tracker.
         """
         self.path, self.tracker = folder / TRACKED, tracker
+        self.where = {"place": _seen_from(folder, place), "project": project, "each": each}
         own = self._all().get(tracker)
-        own = own if isinstance(own, dict) else {}
+        own = own if isinstance(own, dict) and self.where.items() <= (self.where | own).items() else {}
         self.id = own["id"] if isinstance(own.get("id"), str) else ""
         self.done: int = own["done"] if self.id and type(own.get("done")) is int else 0
         self.batches: list[str] = [str(b) for b in own.get("batches", ())] if self.id else []
@@ -39,7 +44,7 @@ class State:
 
     def keep(self) -> None:
         """Write it."""
-        own = {"id": self.id, "done": self.done, "batches": self.batches, "members": self.members}
+        own = self.where | {"id": self.id, "done": self.done, "batches": self.batches, "members": self.members}
         write_whole(self.path, json.dumps(self._all() | {self.tracker: own}, indent=1) + "\n")
 
     def _all(self) -> dict[str, Any]:
@@ -48,6 +53,14 @@ class State:
         except (OSError, ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
+
+
+def _seen_from(folder: Path, place: str) -> str:
+    """A place by a name that it keeps when the folder is moved with it, or the command begins elsewhere."""
+    if not place or "://" in place:
+        return place
+    there, home = os.path.realpath(place), os.path.realpath(folder)
+    return os.path.relpath(there, home) if Path(there).is_relative_to(home) else there
 
 
 class RunRecords:

@@ -64,6 +64,17 @@ def test_it_is_told_all_and_goes_on_without_double_steps(tmp_path, told):
     assert lines(told)[-1] == {"end": True}
 
 
+@pytest.mark.parametrize("other", [{"place": "elsewhere"}, {"project": "q"}])
+def test_elsewhere_it_is_told_all_from_the_first_on(tmp_path, other):
+    recorded(tmp_path / "run")
+    first = task(tmp_path, tmp_path / "run")
+    other = first | other | ({"place": str(tmp_path / "elsewhere")} if "place" in other else {})
+    for wanted in (first, other):
+        follow.follow(wanted, lambda seconds: True, lambda line: None)
+    told = lines(tmp_path / "elsewhere" / "told.jsonl") or lines(tmp_path / "place" / "told.jsonl")[-3:]
+    assert (told[0]["id"], told[0]["done"], len(told[1]["rows"])) == ("", 0, 6)
+
+
 def test_what_is_new_is_written_at_once_between_two_waits(tmp_path, told):
     recorded(tmp_path / "run")
     path, waits = tmp_path / "run" / "metrics.jsonl", []
@@ -100,6 +111,16 @@ def test_a_sweep_may_have_a_run_for_each_member(tmp_path, told, monkeypatch):
         "sweep-trial0004-seed1",
     ]
     assert [line["rows"][0] for line in lines(told) if "rows" in line] == [[10, {"reward": 10}], [10, {"reward": 11}]]
+
+
+def test_a_sweep_told_as_one_run_is_told_anew_by_its_members(tmp_path, told, monkeypatch):
+    monkeypatch.setattr(follow, "PAUSE_S", 0.0)
+    folder = sweep(tmp_path / "sweep")
+    for each in (True, False, True):
+        follow.follow(task(tmp_path, folder, sweep=True, each=each), lambda seconds: True, lambda line: None)
+    begun = [(line["begin"], line["id"]) for line in lines(told) if "begin" in line]
+    members = [("sweep-trial0004-seed0", ""), ("sweep-trial0004-seed1", "")]
+    assert begun == [*members, ("sweep", ""), *members]
 
 
 def test_each_member_is_told_once_wherever_it_ends(tmp_path, told, monkeypatch):

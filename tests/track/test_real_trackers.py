@@ -40,7 +40,8 @@ def fed(tmp_path, tracker, **more):
 def test_tensorboard(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    assert fed(tmp_path, "tensorboard") == {"id": "run", "done": 6, "batches": []}
+    state = fed(tmp_path, "tensorboard")
+    assert (state["id"], state["done"], state["batches"]) == ("run", 6, [])
     found = EventAccumulator(str(tmp_path / "place" / "run"))
     found.Reload()
     assert {"reward", "reward/seed3", "reward/seed4", "energy"} <= set(found.Tags()["scalars"])

@@ -53,6 +53,20 @@ def test_a_damaged_state_is_none(tmp_path, there):
     assert (State(tmp_path, "a").id, State(tmp_path, "a").done, State(tmp_path, "b").id) == ("x", 7, "y")
 
 
+def test_a_place_in_a_folder_that_is_moved_is_the_same(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        folder.mkdir()
+    state = State(tmp_path / "one", "a", "one/tracker", "p")
+    state.id, state.done = "x", 7
+    state.keep()
+    (tmp_path / "one" / "tracker.json").rename(tmp_path / "two" / "tracker.json")
+    known = {place: State(tmp_path / "two", "a", place, "p").done for place in ("two/tracker", "one/tracker")}
+    assert known == {"two/tracker": 7, "one/tracker": 0}
+    (tmp_path / "two" / "tracker.json").write_text('{"a": {"id": "x", "done": 7, "batches": []}}')  # no place is noted
+    assert State(tmp_path / "two", "a", "anywhere", "p").done == 7
+
+
 def test_finished_batches_of_a_sweep(tmp_path):
     records = SweepRecords(sweep(tmp_path))
     assert records.new([]) == ["0000"]
