@@ -115,6 +115,15 @@ def locked(out: Path) -> Iterator[None]:
         yield
 
 
+def trained(out: Path) -> bool:
+    """Whether a process trains in a run's folder now."""
+    try:
+        with locked(out):
+            return False
+    except UserError:
+        return True
+
+
 def check_same(config: RunConfig, seeds: Sequence[int], path: Path) -> dict[str, Any]:
     """A run goes on as it began. Returns what its `config.toml` records beside the settings.
 

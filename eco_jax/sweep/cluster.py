@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from eco_jax import plugins
 from eco_jax.errors import UserError
 from eco_jax.files import write_whole
-from eco_jax.run.folder import Saving
+from eco_jax.run.folder import Saving, trained
 from eco_jax.run.toml import read_toml
 from eco_jax.settings import check as check_settings
 from eco_jax.settings import number, similar, specs, text, whole
@@ -171,6 +171,7 @@ class Launcher:
         self._submit(unknown)
         missed: dict[Path, int] = {}
         died: dict[Path, int] = {}
+        elsewhere: set[Path] = set()
         told = -1
         while open_ := [folder for folder in folders if not batch.finished(folder)]:
             if told != len(open_):
@@ -181,8 +182,13 @@ class Launcher:
             for folder in open_:
                 missed[folder] = 0 if job_of(folder) in queued else missed.get(folder, 0) + 1
                 if missed[folder] >= 2 and not batch.finished(folder):  # between two states a job may be in none
-                    died[folder] = died.get(folder, 0) + 1
                     missed[folder] = 0
+                    if trained(folder):  # by a job whose number was not noted in time
+                        if folder not in elsewhere:
+                            self.say(f"{folder.name}: trained by another job: waited for")
+                        elsewhere.add(folder)
+                        continue
+                    died[folder] = died.get(folder, 0) + 1
                     if died[folder] > self.slurm.retries:
                         raise UserError(
                             f"{folder}: its job ended {died[folder]} times without a result; see {self.logs}"

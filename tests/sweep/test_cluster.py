@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from eco_jax.errors import UserError
-from eco_jax.run.folder import Saving
+from eco_jax.run.folder import Saving, locked
 from eco_jax.sweep import cluster
 from eco_jax.sweep.batch import DONE
 from eco_jax.sweep.cluster import Job, Launcher, Slurm, check, from_toml, in_queue, job_of
@@ -119,3 +119,25 @@ def test_a_batch_whose_job_nobody_knows_is_submitted_again(tmp_path, text, monke
     Launcher(tmp_path, Slurm(), Saving(), said.append, Stop(), every_s=0.0)([known, torn])
     assert submitted == [torn]
     assert said[0].startswith(f"{torn / 'job.json'}: torn; submitted again")
+
+
+def test_a_batch_that_another_job_trains_is_waited_for(tmp_path, monkeypatch):
+    folder, looks, submitted, said = tmp_path / "0000", [], [], []
+    folder.mkdir()
+    monkeypatch.setattr(Launcher, "_submit", lambda self, folders: submitted.extend(folders))
+    monkeypatch.setattr(cluster.time, "sleep", lambda seconds: None)
+
+    def in_queue():
+        looks.append(None)
+        if len(looks) == 20:
+            (folder / DONE).touch()
+        return {"99"}
+
+    monkeypatch.setattr(cluster, "in_queue", in_queue)
+    with locked(folder):  # its number was not noted
+        Launcher(tmp_path, Slurm(), Saving(), said.append, Stop(), every_s=0.0)([folder])
+    assert submitted == [folder]
+    assert said[1:-1] == ["0000: trained by another job: waited for"]
+    (folder / DONE).unlink()
+    with pytest.raises(UserError, match="its job ended 4 times without a result"):  # nobody trains there
+        Launcher(tmp_path, Slurm(), Saving(), said.append, Stop(), every_s=0.0)([folder])
