@@ -1,6 +1,5 @@
 """TensorBoard: event files, without TensorFlow."""
 
-import itertools
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -75,6 +74,13 @@ class TensorBoard(Tracker):
 
 
 def _free(folder: Path, name: str) -> str:
-    """The name, or the first of `name-2`, `name-3`, ... that no other run has there."""
-    names = itertools.chain([name], (f"{name}-{i}" for i in itertools.count(2)))
-    return next(free for free in names if not (folder / free).exists())
+    """The name, or the first of `name-2`, `name-3`, ... that no other run has there. Its folder is made."""
+    free, number = name, 1
+    while True:
+        try:
+            (folder / free).mkdir()
+        except FileExistsError:
+            number += 1
+            free = f"{name}-{number}"
+        else:
+            return free

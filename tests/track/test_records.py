@@ -7,6 +7,7 @@ from made_up_tracker import sweep
 
 from eco_jax.errors import UserError
 from eco_jax.track.records import RunRecords, State, SweepRecords, check_place, side_by_side
+from eco_jax.track.tensorboard import _free
 
 
 def test_rows_of_a_run_as_they_come(tmp_path):
@@ -78,6 +79,10 @@ def test_finished_batches_of_a_sweep(tmp_path):
     ]
     assert records.settings["sampler"] == "grid"
     assert records.settings["space.algorithm.entropy"] == '{"values": [0.1]}'
+
+
+def test_a_name_in_tensorboard_is_of_one_run_alone(tmp_path):
+    assert [_free(tmp_path, "run") for _ in range(3)] == ["run", "run-2", "run-3"]
 
 
 def test_a_tracker_writes_nowhere_into_a_run(tmp_path):
