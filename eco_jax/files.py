@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,11 @@ RUN_FILES = (
 """What such a folder holds, or will."""
 
 
+def part_of(path: Path) -> Path:
+    """A name beside `path` for what is being written, which no other process chooses, on any machine."""
+    return path.with_name(f"{path.name}.{secrets.token_hex(8)}{PART}")
+
+
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """A path beside `path` to write to; it takes the place of `path` when the block ends well, and is gone otherwise.
@@ -31,7 +37,7 @@ def whole(path: Path) -> Iterator[Path]:
     path = Path(os.path.realpath(path))  # through a link, which stays
     if path.exists() and not path.is_file():  # root could replace a device
         raise OSError(errno.EINVAL, "Is no plain file", str(path))
-    part = path.with_name(f"{path.name}.{os.getpid()}{PART}")
+    part = part_of(path)
     try:
         yield part
         with part.open("rb+") as file:

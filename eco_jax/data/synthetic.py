@@ -21,7 +21,7 @@ from eco_jax.data.roads import BLOCK_M, BLOCKS, Route, route
 from eco_jax.data.sources import reason
 from eco_jax.data.store import check_folder, check_out
 from eco_jax.errors import UserError, shown
-from eco_jax.files import PART, part_of_a_run, sha256, write_whole
+from eco_jax.files import part_of, part_of_a_run, sha256, write_whole
 
 START_S = 946_684_800  # 2000-01-01 00:00:00
 MEAN_INTERVAL_S = 177.0
@@ -205,7 +205,7 @@ def _check_new_folder(out: Path) -> None:
 
 def _save_folder(out: Path, files: list[str], readme: str) -> None:
     there = Path(os.path.realpath(out))  # an empty folder behind a link is filled, and the link stays
-    part = there.with_name(f"{there.name}.{os.getpid()}{PART}")
+    part = part_of(there)
     try:
         part.mkdir()
         for index, text in enumerate(files):

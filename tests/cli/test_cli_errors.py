@@ -147,7 +147,9 @@ def test_where_nothing_may_be_written(capsys):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_is_one_line(capsys, tmp_path, monkeypatch):
-    (tmp_path / f"config.toml.{os.getpid()}.part").symlink_to("/dev/full")  # «no space left»
+    part = tmp_path / "config.toml.1.part"
+    monkeypatch.setattr("eco_jax.files.part_of", lambda path: part)
+    part.symlink_to("/dev/full")  # «no space left»
     monkeypatch.setattr("eco_jax.run.folder.prepare_folder", lambda out, force: None)
     said = fails(capsys, ["train", "--out", str(tmp_path), *GOOD])
     assert said == f"eco-jax train: {tmp_path / 'config.toml'}: No space left on device"

@@ -254,3 +254,12 @@ def test_seeds_that_are_none_write_nothing(tmp_path, seeds):
     with pytest.raises(UserError, match="--seed "):
         run(CONFIG, tmp_path / "run", seeds)
     assert not (tmp_path / "run").exists()
+
+
+def test_two_machines_write_one_file_side_by_side(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.getpid", lambda: 1)  # as in a container
+    with files.whole(tmp_path / "a") as one, files.whole(tmp_path / "a") as two:
+        assert one != two
+        one.write_text("one")
+        two.write_text("two")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "one")]  # the last to end
