@@ -16,8 +16,9 @@ from eco_jax.agent.algorithms import A2C, DEFAULTS, Algorithm
 from eco_jax.agent.algorithms.base import check_plays
 from eco_jax.env import Environment
 from eco_jax.env.policies import Rule, as_policy
-from eco_jax.errors import UserError
+from eco_jax.errors import UserError, quoted
 from eco_jax.parts import variant
+from eco_jax.settings import SEEDS, is_whole
 from eco_jax.train.config import PLAYED, ROLLOUT, TrainConfig, rollout_of
 from eco_jax.train.evaluate import Policy, Remembering, play_episodes
 from eco_jax.train.fit import fit
@@ -50,6 +51,9 @@ class Run:
             index: which of the seeds.
             greedy: the most likely choices instead of samples.
         """
+        count = len(self.seeds)
+        if not -count <= index < count:
+            raise UserError(f"index = {quoted(index)}: must lie in [{-count}, {count - 1}]")
         agent = jax.tree.map(lambda leaf: leaf[index], self.agents)
         return self._learner.policy(self.algorithm, agent, greedy)
 
@@ -89,24 +93,40 @@ def train(
         algorithm = variant("algorithm", algorithm)()
     if not isinstance(algorithm, Algorithm):
         raise UserError(f"algorithm: must be a name or an Algorithm, as {DEFAULTS['algorithm'].__name__}()")
-    own = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
-    if not own:
-        raise UserError(f"seeds = {seeds}: must be at least 1")
-    length = rollout or rollout_of(env.fixed_horizon or ROLLOUT)
+    own = _seeds(seeds)
+    length = rollout_of(env.fixed_horizon or ROLLOUT) if rollout is None else rollout
     learner = Learner(env, TrainConfig(updates=updates, envs=envs, rollout=length))
     keys = [jax.random.key(seed) for seed in own]
     fitted = fit(learner, params, [algorithm] * len(own), keys, on_chunk=on_chunk)
     return Run(env, params, algorithm, fitted.state.agent.params, own, fitted.metrics)
 
 
-def load(folder: str | os.PathLike[str], plugin: Iterable[str | os.PathLike[str]] = ()) -> Run:
+def _seeds(given: int | Sequence[int]) -> tuple[int, ...]:
+    """The seeds themselves, where they or their number are given."""
+    if isinstance(given, Iterable):
+        own = tuple(given)
+        if not own:
+            raise UserError("seeds: must be at least one")
+        return tuple(_seed("seeds", seed) for seed in own)
+    if not is_whole(given) or not 1 <= given <= SEEDS:
+        raise UserError(f"seeds = {quoted(given)}: must be a whole number of at least 1, or a list of seeds")
+    return tuple(range(given))
+
+
+def _seed(where: str, given: int) -> int:
+    if not is_whole(given) or not 0 <= given < SEEDS:
+        raise UserError(f"{where}: {quoted(given)}: must be a whole number in [0, {SEEDS - 1}]")
+    return int(given)
+
+
+def load(folder: str | os.PathLike[str], plugin: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = ()) -> Run:
     """A run from its folder, as `eco-jax train` wrote it.
 
     A seed whose numbers were no longer finite is left out, with a warning.
 
     Args:
         folder: of the run.
-        plugin: files of its own parts; what a folder names is never executed by itself.
+        plugin: file or files of its own parts; what a folder names is never executed by itself.
 
     Raises:
         UserError: it is no run, is damaged, has no seed that stayed finite, or needs a plug-in that is not loaded.
@@ -117,7 +137,7 @@ def load(folder: str | os.PathLike[str], plugin: Iterable[str | os.PathLike[str]
 
     path = Path(folder)
     plugins.load_installed()
-    plugins.load(Path(file) for file in plugin)
+    plugins.load(plugin)
     found = open_run(path)
     env, params = found.config.make()
     noted = recorded(path / "config.toml")
@@ -150,13 +170,16 @@ def evaluate(
         metric -> [episodes], or [seeds, episodes] of a run (quantiles have one more axis).
 
     Raises:
-        UserError: a rule or a policy without an environment, or parameters; or agents that cannot play there.
+        UserError: a rule or a policy without an environment, or parameters; agents that cannot play there; another
+            number of episodes, or seed.
     """
     if isinstance(what, Run):
         env, params = env or what.env, what.params if params is None else params
     if env is None or params is None:
         raise UserError("evaluate: needs env and params, as `make` gives them")
-    key = jax.random.key(seed)
+    if not is_whole(episodes) or episodes < 1:
+        raise UserError(f"episodes = {quoted(episodes)}: must be a whole number of at least 1")
+    key = jax.random.key(_seed("seed", seed))
     if not isinstance(what, Run):
         policy = as_policy(env, what) if isinstance(what, Rule) else what
         return _on_host(jax.jit(lambda key, params: play_episodes(env, params, policy, key, episodes))(key, params))

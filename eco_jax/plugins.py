@@ -6,6 +6,7 @@ because a run's folder names it. An installed package is loaded by its entry poi
 
 import hashlib
 import importlib.util
+import os
 import sys
 import traceback
 from collections.abc import Iterable
@@ -24,13 +25,13 @@ LOADED: dict[str, Path] = {}
 _installed: list[str] = []
 
 
-def load(paths: Iterable[str | Path]) -> None:
+def load(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> None:
     """Execute files, each once however often it is named.
 
     Raises:
         UserError: one cannot be read, or ends with an error; file, line and error are named.
     """
-    for path in map(_absolute, paths):
+    for path in map(_absolute, [paths] if isinstance(paths, str | os.PathLike) else paths):
         data = _read(path)
         digest = hashlib.sha256(data).hexdigest()
         if digest in LOADED:
@@ -53,7 +54,7 @@ def load(paths: Iterable[str | Path]) -> None:
 
 
 def _absolute(path: Any) -> Path:
-    if not isinstance(path, str | Path):
+    if not isinstance(path, str | os.PathLike):
         raise UserError(f"plugins: {quoted(path)}: must be a path")
     try:
         if "\0" in str(path):
@@ -88,16 +89,17 @@ def load_installed() -> None:
     """
     for entry in metadata.entry_points(group=GROUP):
         if entry.value not in _installed:
-            _installed.append(entry.value)
             try:
                 entry.load()
             except (Exception, SystemExit) as error:
+                forget_all_of(entry.module)
                 raise UserError(_told(f"plug-in {entry.name} ({entry.value})", error)) from error
+            _installed.append(entry.value)
 
 
 def _told(where: Any, error: BaseException) -> str:
     """File, line and error in one line."""
-    if isinstance(error, SyntaxError):
+    if isinstance(error, SyntaxError) and error.filename in (None, str(where)):
         return f"{where}:{error.lineno or 1}: {error.msg}"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(where)]
     line = f":{lines[-1]}" if lines else ""

@@ -38,6 +38,8 @@ COUNTED = ("slots", "replicas")
 """Units of which there are only whole numbers, though the number is traced."""
 WHOLE = 2**63
 """Whole numbers of settings lie below this in size, as those of TOML do."""
+SEEDS = 2**32
+"""Seeds are 0 to this less one: what a key is made of."""
 
 
 class Spec(NamedTuple):
@@ -155,6 +157,11 @@ def check_value(where: str, spec: Spec, value: Any) -> Any:
         low, high = (f"{n}" if isinstance(n, int) and spec.static else f"{n:g}" for n in (spec.low, spec.high))
         raise UserError(f"{where} = {told}{unit}: must lie in [{low}, {high}]")
     return int(value) if spec.kind is int else float(value)
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a value is one whole number; true and false are none."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def is_number(value: Any) -> bool:

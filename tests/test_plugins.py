@@ -217,6 +217,15 @@ def test_a_file_that_failed_half_way_leaves_its_names_free(tmp_path):
     assert "mine" in parts.registered("coverage")
 
 
+def test_an_error_in_what_it_imports_is_said_there(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "helper_that_is_wrong.py").write_text("x = 1\n\ny = = 2\n")
+    path = tmp_path / "mine.py"
+    path.write_text("import helper_that_is_wrong\n")
+    with pytest.raises(UserError, match=r"mine.py:1: SyntaxError: .*helper_that_is_wrong.py, line 3"):
+        plugins.load(str(path))  # one file by itself
+
+
 def test_what_is_executed_is_what_is_hashed(tmp_path, monkeypatch):
     """Not a bytecode of the same second and size: that is all that Python's cache looks at."""
     monkeypatch.setattr(sys, "dont_write_bytecode", False)

@@ -22,7 +22,7 @@ from eco_jax.env.policies.rules import GREEDY
 from eco_jax.errors import UserError, quoted
 from eco_jax.metrics import REWARD
 from eco_jax.parts import registered
-from eco_jax.settings import similar
+from eco_jax.settings import is_whole, similar
 
 HEADS, TABLE = "heads", "table"
 """Actions: a choice of each head, or the number of a row of `table`."""
@@ -71,7 +71,7 @@ def rule_of(others: str | Rule) -> Rule:
     if isinstance(others, Rule):
         return others
     rules = registered("rule")
-    if others not in rules:
+    if not isinstance(others, str) or others not in rules:
         raise UserError(f"others = {quoted(others)}: is no rule{similar(str(others), rules)}")
     return rules[others]()
 
@@ -82,8 +82,29 @@ def check_user(config: EnvConfig, user: int | None) -> None:
     Raises:
         UserError: there is not.
     """
-    if user is not None and (isinstance(user, bool) or not isinstance(user, int) or not 0 <= user < config.users):
+    if user is not None and not (is_whole(user) and 0 <= user < config.users):
         raise UserError(f"user = {quoted(user)}: must lie in [0, {config.users - 1}], or be None for all users at once")
+
+
+def check_whole(what: str, given: np.ndarray) -> None:
+    """Whether an array holds whole numbers.
+
+    Raises:
+        UserError: it holds others.
+    """
+    if given.dtype.kind not in "iu":
+        raise UserError(f"{what}: holds numbers of type {given.dtype}, must hold whole ones")
+
+
+def check_range(what: str, given: np.ndarray, count: int) -> None:
+    """Whether all numbers are choices among so many.
+
+    Raises:
+        UserError: one is not.
+    """
+    if given.size and (given.min() < 0 or given.max() >= count):
+        wrong = given[(given < 0) | (given >= count)].flat[0]
+        raise UserError(f"{what}: is {wrong}, must lie in [0, {count - 1}]")
 
 
 def check_actions(actions: str) -> None:
@@ -212,7 +233,7 @@ class Batch:
         Raises:
             UserError: there is no such user or rule.
         """
-        if isinstance(envs, bool) or not isinstance(envs, int | np.integer) or envs < 1:
+        if not is_whole(envs) or envs < 1:
             raise UserError(f"num_envs = {quoted(envs)}: must be a whole number of at least 1")
         check_user(env.config, user)
         self.env, self.params, self.envs, self.user = env, jax.device_put(params), int(envs), user
@@ -262,18 +283,24 @@ class Batch:
             action: choices of the heads, [envs, users, 4], or [envs, 4] of one user.
 
         Raises:
-            UserError: it has another shape, or no episode was begun.
+            UserError: it has another shape, holds what is no choice, or no episode was begun.
         """
-        shape = (self.envs, 4) if self.user is not None else (self.envs, self.rows, 4)
         if not self._seeded.all():
             raise UserError("step: no episode was begun; call reset first")
-        action = np.asarray(action)
-        if action.size != np.prod(shape):
-            raise UserError(f"action: has shape {action.shape}, must hold {shape} choices")
-        packed, self._running = _step(
-            self.env, self.user, self.params, self.rule, self._running, action.reshape(shape).astype(np.int32)
-        )
+        chosen = self._choices(np.asarray(action))
+        packed, self._running = _step(self.env, self.user, self.params, self.rule, self._running, chosen)
         return _unpack(jax.device_get(packed), self._frame)
+
+    def _choices(self, action: np.ndarray) -> np.ndarray:
+        """Choices of the heads, [envs, users, 4], or [envs, 4] of one user; neighbouring axes may be given as one."""
+        envs, rows, heads = self.envs, self.rows, self.env.heads
+        if action.shape not in ((envs, rows, 4), (envs, rows * 4), (envs * rows, 4)):
+            raise UserError(f"action: has shape {action.shape}, must hold {(envs, rows, 4)} choices")
+        check_whole("action", action)
+        found = action.reshape(envs, rows, 4)
+        for k, count in enumerate(heads):
+            check_range(f"action: head {k}", found[..., k], count)
+        return (found if self.user is None else found[:, 0]).astype(np.int32)
 
 
 def _keys(seeds: Sequence[int]) -> PRNGKeyArray:

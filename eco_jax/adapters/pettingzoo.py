@@ -104,7 +104,10 @@ class EcoParallel(ParallelEnv):
         missing = [agent for agent in self.agents if agent not in actions]
         if missing:
             raise UserError(f"actions: {missing[0]} has none; every agent acts in every slot")
-        frame = self.batch.step(self.view.chosen(np.stack([np.asarray(actions[agent]) for agent in self.agents]))[None])
+        given = [np.asarray(actions[agent]) for agent in self.agents]
+        if len({own.shape for own in given}) > 1:
+            raise UserError("actions: must have one shape for every agent")
+        frame = self.batch.step(self.view.chosen(np.stack(given))[None])
         observations, infos = self._told(frame.features[0], frame.mask[0])
         rewards = {agent: float(own) for agent, own in zip(self.agents, frame.credit[0], strict=True)}
         terminated = dict.fromkeys(self.agents, False)

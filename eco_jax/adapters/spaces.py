@@ -5,7 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from eco_jax.adapters.common import HEADS, check_actions, check_user, needs, table, table_mask
+from eco_jax.adapters.common import (
+    HEADS,
+    check_actions,
+    check_range,
+    check_user,
+    check_whole,
+    needs,
+    table,
+    table_mask,
+)
 from eco_jax.env import EcoEnv
 from eco_jax.env.joined import HIGHEST
 
@@ -56,8 +65,18 @@ class View:
         return features.reshape(len(features), *self.shape)
 
     def chosen(self, action: Any) -> np.ndarray:
-        """Actions of all environments as choices of the heads."""
-        return np.asarray(action) if self.actions == HEADS else table(self.env.config)[np.asarray(action)]
+        """Actions of all environments as choices of the heads.
+
+        Raises:
+            UserError: one is no row of the table.
+        """
+        given = np.asarray(action)
+        if self.actions == HEADS:
+            return given
+        rows = table(self.env.config)
+        check_whole("action", given)
+        check_range("action", given, len(rows))
+        return rows[given]
 
     def masks(self, mask: np.ndarray) -> np.ndarray:
         """[envs, rows, choices] -> [envs, choices of all rows]: what is legal, in the order of the action space."""

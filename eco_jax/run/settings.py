@@ -15,12 +15,10 @@ from eco_jax.errors import UserError, quoted
 from eco_jax.files import sha256
 from eco_jax.run.config import CHOSEN, FIXED, INPUTS, PLAIN, RunConfig, Values, listed, resolve, sections
 from eco_jax.run.toml import add, read_toml
-from eco_jax.settings import specs
+from eco_jax.settings import SEEDS, specs
 
 OLD = {"hyper": None, "train": "algorithm", "env": "mobility"}
 """Tables, and settings of tables, that only files of eco_jax 0.1 have."""
-SEEDS = 2**32
-"""Seeds are 0 to this less one: what a key is made of."""
 
 
 def check_seeds(first: int, count: int = 1) -> None:

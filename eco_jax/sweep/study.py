@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eco_jax.errors import UserError
-from eco_jax.run.settings import SEEDS
+from eco_jax.settings import SEEDS
 from eco_jax.sweep.space import Axis, Range, Values
 
 JOURNAL = "journal.log"

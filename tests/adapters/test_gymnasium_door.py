@@ -198,6 +198,7 @@ def test_bad_settings_are_one_line(settings, said):
 
 def test_bad_settings_of_a_vector():
     for settings, said in [
+        ({"user": 0, "others": ["greedy"]}, r"others = \['greedy'\]: is no rule"),
         ({"num_envs": 0}, "num_envs = 0: must be a whole number of at least 1"),
         ({"autoreset_mode": "Never"}, "autoreset_mode = 'Never': must be one of NextStep"),
     ]:
@@ -211,6 +212,33 @@ def test_bad_settings_of_a_vector():
     env.reset(seed=1)
     with pytest.raises(UserError, match=r"action: has shape \(2, 3\), must hold"):
         env.step(np.zeros((2, 3), int))
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        (np.full(12, 99), r"head 0: is 99, must lie in \[0, 4\]"),
+        (np.array([0, 0, 2, 0] * 3), r"head 2: is 2, must lie in \[0, 1\]"),
+        (np.full(12, -1), "head 0: is -1"),
+        (np.full(12, 0.9), "holds numbers of type float64, must hold whole ones"),
+        (np.full(12, np.nan), "holds numbers of type float64"),
+        (np.zeros((4, 3), int), r"has shape \(1, 4, 3\), must hold \(1, 3, 4\) choices"),
+    ],
+)
+def test_actions_that_are_none(action, said):
+    env = door.EcoGymnasium("tiny", **WORLD)
+    env.reset(seed=1)
+    with pytest.raises(UserError, match=f"action: {said}"):
+        env.step(action)
+
+
+@pytest.mark.parametrize("action", [-1, 66, 1.0, True])
+def test_rows_of_the_table_that_are_none(action):
+    env = door.EcoGymnasium("tiny", actions="table", user=np.int64(0), **WORLD)
+    env.reset(seed=1)
+    with pytest.raises(UserError, match=r"action: (is .*, must lie in \[0, 65\]|holds numbers of type)"):
+        env.step(action)
+    env.step(np.int64(65))
 
 
 @pytest.mark.parametrize("extreme", [{}, {"data_max": 1e6, "density_max": 1e6, "slowdown_spread": 0.99}])

@@ -39,6 +39,25 @@ def test_they_are_small_and_name_no_machine():
         assert "/" not in re.sub(r"#.*", "", path.read_text()), path
 
 
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda run: run.policy(1), r"index = 1: must lie in \[-1, 0\]"),
+        (lambda run: eco_jax.evaluate(run, episodes=0), "episodes = 0: must be a whole number of at least 1"),
+        (lambda run: eco_jax.evaluate(run, seed=-1), r"seed: -1: must be a whole number in \[0, 4294967295\]"),
+        (lambda run: eco_jax.train(run.env, run.params, seeds=[0.5]), r"seeds: 0.5: must be a whole number in"),
+        (lambda run: eco_jax.train(run.env, run.params, seeds=[2**32]), r"seeds: 4294967296: must be a whole number"),
+        (lambda run: eco_jax.train(run.env, run.params, seeds=0), "seeds = 0: must be a whole number of at least 1"),
+        (lambda run: eco_jax.train(run.env, run.params, seeds=1.5), "seeds = 1.5: must be a whole number of"),
+        (lambda run: eco_jax.train(run.env, run.params, seeds=[]), "seeds: must be at least one"),
+        (lambda run: eco_jax.train(run.env, run.params, rollout=0), r"train.rollout = 0"),
+    ],
+)
+def test_numbers_that_cannot_be(call, said):
+    with pytest.raises(UserError, match=said):
+        call(eco_jax.load(reference("twin")))
+
+
 def test_a_level_that_is_none_is_refused():
     with pytest.raises(UserError, match="must be one of none, telemetry"):
         reference("psychic")
