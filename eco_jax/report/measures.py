@@ -11,7 +11,7 @@ from eco_jax.agent.algorithms import Algorithm
 from eco_jax.env.config import BENCHMARK, KNOWLEDGE, STEPS, TELEMETRY, TWIN
 from eco_jax.metrics import ENERGY, LATENCY, QOE, REWARD, Metric, energy_term
 from eco_jax.report.figures import by_episode, learner_curve
-from eco_jax.report.figures.paper import latency_of_offloaded
+from eco_jax.report.figures.paper import always_offloaded, latency_of_offloaded
 from eco_jax.study import learners, names, statistics
 from eco_jax.study.names import AGENTS, CURVE, at, of
 from eco_jax.study.play import Played, by_policy
@@ -115,9 +115,7 @@ def over_speed(c: Context) -> Found | None:
     if "speed" not in c.done:
         return None
     speed, latency = latency_of_offloaded(c.done["speed"], TWIN)
-    latency = latency[:, :, np.isfinite(latency).all(axis=(0, 1))]  # episodes that offload something at every speed
-    centred = speed - speed.mean()
-    slopes = np.tensordot(centred / (centred @ centred), latency, axes=1)  # [seeds, episodes]
+    slopes = statistics.slope(speed, always_offloaded(latency))  # [seeds, episodes]
     return Found(statistics.interval(slopes), len(slopes))
 
 

@@ -123,23 +123,7 @@ def share_of_way(values: Values, start: Values, end: Values) -> Interval:
     return bootstrap(lambda x, a, b: (x - a) / (b - a), values, start, end)
 
 
-def slope(x: NDArray[np.floating], y: Values, *, resamples: int = 4000, seed: int = 0) -> Interval:
-    """Least-squares slope of y over x, and its interval: points are drawn anew, or groups of them.
-
-    Args:
-        x: [points].
-        y: [points], or [points, groups]: then whole groups are drawn (episodes that every x shares).
-        resamples: of the bootstrap.
-        seed: of the resampling.
-    """
-    x = np.asarray(x, np.float64)
-    centred = (x - x.mean()) / ((x - x.mean()) ** 2).sum()
-    if np.ndim(y) == 2:
-        return bootstrap(lambda s: s, centred @ y, resamples=resamples, seed=seed)
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(len(x), size=(resamples, len(x)))
-    xs, ys = x[drawn], np.asarray(y, np.float64)[drawn]
-    xs = xs - xs.mean(axis=1, keepdims=True)
-    slopes = (xs * ys).sum(axis=1) / (xs**2).sum(axis=1)
-    lo, hi = np.percentile(slopes, [2.5, 97.5])
-    return Interval(float(centred @ y), float(lo), float(hi))
+def slope(x: NDArray[np.floating], y: Values) -> Values:
+    """Least-squares slope over x [points] of each column of y [points, ...]."""
+    centred = x - x.mean()
+    return np.tensordot(centred / (centred @ centred), y, axes=1)

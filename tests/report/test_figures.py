@@ -16,11 +16,14 @@ from made_up_study import LADDER, LEVELS, Made, made_up
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
+from eco_jax.agent.algorithms import A2C
 from eco_jax.model import energy
 from eco_jax.report import figures
 from eco_jax.report.figures import figure
+from eco_jax.report.figures.paper import FIG2B
 from eco_jax.report.figures.policies import ENERGY_TERMS
 from eco_jax.report.figures.style import STYLES, drawing, save
+from eco_jax.report.measures import Context, over_speed
 
 
 def read(path) -> dict[str, np.ndarray]:
@@ -193,9 +196,26 @@ def test_figure_2b_is_the_latency_of_offloaded_tasks(unsaved, tmp_path):
     assert found["speed_km_h"] == pytest.approx([0, 0, 0, 60, 60, 60])
     assert found["seed0_ms"] == pytest.approx([120, 120, 120, 144, 144, np.nan], nan_ok=True)
     with drawing():
-        drawn, _ = next(each for each in figures.FIGURES if each.name == "fig2b").draw(figures.Results(done, 60, 10))
+        drawn, _ = FIG2B.draw(figures.Results(done, 60, 10))
     (label,) = [text.get_text() for text in drawn.legends[0].get_texts()]
     assert "+0.400 [+0.400, +0.400]" in label  # 24 ms over 60 km/h, the episode without offloading left out
+
+
+def test_figure_2b_has_the_slope_and_the_interval_of_its_claim():
+    rng = np.random.default_rng(0)
+    speed, slopes = np.array([0.0, 60.0, 120.0]), np.array([-0.1, 0.0, 0.1, 1.0])  # ms per km/h, of the seeds
+    latency = 0.1 + 1e-3 * speed[:, None, None] * slopes[:, None] + rng.normal(0.0, 1e-4, (3, 4, 5))
+    done = {"speed": {
+        "point/level": np.array(["twin"] * 3), "point/speed_min": speed,
+        "agents/offloaded": np.ones((3, 4, 5)), "agents/latency_offloaded": latency,
+    }}  # fmt: skip
+    with drawing():
+        drawn, _ = FIG2B.draw(figures.Results(done, 60, 10))
+    (label,) = [text.get_text() for text in drawn.legends[0].get_texts()]
+    claim = over_speed(Context(done, 6, A2C)).interval
+    assert label == f"twin: {claim.mean:+.3f} [{claim.lo:+.3f}, {claim.hi:+.3f}]"
+    assert claim.mean == pytest.approx(0.05, abs=0.005)  # of the seeds in the middle
+    assert claim.lo < 0.0 < claim.hi
 
 
 def test_figure_3_is_in_percent_of_the_benchmark_s_maximum(unsaved, tmp_path):

@@ -11,7 +11,7 @@ from eco_jax.report.figures.figure import Columns, Figure, MissingError, Results
 from eco_jax.report.figures.style import NAMES, ORDER, STYLES, band, canvas, legend
 from eco_jax.study import names
 from eco_jax.study.names import AGENTS, LEVEL, POINT, of
-from eco_jax.study.statistics import interquartile_mean, slope
+from eco_jax.study.statistics import interquartile_mean, interval, slope
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,6 +78,11 @@ def latency_of_offloaded(part: Any, level: str) -> tuple[NDArray[np.floating], V
     return part[of(POINT, "speed_min")][rows].astype(float), latency
 
 
+def always_offloaded(latency: Values) -> Values:
+    """Of latencies [points, seeds, episodes] the episodes in which every seed offloads something at every point."""
+    return latency[:, :, np.isfinite(latency).all(axis=(0, 1))]
+
+
 def fig2b(results: Results) -> tuple["Drawing", Columns]:
     """Latency of offloaded tasks over the users' speed."""
     part = results.done["speed"]
@@ -100,9 +105,9 @@ def fig2b(results: Results) -> tuple["Drawing", Columns]:
         alpha = float(np.clip(40.0 / single.shape[1], 0.15, 0.8))
         ax.scatter(x, single, s=2.0, alpha=alpha, linewidth=0, color=style["color"], rasterized=True)
         label: str = level
-        kept = latency[:, :, np.isfinite(latency).all(axis=(0, 1))].mean(axis=1)  # [points, episodes]
-        if kept.shape[1]:
-            mean, found = kept.mean(axis=1), slope(speed, kept)
+        kept = always_offloaded(latency)
+        if kept.shape[2]:
+            mean, found = kept.mean(axis=(1, 2)), interval(slope(speed, kept))
             label += f": {found.mean:+.3f} [{found.lo:+.3f}, {found.hi:+.3f}]"
             line = mean.mean() + found.mean * (speed - speed.mean())
             ax.plot(speed, line, color=style["color"], linestyle=style["linestyle"], linewidth=1.4, zorder=3)
@@ -174,8 +179,9 @@ FIG2B = Figure(
     "fig2b",
     "Fig. 2b: latency over the users' speed",
     "Mean latency of the offloaded tasks of an episode against the speed of the users. Small dots: single episodes of "
-    "single seeds, the levels side by side; large ones: means; lines: least squares, with slope and 95 % interval "
-    "below. The paper claims that latency rises with speed: look whether the slope's interval lies above 0.",
+    "single seeds, the levels side by side; large ones: means; lines: least squares, with slope (interquartile mean "
+    "over the seeds) and 95 % interval (over seeds and episodes) below. The paper claims that latency rises with "
+    "speed: look whether the slope's interval lies above 0.",
     ("speed",),
     fig2b,
 )
