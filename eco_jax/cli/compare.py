@@ -95,8 +95,9 @@ def main(argv: Sequence[str]) -> int:
     played = {labels[own]: {n: v[0] for n, v in row.items()} for own, row in found.items()}
     baseline = labels[first]
     metrics = [m for m in reported(world.values[COST]) if m.better]
-    differences = against(played, baseline, metrics)
-    notes = remarks(played, metrics[0], baseline, len(differences))
+    seeds = {labels[own]: run.seeds for own, run in policies.runs.items()}
+    differences = against(played, baseline, metrics, seeds)
+    notes = remarks(played, baseline, len(differences), seeds)
     _show(differences, baseline, a.episodes, notes)
     _write(a, differences, played, baseline, notes)
     return 0

@@ -1,12 +1,12 @@
 """Policies against a baseline on the same episodes: differences, what could have been shown, and a verdict."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from eco_jax.metrics import Metric
-from eco_jax.study.statistics import Interval, Values, difference, interval, relative
+from eco_jax.study.statistics import Interval, difference, interval, relative
 from eco_jax.study.store import Arrays
 
 POWER = (1.959964 + 0.841621) / 1.959964
@@ -33,10 +33,22 @@ class Difference(NamedTuple):
     """`better` or `worse` where 0 lies outside the interval, by the metric's direction"""
 
 
-def paired(own: Values, base: Values) -> tuple[Values, Values]:
-    """Both with as many seeds: the first ones of the one that has more, but a rule's single row stays."""
-    seeds = min((len(v) for v in (own, base) if len(v) > 1), default=1)
-    return own[:seeds], base[:seeds]
+Seeds = Mapping[str, Sequence[int]]
+"""Policy -> the numbers of its seeds, in the order of its rows; a rule has none."""
+
+
+def pairs(own: Sequence[int], base: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Rows that stand against each other: of the seeds that both have, or in their order where those are not two.
+
+    A single row (of a rule, or of one seed) stands against all.
+    """
+    if len(own) < 2 or len(base) < 2:
+        return [*range(max(1, len(own)))], [*range(max(1, len(base)))]
+    both = [seed for seed in own if seed in base]
+    if len(both) < 2:
+        first = [*range(min(len(own), len(base)))]
+        return first, first
+    return [list(own).index(seed) for seed in both], [list(base).index(seed) for seed in both]
 
 
 def verdict(found: Interval, better: int) -> str:
@@ -46,18 +58,20 @@ def verdict(found: Interval, better: int) -> str:
     return BETTER if np.sign(found.mean) == better else WORSE
 
 
-def against(played: Mapping[str, Arrays], baseline: str, metrics: Sequence[Metric]) -> list[Difference]:
+def against(played: Mapping[str, Arrays], baseline: str, metrics: Sequence[Metric], seeds: Seeds) -> list[Difference]:
     """Every policy against the baseline by every metric.
 
     Args:
         played: policy -> metric -> [seeds, episodes], one row for a rule.
         baseline: one of them.
         metrics: that all of them have, and that have a direction.
+        seeds: of those that have some.
     """
     found = []
     for name, values in played.items():
+        mine, its = pairs(seeds.get(name, ()), seeds.get(baseline, ()))
         for metric in metrics if name != baseline else ():
-            own, base = paired(values[metric], played[baseline][metric])
+            own, base = values[metric][mine], played[baseline][metric][its]
             apart = difference(own, base)
             start = interval(base)
             found.append(
@@ -70,29 +84,42 @@ def against(played: Mapping[str, Arrays], baseline: str, metrics: Sequence[Metri
     return found
 
 
-def remarks(played: Mapping[str, Arrays], metric: Metric, baseline: str, compared: int) -> list[str]:
+def remarks(played: Iterable[str], baseline: str, compared: int, seeds: Seeds) -> list[str]:
     """What to know of these numbers, a line each.
 
     Args:
-        played: as in `against`.
-        metric: any that all have.
+        played: the policies.
         baseline: one of them.
         compared: how many differences there are.
+        seeds: as in `against`.
     """
-    seeds = {name: len(values[metric]) for name, values in played.items()}
-    trained = {name: count for name, count in seeds.items() if count > 1}
-    lines = []
-    if len(set(trained.values())) > 1:
-        fewest = min(trained.values())
-        lines.append(
-            f"seeds are compared in pairs: where one has {fewest}, the others' first {fewest} stand against it"
-        )
-    few = min(trained.values(), default=0)
+    numbers = {name: seeds.get(name, ()) for name in played}
+    trained = {name: own for name, own in numbers.items() if len(own) > 1}
+    lines = [_unpaired(name, baseline, trained) for name in trained if baseline in trained]
+    lines = [line for line in lines if line]
+    few = min(
+        (len(pairs(own, trained.get(baseline, ()))[0]) for own in trained.values()),
+        default=0,
+    )
     if 0 < few < ENOUGH:
         lines.append(f"exploratory: {few} seeds; a published verdict needs {ENOUGH}")
-    lone = [name for name, count in seeds.items() if count == 1]
+    lone = [name for name in numbers if name not in trained]
     if lone:
         lines.append(f"one row of episodes: {', '.join(lone)} (a rule, or a single seed: that agent, not its training)")
     if compared > 1:
         lines.append(f"{compared} comparisons, each with a 95 % interval of its own")
     return lines
+
+
+def _unpaired(name: str, baseline: str, seeds: Seeds) -> str:
+    """Which seeds of a policy and of the baseline stand against none, in words; nothing where all do."""
+    own, base = seeds[name], seeds[baseline]
+    mine, its = pairs(own, base)
+    if [own[i] for i in mine] != [base[i] for i in its]:
+        return f"seeds of {name} and {baseline}: fewer than two in common, the first {len(mine)} of each in their order"
+    left = [
+        f"{', '.join(str(seed) for seed in numbers if seed not in others)} of {who}"
+        for who, numbers, others in ((name, own, base), (baseline, base, own))
+        if set(numbers) - set(others)
+    ]
+    return f"seeds of {name} and {baseline} stand in pairs; left out: {', '.join(left)}" if left else ""

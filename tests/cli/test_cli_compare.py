@@ -71,6 +71,7 @@ def test_the_first_is_the_baseline(capsys, played):
     lines = [line.split() for line in said.splitlines()]
     verdicts = {line[0]: line[-1] for line in lines if line and line[0] in ("other", "local-twin", "local-none")}
     assert verdicts == {"other": "better", "local-twin": "worse", "local-none": "worse"}
+    assert "seeds of other and base: fewer than two in common" in said
     assert "exploratory: 2 seeds; a published verdict needs 10" in said
 
 
