@@ -55,7 +55,7 @@ def verdict(found: Interval, better: int) -> str:
     """What an interval of a difference says."""
     if found.lo <= 0.0 <= found.hi or not np.isfinite([found.lo, found.hi]).all():
         return UNDECIDED
-    return BETTER if np.sign(found.mean) == better else WORSE
+    return BETTER if (found.lo > 0.0) == (better > 0) else WORSE
 
 
 def against(played: Mapping[str, Arrays], baseline: str, metrics: Sequence[Metric], seeds: Seeds) -> list[Difference]:

@@ -22,6 +22,7 @@ def played(**levels):
     [
         (Interval(1.0, 0.5, 1.5), 1, BETTER), (Interval(1.0, 0.5, 1.5), -1, WORSE),
         (Interval(-1.0, -1.5, -0.5), 1, WORSE), (Interval(-1.0, -1.5, -0.5), -1, BETTER),
+        (Interval(-0.1, 0.1, 0.5), 1, BETTER), (Interval(0.0, -0.5, -0.1), 1, WORSE),
         (Interval(1.0, -0.1, 2.1), 1, UNDECIDED), (Interval(0.0, 0.0, 0.0), 1, UNDECIDED),
         (Interval(1.0, -np.inf, np.inf), 1, UNDECIDED), (Interval(1.0, np.nan, np.nan), 1, UNDECIDED),
     ],
