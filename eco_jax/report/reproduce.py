@@ -53,7 +53,7 @@ def reproduce(
         judging.begin(out, study.judge, as_written(), parts, again)
 
     if study.judge:
-        parts = finish(study, Store(out / PARTS), settings, before)
+        parts = finish(study, Store(out / PARTS), settings, before, lambda part: judging.over(out, part))
         judging.end(out)
         about = {**about, "judged": judging.in_words(judging.record(out))}
     else:

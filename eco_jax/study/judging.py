@@ -142,10 +142,17 @@ def _noted(entry: Path | None) -> dict[str, Any]:
         return {}
 
 
+def over(folder: Path, part: str) -> None:
+    """Note that a part has played to the end: from now on it can be looked at."""
+    known = record(folder)
+    left = [name for name in known["open"] if name != part]
+    write_whole(folder / RECORD, json.dumps(known | {"open": left}, indent=2) + "\n")
+
+
 def end(folder: Path) -> None:
     """Note that all of them have played."""
     known = record(folder)
-    if known.pop("open", None):
+    if known.pop("open", None) is not None:
         write_whole(folder / RECORD, json.dumps(known | {"ended": now()}, indent=2) + "\n")
 
 

@@ -106,8 +106,9 @@ def so_far(parts: Sequence[Part], number: int, share: float, spent_s: float) -> 
 
 
 def finish(
-    study: Study, store: Store, settings: Mapping[str, Any], before: Callable[[list[str]], None] = lambda parts: None
-) -> dict[str, dict[str, Any]]:
+    study: Study, store: Store, settings: Mapping[str, Any], before: Callable[[list[str]], None] = lambda parts: None,
+    after: Callable[[str], None] = lambda part: None,
+) -> dict[str, dict[str, Any]]:  # fmt: skip
     """Finish the study: parts that the store has of the same settings are kept, the others are run and stored.
 
     Args:
@@ -116,6 +117,7 @@ def finish(
         settings: what the numbers depend on beside the profile and the study's own settings: versions, device.
         before: called before the first episode of evaluation is played, if any is, with the names of the parts that
             will; may raise to stop.
+        after: called when each of them is stored, with its name.
 
     Returns:
         part -> what was noted of it (`seconds`, ...).
@@ -159,4 +161,6 @@ def finish(
             study.done[part.name] = part.run(study)
             about[part.name] = {"title": part.title, "seconds": round(time.monotonic() - started, 1)}
             store.save(part.name, marks[part.name], study.done[part.name], about[part.name])
+            if part.judged:
+                after(part.name)
     return {part.name: about[part.name] for part in parts if part.name in about}

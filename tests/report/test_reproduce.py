@@ -28,11 +28,14 @@ SETTINGS = {"seed": 0}
 TINY = settings.from_preset("tiny").but(train={"rollout": 6})
 
 
-def finished(monkeypatch, tmp_path, done, config=TINY, judge="", again=False, resamples=50):
+def finished(monkeypatch, tmp_path, done, config=TINY, judge="", again=False, resamples=50, stopped=False):
     """The report of parts that are there already."""
 
-    def run(study, store, settings, before=lambda parts: None):
+    def run(study, store, settings, before=lambda parts: None, after=lambda part: None):
         before(["playing"])
+        after("playing")
+        if stopped:
+            raise KeyboardInterrupt
         study.done |= done
         return {name: {"title": name, "seconds": 2.0} for name in done}
 
@@ -132,6 +135,13 @@ def test_judged_once(monkeypatch, tmp_path, done):
     results, _ = finished(monkeypatch, tmp_path, done, judge="A paper", again=True)
     assert "played 2 times" in results["judged"]
     assert "played 2 times" in (tmp_path / "report.md").read_text()
+
+
+def test_a_part_that_played_was_judged_though_the_study_was_stopped(monkeypatch, tmp_path, done):
+    with pytest.raises(KeyboardInterrupt):
+        finished(monkeypatch, tmp_path, done, judge="A paper", stopped=True)
+    with pytest.raises(UserError, match="--again plays them once more"):
+        finished(monkeypatch, tmp_path, done, judge="A paper")
 
 
 def test_what_is_not_judged_is_exploratory(monkeypatch, tmp_path, done):

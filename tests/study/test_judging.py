@@ -70,6 +70,25 @@ def test_what_was_stopped_goes_on_with_the_same_claims(folder):
     assert (folder / judging.CLAIMS).read_text() == "claims"
 
 
+def test_a_part_that_played_to_the_end_is_over_though_the_judging_was_stopped(folder):
+    begin(folder)
+    judging.over(folder, "rules")
+    with pytest.raises(UserError, match="its episodes were played"):
+        begin(folder)  # its file is gone, or a setting was changed
+    with pytest.raises(UserError, match="its episodes were played"):
+        judging.open_or_refuse(folder, "a paper", "claims")  # all of them
+    begin(folder, parts=("evaluation",))
+    assert "played once" in judging.in_words(judging.record(folder))
+    judging.over(folder, "evaluation")
+    begin(folder, again=True)
+    assert "played 2 times" in judging.in_words(judging.record(folder))
+    for part in PARTS:
+        judging.over(folder, part)
+    judging.end(folder)
+    assert "ended" in judging.record(folder)
+    assert "open" not in judging.record(folder)
+
+
 def test_a_part_that_never_played_may_join_and_is_named(folder, monkeypatch):
     times = iter(f"2026-11-2{day}T00:00:00Z" for day in range(10))
     monkeypatch.setattr(judging, "now", lambda: next(times))

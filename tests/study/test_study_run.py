@@ -92,7 +92,7 @@ def test_parts_of_other_settings_are_run_anew(monkeypatch, tmp_path, changed):
 
 
 def test_a_publication_plays_what_is_judged_anew_and_nothing_else(monkeypatch, tmp_path):
-    ran, asked = [], []
+    ran, asked, over = [], [], []
 
     def part(name, judged):
         return Part(name, name, 1.0, lambda study: ran.append(name) or {"x": np.zeros(1)}, judged=judged)
@@ -104,7 +104,12 @@ def test_a_publication_plays_what_is_judged_anew_and_nothing_else(monkeypatch, t
                 raise UserError("judged already")
 
         ran.clear()
-        running.finish(Study(TINY, SMOKE, judge=judge), Store(tmp_path), SETTINGS, before)
+
+        def after(part):
+            assert (tmp_path / f"{part}.npz").exists()
+            over.append((judge, part))
+
+        running.finish(Study(TINY, SMOKE, judge=judge), Store(tmp_path), SETTINGS, before, after)
         return list(ran)
 
     monkeypatch.setattr(running, "all_parts", lambda study: [part("training", False), part("playing", True)])
@@ -116,6 +121,7 @@ def test_a_publication_plays_what_is_judged_anew_and_nothing_else(monkeypatch, t
     assert finish("a paper") == []
     once = ("a paper", "playing")
     assert asked == [("", "playing"), once, once]  # not where nothing is left to be played
+    assert over == [("", "playing"), once]
 
 
 def test_verdicts_only_runs_what_they_hang_on_and_shows_what_is_there(monkeypatch, tmp_path):
