@@ -24,7 +24,8 @@ Kind = type[Algorithm]
 
 BELOW: dict[str, tuple[str, ...]] = {level: KNOWLEDGE[: i + 1] for i, level in enumerate(KNOWLEDGE)}
 """Levels that see no more than a level."""
-SYNCHRONISING = energy_term("synchronisation")
+OF_TWIN = energy_term("prediction"), energy_term("synchronisation")
+"""Energy that only agents with a twin pay."""
 FEW, LAST, HUNDRED = 20, 50, 100
 """Episodes of training that Figs. 2a, 3a and 3b are claimed about."""
 
@@ -229,17 +230,18 @@ def left_at_twin(c: Context, weight: float) -> tuple[str, dict[str, Interval]]:
 
     Returns:
         The agents' name; staleness (what is lost even where every CPU is measured every slot for nothing), the price of
-        their own synchronisations, and the rest, which a better policy could win.
+        their own predictions and synchronisations, and the rest, which a better policy could win.
     """
     first, _ = among_references(c.done)
     truth, full = (first[name][REWARD] for name in (names.SLOT_REFERENCE_CACHING, names.FULL_MEASUREMENT))
     who, reward = best_agents(c)
     few = full.shape[1]
     agents = reward[:, :few]
-    paid = weight * (others(c.done) | c.played)[who][SYNCHRONISING][:, :few]
+    own = (others(c.done) | c.played)[who]
+    paid = weight * np.sum([own[term][:, :few] for term in OF_TWIN], axis=0)
     return who, {
         "staleness": statistics.difference(truth, full),
-        "price of synchronisations": statistics.interval(paid),
+        "price of the twin": statistics.interval(paid),
         "policy": statistics.bootstrap(lambda f, a, p: f - a - p, full, agents, paid),
         "all": statistics.difference(truth, agents),
     }

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from made_up_study import made_up
 
+from eco_jax.agent.algorithms import A2C
 from eco_jax.env.config import KNOWLEDGE, STEPS, WITHOUT_TWIN
 from eco_jax.report.claims import Judging, all_claims, declared, verdict
 from eco_jax.report.figures.learners import OF_INTEREST
-from eco_jax.report.measures import MEASURES, about_trend, best_rule, rules_below
+from eco_jax.report.measures import MEASURES, Context, about_trend, best_rule, left_at_twin, rules_below
 from eco_jax.report.tables import comparisons, headline, policy_table, sweep_tables
 from eco_jax.study.play import by_policy
 from eco_jax.study.statistics import Interval
@@ -154,6 +155,19 @@ def test_the_bar_for_an_agent_is_full_measurement_from_the_best_rule():
     assert "`central-twin`" in bar.note
     assert bar.measured == pytest.approx(100 * 0.02 / 0.12, abs=4.0)
     assert bar.verdict == "does not hold"
+
+
+def test_what_is_left_at_twin_charges_predictions_and_synchronisations_to_the_twin():
+    done = study(GOOD, GOOD, BAD)
+    done["references"] |= values("slot-reference-caching", GOOD | {"reward": 0.45})
+    for term, joule in (("prediction", 0.001), ("synchronisation", 0.002)):
+        done["evaluation"][f"a2c-twin/energy/{term}"] = np.full((SEEDS, EPISODES), joule)
+    who, found = left_at_twin(Context(done, 2, A2C), 2.0)
+    assert who == "a2c-twin"
+    assert list(found) == ["staleness", "price of the twin", "policy", "all"]
+    assert found["price of the twin"] == pytest.approx((0.006, 0.006, 0.006))
+    parts = sum(found[part].mean for part in ("staleness", "price of the twin", "policy"))
+    assert found["all"].mean == pytest.approx(parts)
 
 
 def test_swapped_agents_fail_the_same_claims():
