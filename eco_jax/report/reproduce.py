@@ -65,7 +65,9 @@ def reproduce(
     played = everyone(done)
     found = tables.comparisons(done, study.kind, str(study.config.values[CpuEnergy.kind]))
     metrics = tables.reported(played)
-    drawn = figures.write(out, done, env.config.slots, study.train.rollout, study.kind)
+    drawn = figures.write(
+        out, done, env.config.slots, study.train.rollout, study.kind, float(study.config.values["physics.correlation"])
+    )
     results = {
         **about,
         "wall_s": round(time.perf_counter() - started, 1),

@@ -23,6 +23,7 @@ from eco_jax.report.figures import figure
 from eco_jax.report.figures.paper import FIG2B
 from eco_jax.report.figures.policies import ENERGY_TERMS
 from eco_jax.report.figures.style import STYLES, drawing, save
+from eco_jax.report.figures.value import values_of_twin
 from eco_jax.report.measures import Context, over_speed
 
 
@@ -233,7 +234,7 @@ def test_figure_3_is_in_percent_of_the_benchmark_s_maximum(unsaved, tmp_path):
     assert found["fig3b"]["twin-seed1"] == pytest.approx([40, 20])
 
 
-def test_value_is_the_difference_and_takes_the_usual_correlation(unsaved, tmp_path):
+def test_value_is_the_difference_and_takes_the_correlation_of_the_study(unsaved, tmp_path):
     done = {
         "value-correlation": part_of("correlation", [
             ("twin", 0.5, 0.3), ("forecast", 0.5, 0.26), ("telemetry", 0.5, 0.25), ("none", 0.5, 0.2),
@@ -259,6 +260,12 @@ def test_value_is_the_difference_and_takes_the_usual_correlation(unsaved, tmp_pa
         for point, value in expected.items()
         for policy, share in (("a2c", 1.0), ("rule", 0.5))
     }
+    for correlation, gains in ((0.5, {"forecast": 0.24, "none": 0.3}), (0.7, {})):  # at .7 nobody was trained
+        results = figures.Results(done, 60, 10, correlation=correlation)
+        for level in ("forecast", "none"):
+            rows = values_of_twin(results, "value-error", "sync_error", level)
+            agents = {r["over"]: r["found"].mean for r in rows if r["policy"] == "a2c"}
+            assert agents == pytest.approx({level: gains[level]} if gains else {})
 
 
 def test_checks_are_relative_to_the_other_level(unsaved, tmp_path):

@@ -31,7 +31,7 @@ FIGURES: tuple[Figure, ...] = (
 
 def write(
     out: Path, done: Mapping[str, Mapping[str, NDArray[Any]]], horizon: int, rollout: int,
-    algorithm: type[Algorithm] = A2C,
+    algorithm: type[Algorithm] = A2C, correlation: float = Results.correlation,
 ) -> list[Figure]:  # fmt: skip
     """Draw every figure whose parts are done: `NAME.png`, `NAME.pdf` and `NAME.csv`. The same data, the same bytes.
 
@@ -41,12 +41,13 @@ def write(
         horizon: slots of an episode.
         rollout: slots of an update.
         algorithm: of the agents.
+        correlation: of the slowdowns in the study's own world.
 
     Returns:
         Those drawn, in the order of the report.
     """
     out.mkdir(parents=True, exist_ok=True)
-    results = Results(done, horizon, rollout, algorithm)
+    results = Results(done, horizon, rollout, algorithm, correlation)
     drawn: list[Figure] = []
     for figure in FIGURES:
         if not figure.ready(done):

@@ -101,6 +101,8 @@ class Results:
     """slots of an update"""
     algorithm: type[Algorithm] = A2C
     """of the agents"""
+    correlation: float = 0.95
+    """of the slowdowns in the study's own world"""
 
     @property
     def levels(self) -> tuple[str, ...]:

@@ -32,21 +32,20 @@ AXES = (
     ("servers", "servers", "servers"),
 )
 """Part, field, and what it is called."""
-USUAL_CORRELATION = 0.95
 
 
 def without_twin(results: Results, part: str, field: str, value: float, level: str, name: str) -> Values:
     """A level without a twin at a point: [seeds, episodes].
 
     What syncs cost and how well they measure changes nothing without a twin: where only agents with a twin were
-    trained, it is the level at the usual correlation.
+    trained, it is the level at the correlation of the study's own world.
     """
     sweep = results.sweep(part)
     if level in sweep.levels:
         return sweep.at(name, level, field, value)
     if part not in (names.VALUE_ERROR, names.VALUE_ENERGY) or names.VALUE_CORRELATION not in results.done:
         raise MissingError(f"{level} in {part}")
-    return results.sweep(names.VALUE_CORRELATION).at(name, level, "correlation", USUAL_CORRELATION)
+    return results.sweep(names.VALUE_CORRELATION).at(name, level, "correlation", results.correlation)
 
 
 def values_of_twin(results: Results, part: str, field: str, level: str) -> list[dict[str, Any]]:
