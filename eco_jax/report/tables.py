@@ -69,8 +69,9 @@ def cell(values: Any, sign: str = "", digits: int = 3) -> str:
 
 
 def by_reward(played: Played) -> list[tuple[str, Arrays]]:
-    """Policies, best reward first."""
-    return sorted(played.items(), key=lambda item: -float(item[1][REWARD].mean()))
+    """Policies, best reward first on the episodes that all play: the first of them."""
+    few = min((values[REWARD].shape[1] for values in played.values()), default=0)
+    return sorted(played.items(), key=lambda item: -float(item[1][REWARD][:, :few].mean()))
 
 
 def alike(played: Played) -> dict[str, list[str]]:
@@ -108,10 +109,10 @@ def policy_table(played: Played, slot_s: float) -> Table:
     ]  # fmt: skip
     same = "; ".join(f"`{one}` = {', '.join(f'`{n}`' for n in rest)}" for one, *rest in groups.values() if rest)
     note = (
-        "Best reward first. Means over the evaluation episodes (interquartile over seeds) with 95 % bootstrap "
-        "intervals over seeds and episodes; all on the same episodes, references and central rules on the first of "
-        "them. The end of a name says what the policy knows. `central` rules decide for all users at once, "
-        "and so see all users' present tasks, whatever their level; "
+        "Best reward first, on the first episodes, which all play. Means over the evaluation episodes (interquartile "
+        "over seeds) with 95 % bootstrap intervals over seeds and episodes; all on the same episodes, references and "
+        "central rules on the first of them. The end of a name says what the policy knows. `central` rules decide for "
+        "all users at once, and so see all users' present tasks, whatever their level; "
         f"`{names.SLOT_REFERENCE}` and `{names.UPPER_BOUND}` know the true slowdowns. `{names.FULL_MEASUREMENT}` is "
         "the central rule where every CPU is measured every slot at no price: what perfect synchronising could give; "
         f"`{names.BOUND_BELIEF}` is the bound at what is known there. Busiest server: tasks on it; fairness: Jain's "

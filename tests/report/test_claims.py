@@ -9,7 +9,7 @@ from eco_jax.env.config import KNOWLEDGE, STEPS, WITHOUT_TWIN
 from eco_jax.report.claims import Judging, all_claims, declared, verdict
 from eco_jax.report.figures.learners import OF_INTEREST
 from eco_jax.report.measures import MEASURES, Context, about_trend, best_rule, left_at_twin, rules_below
-from eco_jax.report.tables import comparisons, headline, policy_table, sweep_tables
+from eco_jax.report.tables import by_reward, comparisons, headline, policy_table, sweep_tables
 from eco_jax.study.play import by_policy
 from eco_jax.study.statistics import Interval
 
@@ -278,6 +278,15 @@ def test_verdict(found, above, expected):
     assert verdict(found, above=above) == expected
     mirrored = Interval(-found.mean, -found.hi, -found.lo)
     assert verdict(mirrored, below=-above) == expected
+
+
+def test_policies_are_ordered_by_the_episodes_that_all_play():
+    played = {
+        "few": {"reward": np.array([[0.1, 0.1]])},
+        "many": {"reward": np.array([[0.0, 0.0, 1.0, 1.0]])},
+        "agents": {"reward": np.array([[0.2, 0.2, 0.0, 0.0]] * 2)},
+    }
+    assert [name for name, _ in by_reward(played)] == ["agents", "few", "many"]
 
 
 def test_rules_that_do_the_same_are_one_row():

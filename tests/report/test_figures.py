@@ -295,6 +295,11 @@ def test_ladder_counts_from_random_to_the_slot_reference(unsaved, tmp_path):
     assert found["policy"].tolist() == ["bound-belief", "slot-reference", "full-measurement", "a2c", "random"]
     assert found["knows"].tolist() == ["full-measurement", "truth", "full-measurement", "twin", "-"]
     assert found["share_of_way_percent"] == pytest.approx([120.0, 100.0, 90.0, 80.0, 0.0], abs=1e-9)
+    for part in ("evaluation", "rules"):  # more episodes, on which everybody earns more
+        done[part] = {name: np.concatenate([value, value + 0.4], axis=1) for name, value in done[part].items()}
+    found = drawn_from(tmp_path, done)["ladder"]
+    assert found["share_of_way_percent"] == pytest.approx([120.0, 100.0, 90.0, 80.0, 0.0], abs=1e-9)
+    assert found["mean"] == pytest.approx([0.4, 0.3, 0.25, 0.4, 0.0])  # each on all that it played
 
 
 @pytest.mark.slow

@@ -67,7 +67,9 @@ def ladder(results: Results) -> tuple["Drawing", Columns]:
                 kind, level = split(name)
                 panels[metric].setdefault(kind, {})[level] = interval(values[metric])
     kinds, learns = panels[REWARD], results.algorithm.name
-    rows = sorted(kinds, key=lambda kind: (group(kind, learns), -max(f.mean for f in kinds[kind].values())))
+    few = min(values[REWARD].shape[1] for values in played.values())
+    first = {split(name): interval(values[REWARD][:, :few]).mean for name, values in played.items()}
+    rows = sorted(kinds, key=lambda kind: (group(kind, learns), -max(first[kind, level] for level in kinds[kind])))
     drawing, axes = canvas(1.3 + 0.3 * len(rows) * len(panels) + 0.5 * (len(panels) - 1), len(panels))
     for (ax,), (metric, found) in zip(axes, panels.items(), strict=True):
         _levels(ax, rows, found)
@@ -77,11 +79,11 @@ def ladder(results: Results) -> tuple["Drawing", Columns]:
             if group(rows[i], learns) != group(rows[i - 1], learns):
                 ax.axhline(i - 0.5, color="black", linewidth=0.7)
         ax.set_xlabel(metric.titled)
-    way = _second_axis(axes[0, 0], kinds)
+    way = _second_axis(axes[0, 0], first)
     legend(drawing, axes[0, 0])
     costs = [metric for metric in panels if metric != REWARD]
     return drawing, table(
-        {"policy": kind, "knows": level or "-", **spread(f), "share_of_way_percent": way(f.mean)}
+        {"policy": kind, "knows": level or "-", **spread(f), "share_of_way_percent": way(first[kind, level])}
         | {f"{m}_{end}": v for m in costs for end, v in spread(panels[m].get(kind, {}).get(level, UNKNOWN)).items()}
         for kind in rows
         for level, f in kinds[kind].items()
@@ -108,11 +110,11 @@ def _levels(axes: "Axes", rows: list[str], kinds: Found) -> None:
         )  # fmt: skip
 
 
-def _second_axis(axes: "Axes", kinds: Found) -> Any:
+def _second_axis(axes: "Axes", first: dict[tuple[str, str], float]) -> Any:
     """An axis above: share of the way from random to the slot-reference, where both are there. Returns it."""
-    if RANDOM not in kinds or names.SLOT_REFERENCE not in kinds:
+    if (RANDOM, "") not in first or (names.SLOT_REFERENCE, TRUTH) not in first:
         return lambda reward: np.nan
-    start, end = kinds[RANDOM][""].mean, kinds[names.SLOT_REFERENCE][TRUTH].mean
+    start, end = first[RANDOM, ""], first[names.SLOT_REFERENCE, TRUTH]
 
     def there(reward: Any) -> Any:
         return 100.0 * (reward - start) / (end - start)
@@ -261,7 +263,8 @@ LADDER = Figure(
     "all users at once; middle: trained agents; below: rules, also those of one's own. Only policies with the same "
     "marker know the same. "
     "The axis above counts from the random "
-    "rule (0 %) to the slot-reference (100 %); references and central rules play the first of the episodes only. "
+    "rule (0 %) to the slot-reference (100 %); references and central rules play the first of the episodes only, and "
+    "by these the rows are ordered and the ends of that axis taken. "
     "Further panels, where there are any, show the cost terms of the world, "
     "where less is better.",
     ("evaluation",),
