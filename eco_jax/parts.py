@@ -6,6 +6,7 @@ A variant is an object that brings its own numbers: a class that declares its se
 
 import dataclasses
 import inspect
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, TypeVar
@@ -14,7 +15,7 @@ import jax
 import numpy as np
 
 from eco_jax.errors import UserError, quoted
-from eco_jax.settings import changed, check, similar, specs, to_si
+from eco_jax.settings import changed, check, check_agreement, from_si, similar, specs, to_si
 
 
 class Part:
@@ -63,9 +64,12 @@ class Part:
         others = [f for f in dataclasses.fields(type(self)) if f.name not in known]  # type: ignore[arg-type]
         arrays = {n: v for n, v in values.items() if n in known and not known[n].static and _is_array(v)}
         own = {n: v for n, v in values.items() if n not in arrays and n not in {f.name for f in others}}
-        full = check(type(self), self.kind or type(self).__name__, own)
+        section = self.kind or type(self).__name__
+        full = check(type(self), section, own, together=not arrays)
         held = {name: value if known[name].static else to_si(known[name], value) for name, value in full.items()}
         held |= changed(type(self), self.kind, arrays)
+        if arrays:
+            check_held(type(self), section, held)
         for f in others:
             held[f.name] = values.get(f.name, f.default)
         for name, value in held.items():
@@ -75,10 +79,12 @@ class Part:
         """The same with other numbers, in their documented units; an array of them is for `jax.vmap`.
 
         Raises:
-            UserError: an unknown name, or a value that is not allowed.
+            UserError: an unknown name, a value that is not allowed, or values that contradict each other.
         """
         now = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
-        return _made(type(self), now | changed(type(self), self.kind, values))
+        held = now | changed(type(self), self.kind, values)
+        check_held(type(self), self.kind, held)
+        return _made(type(self), held)
 
     def having(self, name: str, value: Any) -> Self:
         """The same with another value of a field that is no setting, for instance another part."""
@@ -176,6 +182,41 @@ def _place(thing: Any) -> str:
         return f"{inspect.getsourcefile(thing)}:{inspect.getsourcelines(thing)[1]}"
     except (OSError, TypeError):
         return repr(thing)
+
+
+def check_held(kind: Any, section: str, held: Mapping[str, Any]) -> None:
+    """Whether settings agree with each other, as in `check`: those that somebody holds, in SI, or arrays of them.
+
+    Elements of arrays of one shape belong together; else all combinations of the extremes must agree. What is no
+    number (while jax traces it) agrees with everything.
+
+    Raises:
+        UserError: values that contradict each other.
+    """
+    full: dict[str, Any] = {}
+    groups: dict[tuple[int, ...], dict[str, list[float]]] = {}
+    for name, spec in (known := specs(kind)).items():
+        value = held[name]
+        if spec.static:
+            full[name] = value
+        elif isinstance(value, _NUMBERS) and not isinstance(value, jax.core.Tracer):
+            group = groups.setdefault(np.shape(value), {})
+            group[name] = [from_si(spec, number) for number in np.ravel(value).tolist()]
+    names = [*full, *(name for group in groups.values() for name in group)]
+    for rows in itertools.product(*(_rows(list(group.values())) for group in groups.values())):
+        try:
+            check_agreement(kind, section, dict(zip(names, [*full.values(), *itertools.chain(*rows)], strict=True)))
+        except KeyError:  # it asked for a number that is traced
+            if len(names) == len(known):
+                raise
+
+
+_NUMBERS = (int, float, np.generic, np.ndarray, jax.Array)
+
+
+def _rows(columns: list[list[float]]) -> set[tuple[float, ...]]:
+    """Numbers that belong together; of a single column the extremes."""
+    return set(zip(*columns, strict=True)) if len(columns) > 1 else {(min(columns[0]),), (max(columns[0]),)}
 
 
 def numbers_of(part: Part) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
+from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -169,13 +170,14 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
-def check(kind: Any, section: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def check(kind: Any, section: str, values: Mapping[str, Any], together: bool = True) -> dict[str, Any]:
     """All settings of a class, in their units, with the defaults of those that `values` leaves out.
 
     Args:
         kind: declares them. Its `check_together(values, section)`, if it has one, sees them all.
         section: names them in a message, as in `physics.side`.
         values: name -> value.
+        together: whether they must agree with each other, too.
 
     Raises:
         UserError: an unknown name, a value that is not allowed, or values that contradict each other.
@@ -185,13 +187,29 @@ def check(kind: Any, section: str, values: Mapping[str, Any]) -> dict[str, Any]:
         if name not in known:
             raise UserError(f"{section}.{shown(str(name))}: unknown setting{similar(shown(str(name)), known)}")
     full = {name: check_value(f"{section}.{name}", s, values.get(name, s.default)) for name, s in known.items()}
-    for low in [name for name in full if name.endswith("_min") and name.replace("_min", "_max") in full]:
-        high = low.replace("_min", "_max")
-        if full[low] > full[high]:
+    if together:
+        check_agreement(kind, section, full)
+    return full
+
+
+def check_agreement(kind: Any, section: str, full: Mapping[str, Any]) -> None:
+    """Whether settings in their units agree with each other: see `check`. Some may be left out.
+
+    Raises:
+        UserError: values that contradict each other, or KeyError: the class asked for one that is left out.
+    """
+    for low, high in _ranges(kind):
+        if low in full and high in full and full[low] > full[high]:
             raise UserError(f"{section}.{low} = {full[low]:g}: must be at most {section}.{high} = {full[high]:g}")
     if hasattr(kind, "check_together"):
         kind.check_together(full, section)
-    return full
+
+
+@cache
+def _ranges(kind: Any) -> list[tuple[str, str]]:
+    known = specs(kind)
+    pairs = [(name, name.replace("_min", "_max")) for name in known if name.endswith("_min")]
+    return [(low, high) for low, high in pairs if high in known]
 
 
 def similar(name: str, known: Iterable[str]) -> str:
@@ -212,7 +230,9 @@ def to_si(spec: Spec, value: Any) -> Any:
 
 def from_si(spec: Spec, value: float) -> float:
     """A traced number from SI to its unit: the inverse of `to_si`."""
-    return 10.0 * math.log10(value) if spec.unit == "dB" else value / float(UNITS[spec.unit](1.0))
+    if spec.unit == "dB":
+        return 10.0 * math.log10(value) if value else -math.inf
+    return value / float(UNITS[spec.unit](1.0))
 
 
 def changed(kind: Any, section: str, values: Mapping[str, Any]) -> dict[str, Any]:

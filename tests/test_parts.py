@@ -157,11 +157,18 @@ def test_set_changes_numbers_alone_and_checks_them():
         ({"speed_max": -1}, r"mobility\.speed_max = -1 km/h: must lie in"),
         ({"speed_max": np.array([5.0, 2000.0])}, r"mobility\.speed_max = 2000 km/h: must lie in"),
         ({"speed_mux": 5}, r"mobility\.speed_mux: unknown setting; did you mean speed_max"),
+        ({"speed_max": 9}, r"mobility\.speed_min = 10: must be at most mobility\.speed_max = 9"),
     ):
         with pytest.raises(UserError, match=said):
             walk.set(**values)
     with pytest.raises(UserError, match=r"algorithm\.normalise: is static; make a new A2C with it"):
         A2C().set(normalise=True)
+
+
+def test_arrays_agree_with_the_other_numbers():
+    assert Waypoint(speed_min=np.array([1.0]), speed_max=2).speed_min.shape == (1,)  # the default is above 2
+    with pytest.raises(UserError, match=r"mobility\.speed_min = 70: must be at most mobility\.speed_max = 60"):
+        Waypoint(speed_min=np.array([5.0, 70.0]))
 
 
 def test_numbers_go_out_and_in_again():

@@ -15,7 +15,7 @@ import numpy as np
 from eco_jax.env.config import SIGHT, TWIN, Sight
 from eco_jax.env.parts import COST, DEFAULTS, Cost
 from eco_jax.errors import UserError
-from eco_jax.parts import Part
+from eco_jax.parts import Part, check_held
 from eco_jax.settings import Spec, changed, check, number, similar, specs, to_si
 
 PER_SERVER = ("server_min", "server_max", "replica_slots")
@@ -173,7 +173,7 @@ class EnvParams:
         vmapped over.
 
         Raises:
-            UserError: an unknown name, or a value out of its range.
+            UserError: an unknown name, a value out of its range, or values that contradict each other.
         """
         known, others = specs(type(self)), {f.name for f in dataclasses.fields(self)}
         inner: dict[str, dict[str, Any]] = {}
@@ -188,6 +188,7 @@ class EnvParams:
         plain = {name: value for name, value in values.items() if name not in parts}
         params = dataclasses.replace(self, **changed(type(self), self.section, plain), **parts)
         params.check_parts()
+        check_held(type(self), self.section, vars(params))
         return params
 
     def check_parts(self) -> None:

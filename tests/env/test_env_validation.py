@@ -2,11 +2,13 @@
 
 import dataclasses
 
+import jax
 import numpy as np
 import pytest
 
 from eco_jax.data import store
 from eco_jax.env import KNOWLEDGE, PRESETS, EnvConfig, EnvParams, make
+from eco_jax.env.parts import Hard
 from eco_jax.env.topology import sites
 from eco_jax.errors import UserError
 
@@ -91,6 +93,37 @@ def test_refused(settings, words):
     assert "\n" not in message
     for word in words:
         assert word in message, message
+
+
+HALVES = {"slowdown_mean": np.array([0.3, 0.9]), "slowdown_spread": np.array([0.9, 0.05])}
+RANGES = {"data_min": np.array([100.0, 900.0]), "data_max": np.array([200.0, 1000.0])}
+
+
+def test_numbers_that_are_set_agree_with_the_others():
+    params = EnvParams.of()
+    for values, said in (
+        ({"slowdown_mean": 0.9}, r"physics\.slowdown_spread = 0\.8: must lie in \[0, 0\.111111\) at .* = 0\.9"),
+        ({"latency_full": 300}, r"physics\.latency_full = 300 ms: must be below physics\.deadline_min = 150 ms"),
+        ({"data_min": 900}, r"physics\.data_min = 900: must be at most physics\.data_max = 800"),
+        ({"deadline_max": np.array([200.0, 100.0])}, r"physics\.deadline_min = 150: must be at most .*_max = 100"),
+        ({"mobility.speed_min": 70}, r"mobility\.speed_min = 70: must be at most mobility\.speed_max = 60"),
+        ({**HALVES, "slowdown_spread": 0.9}, r"physics\.slowdown_spread = 0\.9: .* at slowdown_mean = 0\.9"),
+        ({**RANGES, "data_max": np.array([1000.0, 200.0])}, r"physics\.data_min = 900: .*data_max = 200"),
+        ({**RANGES, "data_max": np.array([1000.0, 200.0, 950.0])}, r"physics\.data_min = 900: .*data_max = 200"),
+    ):  # fmt: skip
+        with pytest.raises(UserError, match=said):
+            params.set(**values)
+    for sound in ({"data_min": 900, "data_max": 1000}, HALVES, RANGES, HALVES | RANGES, {"coverage": Hard(radius=1)}):
+        params.set(**sound)
+
+
+def test_a_number_that_is_traced_agrees_with_the_others():
+    params = EnvParams.of()
+    means = jax.vmap(lambda mean: params.set(slowdown_mean=mean, data_max=900).slowdown_mean)(HALVES["slowdown_mean"])
+    np.testing.assert_allclose(means, HALVES["slowdown_mean"], rtol=1e-6)
+    with pytest.raises(UserError, match=r"physics\.latency_full = 300 ms"):
+        jax.vmap(lambda energy: params.set(sync_energy=energy, latency_full=300).side)(np.ones(2))
+    assert jax.tree.map(lambda leaf: None, params).set(sync_energy=5).side is None
 
 
 @pytest.mark.parametrize(
