@@ -21,9 +21,10 @@ from eco_jax.model import latency, tasks
 def legal_candidates(state: State, params: EnvParams) -> Bool[Array, "users candidates"]:
     """Candidates that a user may offload to: in coverage, and the task large enough, Eq. (12c)."""
     large = tasks.large_enough(state.task.data, params.task_min)[:, None]
-    coverage = params.coverage.towards(params.access.towards(state.place.candidates))
-    reached = coverage.reaches(params.access.towards(state.place.distance))
-    return jnp.broadcast_to(large & reached, state.place.distance.shape)
+    place = state.place
+    coverage = params.coverage.towards(params.access.towards(place.candidates))
+    distance = place.distance if place.legal_distance is None else place.legal_distance
+    return jnp.broadcast_to(large & coverage.reaches(params.access.towards(distance)), distance.shape)
 
 
 def expected_rates(

@@ -103,11 +103,14 @@ class Place(NamedTuple):
     """s since the last fix (0 where positions are not predicted)"""
     seen_distance: Float[Array, "users candidates"] | None = None
     """from where a controller sees the users to the candidates, m; None: from where they are"""
+    legal_distance: Float[Array, "users candidates"] | None = None
+    """what decides whether a candidate is legal, m; None: `distance`"""
 
     def as_seen(self) -> "Place":
-        """The same with the distances that a controller sees for the true ones."""
-        seen = self.distance if self.seen_distance is None else self.seen_distance
-        return self._replace(distance=seen, seen_distance=None)
+        """The same with the distances that a controller sees for the true ones, which still say what is legal."""
+        if self.seen_distance is None:
+            return self
+        return self._replace(distance=self.seen_distance, seen_distance=None, legal_distance=self.distance)
 
 
 class Memory(NamedTuple):

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from eco_jax.env import make
 from eco_jax.env.observe import view
-from eco_jax.env.parts import Replay
+from eco_jax.env.parts import Hard, Replay
 from eco_jax.env.parts.mobility.replay import as_trace
 from eco_jax.env.policies.reference import Central, SlotReference, at_truth, belief_bound, upper_bound
 from eco_jax.env.topology import sites
@@ -218,6 +218,10 @@ def test_the_central_rule_sees_places_as_agents_do(monkeypatch):
     Central().decide(small.env.config, jax.random.key(0), state, small.params)
     assert_array_equal(seen[0].place.distance, state.place.seen_distance)
     assert seen[0].place.seen_distance is None
+    hard = small.params.set(coverage=Hard(radius=1000))
+    legal = SEEN(state, hard).legal
+    assert_array_equal(TOLD(seen[0], hard).legal, legal)  # what is allowed comes from where they are
+    assert (hard.coverage.reaches(state.place.seen_distance) != legal).any()
     plain = world()
     _, state = jax.eval_shape(plain.env.reset, jax.random.key(0), plain.params)
     assert state.place.as_seen() == state.place
