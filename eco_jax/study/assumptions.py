@@ -1,6 +1,5 @@
 """Whether what is found hangs on an assumption: a rule at every level, in worlds that differ in one of them each."""
 
-import contextlib
 import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -9,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from eco_jax.env import make
 from eco_jax.errors import UserError
 from eco_jax.study.core import Part, Study
 from eco_jax.study.names import AGENTS, LEVEL, POINT, RULE, of
@@ -34,14 +34,26 @@ def declared() -> Mapping[str, Sequence[Change]]:
 
 
 def worlds(study: Study, varied: Mapping[str, Sequence[Change]]) -> list[tuple[str, str, Change]]:
-    """What is varied, value in words, change; the world as it is comes first. What this world decides is left out."""
+    """What is varied, value in words, change; the world as it is comes first. What this world decides is left out.
+
+    Raises:
+        UserError: a change that the default world cannot have either.
+    """
     changes = [(name, change) for name, each in varied.items() for change in each]
     found: list[tuple[str, str, Change]] = [(USUAL, "", {})]
     for name, change in changes:
-        with contextlib.suppress(UserError):  # the equations, a trace or a table of sites say it already
+        try:
             study.make(**change)
+        except UserError:  # its equations, a trace, a table of sites or other numbers leave no place for it
+            make(**change)
+        else:
             found.append((name, ", ".join(map(in_words, change.values())), change))
     return found
+
+
+def worlds_of(study: Study) -> list[tuple[str, str, Change]]:
+    """Assumption, value in words, change; the study's own world comes first."""
+    return worlds(study, {name: declared()[name] for name in study.profile.assumptions})
 
 
 def in_words(value: Any) -> str:
@@ -66,7 +78,7 @@ def about(every: Sequence[tuple[str, str, Change]], levels: Sequence[str]) -> Ar
 
 def assumptions(study: Study) -> Arrays:
     """`rule/<metric>` [points, 1, episodes] at every level of knowledge, in each of the worlds."""
-    every, found = worlds(study, {name: declared()[name] for name in study.profile.assumptions}), []
+    every, found = worlds_of(study), []
     for i, (_, _, change) in enumerate(every):
         points: list[Point] = [(level, change) for level in LADDER]
         found.append(named({RULE: ruled(study, points, worlds_of(study, points), study.looking)}))

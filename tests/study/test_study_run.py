@@ -10,7 +10,8 @@ from eco_jax.agent.networks import GRU
 from eco_jax.errors import UserError
 from eco_jax.parts import forget, register
 from eco_jax.run import settings
-from eco_jax.study import learners
+from eco_jax.run.config import default
+from eco_jax.study import ablations, assumptions, learners
 from eco_jax.study import run as running
 from eco_jax.study.core import Part, Study
 from eco_jax.study.names import played
@@ -195,6 +196,20 @@ def test_a_world_that_a_part_cannot_have_is_said_at_once():
         check(study(with_env(candidates=6), dataclasses.replace(SMOKE, servers=(9, 5))))
     with pytest.raises(UserError, match="rollout = 5: must divide"):
         check(study(TINY.but(train={"rollout": 5})))
+
+
+@pytest.mark.parametrize("part", [assumptions, ablations])
+def test_every_world_that_is_declared_can_be_made(part):
+    declared = [(what, change) for what, each in part.declared().items() for change in each]
+    assert [(what, change) for what, _, change in part.worlds_of(study(default(), PAPER))[1:]] == declared
+
+
+def test_what_the_equations_decide_is_varied_nowhere_and_what_no_world_can_have_is_said():
+    printed = study(TINY.but(equations="printed"))
+    varied = {"law": [{"energy": "cmos"}], "overlap": [{"overlap": 0}]}
+    assert assumptions.worlds(printed, varied)[1:] == [("overlap", "0", {"overlap": 0})]
+    with pytest.raises(UserError, match=r"physics\.slowdown_mean = 1: must lie in"):
+        assumptions.worlds(printed, {"slowdown": [{"slowdown_mean": 1}]})
 
 
 def test_what_a_world_has_no_use_for_is_left_out(tmp_path):
