@@ -188,6 +188,13 @@ def test_printed_rate_agrees_at_the_coverage_radius(start):
     assert_allclose(at(300.0, printed), np.broadcast_to(20e6 * np.log2(1 + snr / 2), (4, 3)), rtol=1e-5)
 
 
+def test_printed_rate_is_the_same_whatever_distance_the_gain_is_given_at():
+    near = world("printed", reference_distance=75, reference_gain=-98 + 35 * np.log10(2.0)).params.pathloss
+    usual = world("printed").params
+    paths = [usual.equations.path(pathloss, 300.0) for pathloss in (usual.pathloss, near)]
+    assert_allclose(paths, 150.0 * 10**-9.8, rtol=1e-5)
+
+
 def test_printed_migration_costs_money_only(start):
     printed = world("printed", **HAND)
     outcomes = []

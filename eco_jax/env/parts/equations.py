@@ -12,6 +12,9 @@ from eco_jax.model.types import Flag, Real
 from eco_jax.parts import Part, register
 from eco_jax.settings import choice
 
+AGREES_AT = 150.0
+"""Distance at which the printed rate agrees with the repaired one, m: the paper's coverage radius."""
+
 
 class Equations(Part, kind="equations"):
     """Which reading of the paper's equations holds; `env.outcome` puts it together."""
@@ -172,7 +175,7 @@ class Printed(Equations):
 
     def path(self, pathloss: Any, distance: Real) -> Real:
         """Distance (m) times gain, a constant: the printed rate divides by the distance itself."""
-        return pathloss.gain(pathloss.reference_distance) * pathloss.reference_distance
+        return pathloss.gain(AGREES_AT) * AGREES_AT
 
     def rate(self, bandwidth: Real, power: Real, path: Real, fading: Real, noise: Real, distance: Real) -> Real:
         """See `model.radio.rate_printed`. pi = 0 makes a local task's rate zero; its terms are zeroed instead."""

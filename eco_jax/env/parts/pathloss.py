@@ -17,8 +17,6 @@ class PathLoss(Part, kind="pathloss"):
 
     draws: ClassVar[int] = 1
     """standard uniforms that `fading` needs, per link and slot"""
-    reference_distance: ClassVar[Any] = 150.0
-    """distance at which the printed rate agrees with the repaired one, m"""
 
     def gain(self, distance: Real) -> Real:
         """Path gain gamma(d) at a distance in m, -."""
@@ -41,7 +39,7 @@ class PowerLaw(PathLoss):
     reference_gain: Any = number(
         -98, "dB", -300, 0, "γ", "assumed", "path gain at the reference distance (15 dB SNR with 0.4 W)"
     )
-    reference_distance: Any = number(150, "m", 1, 1e6, "", "assumed", "reference distance of the path gain")  # type: ignore[misc]
+    reference_distance: Any = number(150, "m", 1, 1e6, "", "assumed", "reference distance of the path gain")
     exponent: Any = number(3.5, "-", 1, 10, "", "assumed", "path loss exponent, between TR 38.901 UMi LoS and NLoS")
 
     def gain(self, distance: Real) -> Real:
