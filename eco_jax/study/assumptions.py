@@ -33,13 +33,13 @@ def declared() -> Mapping[str, Sequence[Change]]:
     return found
 
 
-def worlds(study: Study, varied: Mapping[str, Sequence[Change]]) -> list[tuple[str, str, Change]]:
+def worlds(study: Study, changed: Mapping[str, Sequence[Change]]) -> list[tuple[str, str, Change]]:
     """What is varied, value in words, change; the world as it is comes first. What this world decides is left out.
 
     Raises:
         UserError: a change that the default world cannot have either.
     """
-    changes = [(name, change) for name, each in varied.items() for change in each]
+    changes = [(name, change) for name, each in changed.items() for change in each]
     found: list[tuple[str, str, Change]] = [(USUAL, "", {})]
     for name, change in changes:
         try:
@@ -51,7 +51,7 @@ def worlds(study: Study, varied: Mapping[str, Sequence[Change]]) -> list[tuple[s
     return found
 
 
-def worlds_of(study: Study) -> list[tuple[str, str, Change]]:
+def varied(study: Study) -> list[tuple[str, str, Change]]:
     """Assumption, value in words, change; the study's own world comes first."""
     return worlds(study, {name: declared()[name] for name in study.profile.assumptions})
 
@@ -78,7 +78,7 @@ def about(every: Sequence[tuple[str, str, Change]], levels: Sequence[str]) -> Ar
 
 def assumptions(study: Study) -> Arrays:
     """`rule/<metric>` [points, 1, episodes] at every level of knowledge, in each of the worlds."""
-    every, found = worlds_of(study), []
+    every, found = varied(study), []
     for i, (_, _, change) in enumerate(every):
         points: list[Point] = [(level, change) for level in LADDER]
         found.append(named({RULE: ruled(study, points, worlds_of(study, points), study.looking)}))

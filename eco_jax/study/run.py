@@ -66,7 +66,7 @@ def check(study: Study) -> None:
     p = possible(study)
     for change in (*changes(p), printed.READING, *(change for _, _, change in ablations.worlds_of(study))):
         check_learns(algorithm, study.train, *study.make(**change))
-    assumptions.worlds_of(study)
+    assumptions.varied(study)
 
 
 def all_parts(study: Study) -> list[Part]:
