@@ -192,7 +192,7 @@ class EnvParams:
         return params
 
     def check_parts(self) -> None:
-        """Whether every part is of its kind.
+        """Whether every part is of its kind, and the one that the equations prescribe.
 
         Raises:
             UserError: one is not.
@@ -203,6 +203,9 @@ class EnvParams:
                 raise UserError(
                     f"{kind}: must be a part of this kind, as {DEFAULTS[kind].__name__}(), not {part!r:.80}"
                 )
+        for kind, name in self.equations.decides.items():
+            if (there := getattr(self, kind).name) != name:
+                raise UserError(f"{kind} = {there!r}: equations = {self.equations.name!r} has {name!r}")
         for cost in self.costs:
             if not isinstance(cost, Cost):
                 raise UserError(f"costs: must be a tuple of parts of kind {COST!r}, not of {cost!r:.80}")

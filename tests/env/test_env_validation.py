@@ -8,7 +8,7 @@ import pytest
 
 from eco_jax.data import store
 from eco_jax.env import KNOWLEDGE, PRESETS, EnvConfig, EnvParams, make
-from eco_jax.env.parts import Hard
+from eco_jax.env.parts import Difference, Hard, Printed, Team
 from eco_jax.env.topology import sites
 from eco_jax.errors import UserError
 
@@ -47,6 +47,7 @@ def annotations_checked():
         ({"combine": None}, ["equations.combine", "None", "max", "sum"]),
         ({"cycles_per": "KB"}, ["equations.cycles_per", "'KB'", "byte", "kilobyte", "bit"]),
         ({"credit": "shapley"}, ["credit =", "'shapley'", "user", "team", "difference"]),
+        ({"preset": "printed", "credit": Difference()}, ["credit = 'difference'", "'printed' has 'team'"]),
         # Numbers
         ({"bandwidth": 0}, ["physics.bandwidth", "0", "MHz", "[1e-06, 1e+06]"]),
         ({"correlation": 1.01}, ["physics.correlation", "1.01", "[0, 1]"]),
@@ -115,6 +116,12 @@ def test_numbers_that_are_set_agree_with_the_others():
             params.set(**values)
     for sound in ({"data_min": 900, "data_max": 1000}, HALVES, RANGES, HALVES | RANGES, {"coverage": Hard(radius=1)}):
         params.set(**sound)
+
+
+def test_equations_that_are_set_have_the_parts_that_they_prescribe():
+    with pytest.raises(UserError, match="credit = 'difference': equations = 'printed' has 'team'"):
+        EnvParams.of().set(equations=Printed())
+    assert EnvParams.of().set(equations=Printed(), credit=Team()).credit.name == "team"
 
 
 def test_a_number_that_is_traced_agrees_with_the_others():
