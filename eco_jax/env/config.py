@@ -65,6 +65,8 @@ class EnvConfig:
     def __post_init__(self) -> None:
         for name, value in check(type(self), self.section, vars(self)).items():
             object.__setattr__(self, name, value)
+        if len(set(self.beta_levels)) < len(self.beta_levels):
+            raise UserError(f"env.beta_levels = {self.beta_levels}: each at most once")
         if self.candidates > self.servers:
             raise UserError(f"env.candidates = {self.candidates}: must lie in [1, {self.servers}], as env.servers says")
 

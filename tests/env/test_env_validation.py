@@ -36,6 +36,7 @@ def annotations_checked():
         ({"beta_levels": ()}, ["env.beta_levels", "()", "(0, 1]"]),
         ({"beta_levels": (0.5, 1.5)}, ["env.beta_levels", "1.5", "(0, 1]"]),
         ({"beta_levels": (0.0,)}, ["env.beta_levels", "0.0", "(0, 1]"]),
+        ({"beta_levels": (0.5, 0.5, 1.0)}, ["env.beta_levels", "(0.5, 0.5, 1.0)", "each at most once"]),
         ({"beta_levels": (float("nan"),)}, ["env.beta_levels", "nan", "(0, 1]"]),
         ({"equations": "fixed"}, ["equations =", "'fixed'", "repaired", "printed"]),
         ({"mobility": "brownian"}, ["mobility =", "'brownian'", "waypoint", "gauss-markov", "trace"]),
