@@ -24,9 +24,9 @@ def threefry2x32(key: UInt32[Array, "2"], x: Array, y: Array) -> tuple[Array, Ar
 def uniform(key: PRNGKeyArray, count: int) -> Float[Array, " count"]:
     """`count` uniforms in [0, 1), multiples of 2^-23.
 
-    The generator is jax's own, and so are the bits (those of `jax_threefry_partitionable=False`). It is spelled out
-    because XLA then makes one loop of it: jax's version for CPUs passes over memory dozens of times, a quarter of an
-    environment step.
+    The generator is jax's own, and so are the bits (those of `jax_threefry_partitionable=False`), but for the middle
+    number of an odd count, whose counter jax pairs with 0. It is spelled out because XLA then makes one loop of it:
+    jax's version for CPUs passes over memory dozens of times, a quarter of an environment step.
     """
     if str(jax.random.key_impl(key)) != "threefry2x32":
         return jax.random.uniform(key, (count,))
