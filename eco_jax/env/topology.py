@@ -71,10 +71,14 @@ def nearest(
     points: Float[Array, "users 2"], sites: Float[Array, "servers 2"], k: int
 ) -> tuple[Int[Array, "users k"], Float[Array, "users k"]]:
     """The k nearest servers of every user, nearest first (ties by index), and their distances, m."""
-    found, square = lax.platform_dependent(points, sites, cuda=partial(_by_merging, k), default=partial(_by_minima, k))
+    merging = partial(_by_merging, k)
+    default = partial(_by_minima, k) if len(sites) <= MANY else merging
+    found, square = lax.platform_dependent(points, sites, cuda=merging, default=default)
     return found, jnp.sqrt(square)
 
 
+MANY = 4096
+"""Servers up to which distances keep enough bits beside an index (`_by_minima`): they are apart by 0.03 % or equal."""
 Found = tuple[Int[Array, "users k"], Float[Array, "users k"]]
 """The nearest servers, and their squared distances, m²."""
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eco_jax.env import make
-from eco_jax.env.topology import even_sites, nearest, sites
+from eco_jax.env.topology import MANY, even_sites, nearest, sites
 
 near = jax.jit(nearest, static_argnums=2)
 
@@ -79,6 +79,16 @@ def test_nearest_is_what_a_search_finds(seed, k):
         ranked = sorted(range(12), key=lambda i: (((sites[i] - point) ** 2).sum(), i))[:k]
         assert index[j].tolist() == ranked
         np.testing.assert_allclose(distance[j], np.sqrt(((sites[ranked] - point) ** 2).sum(1)), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("servers", "rtol"), [(MANY, 3e-4), (MANY + 1, 1e-6)])
+def test_the_nearest_of_many_servers_are_told_apart(servers, rtol):
+    rng = np.random.default_rng(0)
+    true = 2000.0 * (1.0 + 1e-6 * np.arange(servers))  # m, from a corner
+    angle = rng.uniform(0, np.pi / 2, servers)
+    sites = rng.permutation(true[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1))
+    _, distance = near(jnp.zeros((1, 2)), jnp.asarray(sites, jnp.float32), 2)
+    np.testing.assert_allclose(distance[0], true[:2], rtol=rtol)
 
 
 def test_all_servers_may_be_candidates():
