@@ -176,7 +176,7 @@ def left_table(who: str, found: Mapping[str, Interval]) -> Table:
         f"`{who}`, the best at `{TWIN}` by their reward late in training, against `{names.SLOT_REFERENCE_CACHING}`, "
         "which knows the true slowdowns, on the episodes that all play. Staleness is what "
         f"`{names.FULL_MEASUREMENT}` loses though every CPU is measured every slot at no price: what is used was "
-        "measured a slot ago, and no policy can win it back. The price is what the agents themselves pay for their "
+        "measured a slot ago. The price is what the agents themselves pay for their "
         "twin: the energy of its predictions and of their synchronisations. The rest is "
         "the policy's: deciding each for itself, what to synchronise, where to run."
     )
