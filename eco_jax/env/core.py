@@ -108,7 +108,10 @@ def reset(config: EnvConfig, key: PRNGKeyArray, params: EnvParams) -> tuple[Obse
     draws = _draw(config, draw_key, params)
     more: dict[str, Array] = {}
     if params.mobility.starts:
-        numbers = uniform(jax.random.fold_in(key, 1), config.users * params.mobility.starts)
+        count = config.users * params.mobility.starts
+        # To fold in 1 gives the key of the draws: the bits are others unless there are as many of both.
+        alike = (count + 1) // 2 == (sum(leaf.size for leaf in draws) + 1) // 2
+        numbers = uniform(jax.random.fold_in(key, 2 if alike else 1), count)
         more = {"starts": numbers.reshape(config.users, params.mobility.starts)}
     motion = params.mobility.reset(draws.mobility, params, **more)
     fixes = params.mobility.first_fixes(motion)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from env_worlds import world
 
-from eco_jax.env import EnvParams
+from eco_jax.env import EnvParams, core, make
 from eco_jax.env.parts import Waypoint
 from eco_jax.env.parts.mobility.waypoint import Motion
+from eco_jax.random import uniform
 
 USERS = 20_000
 PARAMS = EnvParams.of(side=1000)
@@ -31,6 +32,21 @@ def spread(model, slots):
 
 
 @pytest.mark.long
+def test_a_start_has_numbers_of_its_own(monkeypatch):
+    """With so many servers a slot takes as many numbers as the start."""
+    env, params = make(users=4, servers=68, access="direct", mobility=Waypoint(start="stationary"))
+
+    def drawn(key):
+        found = []
+        monkeypatch.setattr(core, "uniform", lambda key, count: found.append(uniform(key, count)) or found[-1])
+        core.reset(env.config, key, params)
+        return found[1:]
+
+    slot, start = jax.jit(drawn)(jax.random.key(0))
+    assert len(slot) == len(start) == 524
+    assert not np.array_equal(slot, start)
+
+
 def test_a_stationary_start_is_where_the_walk_ends_up():
     model = Waypoint(start="stationary", arrivals=4)
     start, later = spread(model, 0), spread(model, 200)
