@@ -15,7 +15,7 @@ from eco_jax.parts import registered
 
 PACKAGE = Path(__file__).parents[1] / "eco_jax"
 ORDER = (
-    {"errors"}, {"files", "random"}, {"settings", "metrics"}, {"parts", "plugins"}, {"model"}, {"env"}, {"data"},
+    {"errors"}, {"files", "random"}, {"settings", "metrics"}, {"parts"}, {"plugins"}, {"model"}, {"env"}, {"data"},
     {"agent"}, {"train"}, {"run"}, {"sweep", "study"}, {"report", "view", "adapters", "track"}, {"bench"}, {"api"},
     {"cli"}, {"__init__", "__main__"},
 )  # fmt: skip

@@ -86,22 +86,14 @@ def check_user(config: EnvConfig, user: int | None) -> None:
         raise UserError(f"user = {quoted(user)}: must lie in [0, {config.users - 1}], or be None for all users at once")
 
 
-def check_whole(what: str, given: np.ndarray) -> None:
-    """Whether an array holds whole numbers.
-
-    Raises:
-        UserError: it holds others.
-    """
-    if given.dtype.kind not in "iu":
-        raise UserError(f"{what}: holds numbers of type {given.dtype}, must hold whole ones")
-
-
-def check_range(what: str, given: np.ndarray, count: int) -> None:
+def check_choices(what: str, given: np.ndarray, count: int) -> None:
     """Whether all numbers are choices among so many.
 
     Raises:
         UserError: one is not.
     """
+    if given.dtype.kind not in "iu":
+        raise UserError(f"{what}: holds numbers of type {given.dtype}, must hold whole ones")
     if given.size and (given.min() < 0 or given.max() >= count):
         wrong = given[(given < 0) | (given >= count)].flat[0]
         raise UserError(f"{what}: is {wrong}, must lie in [0, {count - 1}]")
@@ -296,10 +288,9 @@ class Batch:
         envs, rows, heads = self.envs, self.rows, self.env.heads
         if action.shape not in ((envs, rows, 4), (envs, rows * 4), (envs * rows, 4)):
             raise UserError(f"action: has shape {action.shape}, must hold {(envs, rows, 4)} choices")
-        check_whole("action", action)
         found = action.reshape(envs, rows, 4)
         for k, count in enumerate(heads):
-            check_range(f"action: head {k}", found[..., k], count)
+            check_choices(f"action: head {k}", found[..., k], count)
         return (found if self.user is None else found[:, 0]).astype(np.int32)
 
 

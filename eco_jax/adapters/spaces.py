@@ -8,9 +8,8 @@ import numpy as np
 from eco_jax.adapters.common import (
     HEADS,
     check_actions,
-    check_range,
+    check_choices,
     check_user,
-    check_whole,
     needs,
     table,
     table_mask,
@@ -74,8 +73,7 @@ class View:
         if self.actions == HEADS:
             return given
         rows = table(self.env.config)
-        check_whole("action", given)
-        check_range("action", given, len(rows))
+        check_choices("action", given, len(rows))
         return rows[given]
 
     def masks(self, mask: np.ndarray) -> np.ndarray:

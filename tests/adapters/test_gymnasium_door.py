@@ -220,8 +220,8 @@ def test_bad_settings_of_a_vector():
         (np.full(12, 99), r"head 0: is 99, must lie in \[0, 4\]"),
         (np.array([0, 0, 2, 0] * 3), r"head 2: is 2, must lie in \[0, 1\]"),
         (np.full(12, -1), "head 0: is -1"),
-        (np.full(12, 0.9), "holds numbers of type float64, must hold whole ones"),
-        (np.full(12, np.nan), "holds numbers of type float64"),
+        (np.full(12, 0.9), "head 0: holds numbers of type float64, must hold whole ones"),
+        (np.full(12, np.nan), "head 0: holds numbers of type float64"),
         (np.zeros((4, 3), int), r"has shape \(1, 4, 3\), must hold \(1, 3, 4\) choices"),
     ],
 )
