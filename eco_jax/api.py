@@ -140,9 +140,9 @@ def load(folder: str | os.PathLike[str], plugin: str | os.PathLike[str] | Iterab
     plugins.load(plugin)
     found = open_run(path)
     env, params = found.config.make()
-    noted = recorded(path / "config.toml")
-    metrics = curves(path / "metrics.jsonl", noted.get("seeds", 1))
-    kept = np.array(found.seeds) - noted.get("seed", 0)
+    note = recorded(path / "config.toml")
+    metrics = curves(path / "metrics.jsonl", note["seeds"])
+    kept = np.array(found.seeds) - note["seed"]
     metrics = {name: value[:, kept] for name, value in metrics.items()}
     return Run(env, params, found.config.algorithm(), found.agents, found.seeds, metrics, path)
 

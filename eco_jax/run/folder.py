@@ -131,10 +131,7 @@ def check_same(config: RunConfig, seeds: Sequence[int], path: Path) -> dict[str,
         UserError: the run that is there has another setting, which is named, or the file is damaged.
     """
     _, usual, _ = settings.base(file=path)
-    note = settings.recorded(path)
-    for name in ("seed", "seeds"):
-        if name not in note:
-            raise UserError(f"{path}: [run] {name}: is missing")
+    note = _complete(path)
     settings.check_inputs(config, note, path)
     settings.check_plugins(config, note, path)
     here = dict(config.values) | {"seed": seeds[0], "seeds": len(seeds)}
@@ -145,9 +142,32 @@ def check_same(config: RunConfig, seeds: Sequence[int], path: Path) -> dict[str,
     for name, value in here.items():
         if there.get(name) != value:
             raise UserError(f"{path}: {name} = {there.get(name)} there, {value} here: a run goes on as it began")
-    if "id" in note and note["id"] != name_of(settings.read_toml(path), note):
-        raise UserError(f"{path}: was changed since the run began, and a run goes on as it began")
+    _check_unchanged(path, note)
     return note
+
+
+def noted(path: Path) -> dict[str, Any]:
+    """What a run's `config.toml` records beside the settings: for those who read a run that has begun.
+
+    Raises:
+        UserError: it records nothing, or the file was changed since the run began.
+    """
+    note = _complete(path)
+    _check_unchanged(path, note)
+    return note
+
+
+def _complete(path: Path) -> dict[str, Any]:
+    note = settings.recorded(path)
+    for name in ("seed", "seeds"):
+        if name not in note:
+            raise UserError(f"{path}: [run] {name}: is missing")
+    return note
+
+
+def _check_unchanged(path: Path, note: Mapping[str, Any]) -> None:
+    if "id" in note and note["id"] != name_of(settings.read_toml(path), note):
+        raise UserError(f"{path}: was changed since the run began, and a run stays as it began")
 
 
 def name_of(config: Mapping[str, Any], note: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from eco_jax.env import policies
 from eco_jax.errors import UserError, quoted, shown
 from eco_jax.run import settings
 from eco_jax.run.config import FIXED, INPUTS, RunConfig, resolve
+from eco_jax.run.folder import noted
 from eco_jax.run.messages import warn
 from eco_jax.settings import similar
 from eco_jax.train.config import TrainConfig
@@ -75,14 +76,14 @@ def recorded_curves(path: Path, x: str) -> tuple[NDArray[np.floating], dict[str,
     Raises:
         UserError: nothing is recorded there, or no times.
     """
-    note = settings.recorded(path / "config.toml")
-    members = note.get("seeds", 1)
+    note = noted(path / "config.toml")
+    members = note["seeds"]
     found = curves(path / "metrics.jsonl", members)
     if not found or not len(next(iter(found.values()))):
         raise UserError(f"{path}: no update is recorded there yet (metrics.jsonl)")
     failed = first_failures(path / "metrics.jsonl", members)
     for which, why in failed.items():
-        warn(f"{path}: seed {note.get('seed', 0) + which}, {why}; left out")
+        warn(f"{path}: seed {note['seed'] + which}, {why}; left out")
     if len(failed) == members:
         raise UserError(f"{path}: no seed stayed finite")
     kept = [i for i in range(members) if i not in failed]
@@ -125,9 +126,9 @@ def sound_agents(path: Path) -> tuple[tuple[int, ...], Any]:
 
     from eco_jax.train.checkpoint import restore_params
 
-    noted = settings.recorded(path / "config.toml")
-    _, agents = restore_params(path / "checkpoint", warn, noted.get("id", ""))
-    first, count = noted.get("seed", 0), noted.get("seeds", 1)
+    note = noted(path / "config.toml")
+    _, agents = restore_params(path / "checkpoint", warn, note.get("id", ""))
+    first, count = note["seed"], note["seeds"]
     failed = first_failures(path / "metrics.jsonl", count)
     kept = [i for i in range(count) if i not in failed]
     if not kept:

@@ -16,6 +16,7 @@ from eco_jax.env.policies import as_policy, named
 from eco_jax.errors import UserError, quoted, shown
 from eco_jax.run import settings
 from eco_jax.run.config import RunConfig, resolve
+from eco_jax.run.folder import noted
 from eco_jax.run.messages import warn
 from eco_jax.settings import similar
 from eco_jax.study.folders import is_run
@@ -98,12 +99,12 @@ def _agent(folder: Path, env: EcoEnv, params: EnvParams, level: str | None, seed
     """An agent of the run in a folder."""
     from eco_jax.train.checkpoint import restore_params
 
-    config, noted = config_of(folder), settings.recorded(folder / "config.toml")
-    first, count = noted.get("seed", 0), noted.get("seeds", 1)
+    config, note = config_of(folder), noted(folder / "config.toml")
+    first, count = note["seed"], note["seeds"]
     chosen = first if seed is None else seed
     if not first <= chosen < first + count:
         raise UserError(f"--seed {chosen}: {folder} has the seeds {first} to {first + count - 1}")
-    _, agents = restore_params(folder / "checkpoint", warn, noted.get("id", ""))
+    _, agents = restore_params(folder / "checkpoint", warn, note.get("id", ""))
     algorithm = config.algorithm()
     level = level or config.knowledge
     check_plays(algorithm, agents, env, params.with_knowledge(level), config.env.heads, str(folder))

@@ -32,7 +32,7 @@ def made_up_run(out, **chosen):
     """Its settings alone."""
     config = settings.from_mapping({"preset": "tiny", **chosen}, "test")
     out.mkdir(parents=True)
-    (out / "config.toml").write_text(settings.to_toml(config, {"seed": 0, **settings.input_hashes(config)}))
+    (out / "config.toml").write_text(settings.to_toml(config, {"seed": 0, "seeds": 1, **settings.input_hashes(config)}))
     return out
 
 

@@ -1,6 +1,7 @@
 """The agents that come with the package are what their card says."""
 
 import re
+import shutil
 from pathlib import Path
 
 import jax
@@ -37,6 +38,27 @@ def test_they_are_small_and_name_no_machine():
         assert home.encode() not in path.read_bytes(), path
     for path in FOLDER.rglob("config.toml"):
         assert "/" not in re.sub(r"#.*", "", path.read_text()), path
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: "", r"config.toml: \[run\] seed: is missing"),
+        (lambda text: text.replace("users = 30", "users = 4"), "config.toml: was changed since the run began"),
+    ],
+)
+@pytest.mark.parametrize(
+    "command", [["evaluate", "--rules", "none"], ["view"], ["compare"], ["plot"]], ids=lambda command: command[0]
+)
+def test_a_run_that_was_changed_is_not_read_as_another(tmp_path, capsys, command, change, said):
+    shutil.copytree(reference("twin"), tmp_path / "run")
+    file = tmp_path / "run" / "config.toml"
+    assert change(file.read_text()) != file.read_text()
+    file.write_text(change(file.read_text()))
+    name, *flags = command
+    named = ["--checkpoint", str(tmp_path / "run")] if name == "evaluate" else [str(tmp_path / "run")]
+    assert main([name, *named, *flags]) == 2
+    assert re.search(said, capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(
