@@ -175,6 +175,8 @@ def evaluate(
     """
     if isinstance(what, Run):
         env, params = env or what.env, what.params if params is None else params
+    if isinstance(what, type) or not (isinstance(what, Run | Rule | Remembering) or callable(what)):
+        raise UserError(f"evaluate: {quoted(what)}: must be a run, a rule as `Greedy()`, or a policy")
     if env is None or params is None:
         raise UserError("evaluate: needs env and params, as `make` gives them")
     if not is_whole(episodes) or episodes < 1:

@@ -20,7 +20,7 @@ from eco_jax.run import settings, setup
 from eco_jax.run.folder import Saving, locked
 from eco_jax.run.messages import warn
 from eco_jax.run.progress import Display, Pace, updates_in_words
-from eco_jax.track.follower import checked, following
+from eco_jax.track.follower import PROJECT, checked, following
 from eco_jax.train.interrupt import Interrupted, Stop, interruptible
 
 
@@ -72,7 +72,7 @@ class Arguments:
     or changes it."""
     tracker_dir: str | None = None
     """Folder of the tracker's files (`tracker/` in the sweep's folder, by default), or an address that MLflow takes."""
-    tracker_project: str = "eco_jax"
+    tracker_project: str = PROJECT
     """Project, or experiment, of the tracker."""
     tracker_each: bool = False
     """A run of the tracker for each member, instead of one for the sweep with all members inside."""
@@ -131,6 +131,8 @@ def sweep(a: Arguments, stop: Stop) -> None:
         opened.enter_context(locked(a.out))
         state.check_folder(a.out, a.resume)
         running = search.Sweep(a.out, what, wanted, a.storage, a.study, warn)
+        if len(running.asked) > trials:
+            remarks = [*remarks, f"--trials {trials}: the sweep that goes on has {len(running.asked)} already"]
         for remark in remarks:
             warn(remark)
         saving = Saving(a.save_s)

@@ -13,7 +13,7 @@ from eco_jax.cli.main import parse, peek, settings_of
 from eco_jax.errors import UserError
 from eco_jax.run import processes, settings, setup, summary
 from eco_jax.run.folder import Saving, run
-from eco_jax.track.follower import checked, following
+from eco_jax.track.follower import PROJECT, checked, following
 from eco_jax.train.interrupt import Interrupted, interruptible
 
 
@@ -51,7 +51,7 @@ class Arguments:
     """Show the run in tensorboard, wandb or mlflow too, or in a tracker of one's own: it never stops or changes it."""
     tracker_dir: str | None = None
     """Folder of the tracker's files (`tracker/` in the run's folder, by default), or an address that MLflow takes."""
-    tracker_project: str = "eco_jax"
+    tracker_project: str = PROJECT
     """Project, or experiment, of the tracker."""
 
 
@@ -65,8 +65,11 @@ def main(argv: Sequence[str]) -> int:
     a: Any = parse(Arguments, given.rest, "eco-jax train", Arguments.__doc__ or "", default, settings=True)
     settings.check_seeds(a.seed, a.seeds)
     config = given.config()
-    if not 0 <= a.save_s < math.inf or a.save_updates < 0 or a.keep < 1:
-        raise UserError("--save-s and --save-updates must be at least 0, --keep at least 1")
+    if not 0 <= a.save_s < math.inf:
+        raise UserError(f"--save-s {a.save_s:g}: must be at least 0, and finite")
+    for flag, value, least in (("--save-updates", a.save_updates, 0), ("--keep", a.keep, 1)):
+        if value < least:
+            raise UserError(f"{flag} {value}: must be at least {least}")
     if a.resume and a.force:
         raise UserError("--resume and --force: give one of them, not both")
     wanted = checked(a.tracker, a.tracker_dir, a.tracker_project, a.out)

@@ -53,6 +53,8 @@ class Plan:
             raise UserError(f"--trials {self.trials} x --seeds {self.seeds}: must be at most {MOST:,} members")
         if self.batch < self.seeds:
             raise UserError(f"--batch {self.batch}: must be at least {self.seeds}, the seeds of a configuration")
+        if self.strategy != "halving" and self.eta != Plan.eta:
+            raise UserError(f"--eta {self.eta}: is for --strategy halving")
         strategy({"kind": self.strategy, "eta": self.eta, "seed": self.seed}, {})
         if self.strategy == "pbt" and self.seeds > 1:
             raise UserError(f"--seeds {self.seeds}: pbt gives each run settings of its own; take 1, and more --trials")
@@ -85,8 +87,10 @@ def check(space: Space, plan: Plan) -> list[str]:
     remarks = []
     ranges = [name for name, axis in space.axes.items() if isinstance(axis, Range) and axis.ends[0] < axis.ends[1]]
     choices = [name for name in space.axes if name not in ranges]
-    if plan.sampler == "grid":
-        space.points()
+    if plan.sampler == "grid" and plan.trials > (points := space.points()):
+        remarks.append(
+            f"{space.where}: its grid has {points} configurations, each trained once; --trials asks for more"
+        )
     if plan.sampler == "cmaes":
         if len(ranges) < 2:
             raise UserError(

@@ -22,6 +22,8 @@ from eco_jax.train.interrupt import Interrupted
 
 PATIENCE_S = 10.0
 """Without a sign of life at the end of a run before a tracker is given up."""
+PROJECT = "eco_jax"
+"""The default name of the project."""
 START_S = 30.0
 """That a tracker has to begin, counted from its start: MLflow makes a database first, and a run may be short."""
 INTERRUPTED_S = 3.0
@@ -167,8 +169,9 @@ def checked(tracker: str | None, place: str | None, project: str, out: Path) -> 
         UserError: there is no such tracker, its package is missing, or its files may not lie there.
     """
     if tracker is None:
-        if place is not None:
-            raise UserError("--tracker-dir: is for --tracker")
+        for flag, given in (("--tracker-dir", place is not None), ("--tracker-project", project != PROJECT)):
+            if given:
+                raise UserError(f"{flag}: is for --tracker")
         return None
     check(tracker)
     if place is not None:

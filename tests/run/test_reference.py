@@ -11,6 +11,7 @@ import pytest
 import eco_jax
 from eco_jax.cli.main import main
 from eco_jax.env import KNOWLEDGE
+from eco_jax.env.policies import Greedy
 from eco_jax.errors import UserError
 from eco_jax.run import reference as module
 from eco_jax.run.reference import reference
@@ -65,6 +66,8 @@ def test_a_run_that_was_changed_is_not_read_as_another(tmp_path, capsys, command
     ("call", "said"),
     [
         (lambda run: run.policy(1), r"index = 1: must lie in \[-1, 0\]"),
+        (lambda run: eco_jax.evaluate("greedy", run.env, run.params), "evaluate: 'greedy': must be a run, a rule"),
+        (lambda run: eco_jax.evaluate(Greedy, run.env, run.params), "must be a run, a rule as `Greedy"),
         (lambda run: eco_jax.evaluate(run, episodes=0), "episodes = 0: must be a whole number of at least 1"),
         (lambda run: eco_jax.evaluate(run, seed=-1), r"seed: -1: must be a whole number in \[0, 4294967295\]"),
         (lambda run: eco_jax.train(run.env, run.params, seeds=[0.5]), r"seeds: 0.5: must be a whole number in"),

@@ -24,6 +24,7 @@ from eco_jax.sweep.space import Choice, Range, Space
         ({"trials": 1, "sampler": "best"}, "--sampler best: must be one of random, tpe"),
         ({"trials": 1, "objective": "fun"}, "--objective fun: must be one of reward"),
         ({"trials": 1, "strategy": "halving", "eta": 1}, "--eta 1: must be at least 2"),
+        ({"trials": 8, "strategy": "pbt", "eta": 7}, "--eta 7: is for --strategy halving"),
         ({"trials": 8, "strategy": "pbt", "seeds": 2}, "--seeds 2: pbt gives each run settings of its own; take 1"),
         ({"trials": 1, "strategy": "pbt", "sampler": "tpe"}, "--sampler tpe: pbt moves the settings itself"),
     ],

@@ -242,6 +242,7 @@ def test_a_missing_package_is_one_line_before_anything_is_written(tmp_path, caps
     [
         (["--tracker", "comet"], "--tracker = 'comet': must be one of"),
         (["--tracker-dir", "x"], "--tracker-dir: is for --tracker"),
+        (["--tracker-project", "x"], "--tracker-project: is for --tracker"),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path, capsys, monkeypatch, flags, said):
