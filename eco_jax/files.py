@@ -4,7 +4,7 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -106,3 +106,15 @@ def check_output(out: Path, ours: Callable[[Path], bool], reads: Iterable[Path] 
         raise UserError(f"{name}: is part of a run; write to another file")
     if exists and not ours(out):
         raise UserError(f"{name}: is there already and was not written by this command; remove it, or write elsewhere")
+
+
+def check_apart(outputs: Mapping[str, Path | None]) -> None:
+    """Whether a command's outputs, flag -> file, are different files: call it before any work is done.
+
+    Raises:
+        UserError: two are one file.
+    """
+    taken: dict[str, str] = {}
+    for flag, path in outputs.items():
+        if path is not None and (first := taken.setdefault(os.path.realpath(path), flag)) != flag:
+            raise UserError(f"{flag} {shown(path, 300)}: is what {first} writes; choose another file")

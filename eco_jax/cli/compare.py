@@ -26,7 +26,7 @@ from eco_jax.cli.screen import show_table
 from eco_jax.env.parts import COST
 from eco_jax.env.parts.cost import reported
 from eco_jax.errors import UserError, quoted
-from eco_jax.files import check_output, write_whole
+from eco_jax.files import check_apart, check_output, write_whole
 from eco_jax.report.compared import TEX_MARK, as_tex
 from eco_jax.run import setup
 from eco_jax.study.compare import Difference, against, remarks
@@ -83,6 +83,7 @@ def main(argv: Sequence[str]) -> int:
             if not path.absolute().parent.is_dir():
                 raise UserError(f"--{flag} {path}: its folder does not exist")
             check_output(path, ours)
+    check_apart({"--json": a.json, "--csv": a.csv, "--tex": a.tex})
     rules = [rule for rule in rules_of(a.rules) if rule not in words]
     policies = policies_of(argv, [*words, *rules], given)
     if len(words) + len(rules) < 2:

@@ -19,7 +19,7 @@ from eco_jax.cli.runs import (
     world_of,
 )
 from eco_jax.errors import UserError, quoted
-from eco_jax.files import check_output
+from eco_jax.files import check_apart, check_output
 from eco_jax.metrics import REWARD, Metric
 from eco_jax.run import setup
 from eco_jax.study.folders import X, is_run, is_sweep, recorded_curves
@@ -129,6 +129,7 @@ def _check(a: Arguments) -> None:
     if a.csv is not None:
         column.check_folder(a.csv, "--csv")
         check_output(a.csv, _csv_of_ours)
+    check_apart({"--out": a.out, "--csv": a.csv})
 
 
 def _csv_of_ours(path: Path) -> bool:

@@ -1,6 +1,5 @@
 """`eco-jax view`: play one episode with one or two controllers, and show it as a page, a film or a table."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from eco_jax.cli.evaluate import MOST, REFUSED, check_run_inputs
 from eco_jax.cli.main import Given, parse, peek, settings_of
 from eco_jax.env.config import TWIN
 from eco_jax.errors import UserError, shown
-from eco_jax.files import check_output, write_whole
+from eco_jax.files import check_apart, check_output, write_whole
 from eco_jax.run import settings, setup
 from eco_jax.run.config import INPUTS, RunConfig
 from eco_jax.run.messages import say, warn
@@ -147,17 +146,13 @@ def _check_outputs(a: Any, config: RunConfig, read: Sequence[Path]) -> None:
     ]  # fmt: skip
     reads = [path for name in INPUTS if (path := config.values[name]) is not None]
     reads += [*config.values["plugins"], *read]
-    taken: dict[str, str] = {}
     for name, path, ours in outputs:
         if path is None:
             continue
         check_output(path, ours, reads)
         if not path.absolute().parent.is_dir():
             raise UserError(f"--{name} {path}: its folder does not exist")
-        there = os.path.realpath(path)
-        if there in taken:
-            raise UserError(f"--{name} {path}: is what --{taken[there]} writes; choose another file")
-        taken[there] = name
+    check_apart({f"--{name}": path for name, path, _ in outputs})
     if a.mp4 is not None:
         film.ffmpeg()
 

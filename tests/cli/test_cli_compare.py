@@ -134,6 +134,8 @@ def test_a_world_of_flags_is_for_all(capsys, played):
         (["base", "other", "--seed", "-1"], "--seed -1: must lie in"),
         (["base", "other", "--json", "no/x.json"], "--json no/x.json: its folder does not exist"),
         (["base", "other", "--csv", "base/metrics.jsonl"], "is part of a run"),
+        (["base", "other", "--json", "x", "--csv", "x"], "--csv x: is what --json writes; choose another file"),
+        (["base", "other", "--csv", "x", "--tex", "./x"], "--tex x: is what --csv writes; choose another file"),
         (["base", "other", "--labels", "a"], "--labels 'a': must be 2 different ones, for base, other"),
         (
             ["base", "other", "--network.hidden", "8"],

@@ -100,6 +100,7 @@ def test_lines_of_a_sweep(capsys, here, tmp_path):
         (["one", "--height", "100"], "--height 100: must lie in [1, 40] inches"),
         (["one", "--out", "x.gif"], "--out x.gif: must end in one of .pdf, .png, .svg, .pgf"),
         (["one", "--out", "one/x.pdf", "--csv", "one/metrics.jsonl"], "is part of a run"),
+        (["one", "--out", "x.pdf", "--csv", "one/../x.pdf"], "--csv one/../x.pdf: is what --out writes"),
         (["one", "two", "--labels", "a"], "--labels 'a': must be 2 different ones, for one, two"),
         (["one", "two", "--labels", "a,a"], "--labels 'a,a': must be 2 different ones"),
         (["one", "--band", "sd"], "--band"),
