@@ -219,7 +219,7 @@ def _played(a: Arguments, argv: Sequence[str], words: Sequence[str], given: Any)
     from eco_jax.report.figures.figure import interval
     from eco_jax.report.figures.lines import Series, over
     from eco_jax.report.figures.terms import stacked
-    from eco_jax.study.together import check_number
+    from eco_jax.study.together import check_number, metrics_of
 
     check_episodes(a.episodes, a.seed)
     name, values = ("", [0.0]) if a.over is None else _points(a.over)
@@ -231,6 +231,7 @@ def _played(a: Arguments, argv: Sequence[str], words: Sequence[str], given: Any)
     if a.over is not None:
         _few(len(labels))
     setup.configure()
+    metrics = [] if a.over is None else _metrics(a.metric, metrics_of(worlds[0]))
     played = policies.play(worlds, a.seed, a.episodes, NAME)
     if a.over is None:
         rows = {label: {n: v[0] for n, v in row.items()} for label, row in zip(labels, played.values(), strict=True)}
@@ -238,7 +239,6 @@ def _played(a: Arguments, argv: Sequence[str], words: Sequence[str], given: Any)
             made, columns = stacked(rows, a.width, a.height)
             save_as(made, a.out)
         return made, columns, f"means over {a.episodes} episodes and the seeds of a run"
-    metrics = _metrics(a.metric, [n for n, v in next(iter(played.values())).items() if v.ndim == 3])
     series = [
         Series(label, values, {m: [interval(at) for at in row[m]] for m in metrics})
         for label, row in zip(labels, played.values(), strict=True)

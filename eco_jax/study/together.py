@@ -15,6 +15,7 @@ from eco_jax.study.folders import NOT_OF_THE_WORLD, Trained
 from eco_jax.study.play import Entry, Look, play, play_agents
 from eco_jax.study.store import Arrays
 from eco_jax.train.config import TrainConfig
+from eco_jax.train.evaluate import play_episodes
 from eco_jax.train.loop import Learner
 
 Watch = Callable[[str], Look]
@@ -40,6 +41,18 @@ def check_number(world: RunConfig, name: str, values: Sequence[float]) -> list[R
     if known[name].static:
         raise UserError(f"--over {name}: changes the program; traced numbers of the world may vary, as physics.slot")
     return [changed(world, {name: value}) for value in values]
+
+
+def metrics_of(world: RunConfig) -> list[str]:
+    """Metrics of which an episode in this world has one number each; nothing is compiled or played."""
+    env, params = world.make()
+    local = policies.named()["local"]
+
+    def policy(key: Any, observation: Any, state: Any, params: EnvParams) -> Any:
+        return local.decide(env.config, key, state, params)
+
+    found = jax.eval_shape(lambda key: play_episodes(env, params, policy, key, 2), jax.random.key(0))
+    return [name for name, values in found.items() if values.ndim == 1]
 
 
 def play_together(

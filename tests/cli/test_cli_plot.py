@@ -160,6 +160,11 @@ def test_policies_in_worlds_along_a_number_and_by_term(capsys, tmp_path, monkeyp
     assert [(r["series"], r["x"], r["mean"]) for r in rows(tmp_path / "x.csv")] == [
         ("run", "0", "0.1"), ("run", "20", "0.1"), ("local", "0", "1.1"), ("local", "20", "1.1"),
     ]  # fmt: skip
+    for name in ("foo", "latency_quantiles"):  # before anything is played
+        assert f"--metric '{name}': unknown metric" in refused(
+            capsys, "local", "--over", "physics.slot=1,2", "--metric", name
+        )
+    assert len(calls) == 1
     plot(capsys, "run", "local", "--terms", "--knowledge", "none", *shared)
     assert calls[-1] == ([20.0], ["run"], ["local"], 5, 3, "none")
     assert [r["edge_mj"] for r in rows(tmp_path / "x.csv")] == ["100", "1100"]
