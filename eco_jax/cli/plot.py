@@ -18,7 +18,7 @@ from eco_jax.cli.runs import (
     with_references,
     world_of,
 )
-from eco_jax.errors import UserError, quoted
+from eco_jax.errors import UserError, in_words, quoted
 from eco_jax.files import check_apart, check_output
 from eco_jax.metrics import REWARD, Metric
 from eco_jax.run import setup
@@ -31,6 +31,17 @@ if TYPE_CHECKING:
 NAME = "eco-jax plot"
 HEADS = ("run,metric,x,", "series,metric,x,", "policy,")
 """What the CSV of a figure begins with."""
+CURVES, SWEEP, TERMS, OVER = "learning curves", "the lines of a sweep", "--terms", "--over"
+"""The figures."""
+PLAYS = ("labels", "preset", "config", "episodes", "seed")
+"""Flags of those for which runs and rules are played."""
+TAKES = {
+    CURVES: ("metric", "x", "labels", "smooth", "band"),
+    SWEEP: ("metric", "x", "group", "log_x"),
+    TERMS: PLAYS,
+    OVER: ("metric", "log_x", *PLAYS),
+}
+"""Figure -> flags that it takes beside those of every figure."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +103,14 @@ def main(argv: Sequence[str]) -> int:
     a: Any = parse(Arguments, rest, NAME, Arguments.__doc__ or "", None, True, REFUSED)
     if not words or list(a.what) != words:
         raise UserError("name runs, rules or a sweep first, before the flags")
+    if a.terms and a.over is not None:
+        raise UserError("--terms and --over: give one of them, not both")
+    sweep = any(is_sweep(Path(word)) for word in words)
+    _check_flags(TERMS if a.terms else OVER if given else SWEEP if sweep else CURVES, rest)
     _check(a)
     if given is not None:
         made, columns, told = _played(a, argv, words, given)
-    elif any(is_sweep(Path(word)) for word in words):
+    elif sweep:
         made, columns, told = _sweep(a, words)
     else:
         made, columns, told = _curves(a, words)
@@ -106,6 +121,20 @@ def main(argv: Sequence[str]) -> int:
     width, height = made.get_size_inches()
     print(f"{a.out}: {width:g} x {height:.2f} inches, 8 pt; {told}")
     return 0
+
+
+def _check_flags(figure: str, argv: Sequence[str]) -> None:
+    """Whether the figure takes each flag among the arguments.
+
+    Raises:
+        UserError: it does not, but another does.
+    """
+    for word in argv:
+        flag = word.partition("=")[0]
+        name = flag.removeprefix("--").replace("-", "_")
+        others = [other for other, takes in TAKES.items() if flag.startswith("--") and name in takes]
+        if others and figure not in others:
+            raise UserError(f"{flag}: is for {in_words(others, 'and')}, not for {figure}")
 
 
 def _check(a: Arguments) -> None:
@@ -121,10 +150,6 @@ def _check(a: Arguments) -> None:
         raise UserError(f"--height {a.height:g}: must lie in [1, {column.WIDTHS[1]:g}] inches")
     if a.smooth < 1:
         raise UserError(f"--smooth {a.smooth}: must be at least 1")
-    if not a.terms and a.over is None and (a.preset or a.config):
-        raise UserError("--preset and --config: are for --terms and --over")
-    if a.terms and a.over is not None:
-        raise UserError("--terms and --over: give one of them, not both")
     column.check_out(a.out, [Path(word) for word in a.what])
     if a.csv is not None:
         column.check_folder(a.csv, "--csv")
@@ -194,8 +219,6 @@ def _sweep(a: Arguments, words: Sequence[str]) -> tuple["Drawing", Any, str]:
 
     if len(words) > 1:
         raise UserError(f"{words[0]}: a sweep is drawn alone")
-    if a.labels is not None:
-        raise UserError("--labels: the lines of a sweep are named by their settings")
     frame = results_of(Path(words[0]))
     metrics = metrics_in(frame, [name.strip() for name in a.metric.split(",")])
     group = None if a.group is None else [name.strip() for name in a.group.split(",")]
@@ -225,6 +248,8 @@ def _played(a: Arguments, argv: Sequence[str], words: Sequence[str], given: Any)
     name, values = ("", [0.0]) if a.over is None else _points(a.over)
     if a.over is not None:
         _check_log(a, min(values))
+        if name in given.flags:
+            raise UserError(f"--{name}: is what --over varies; give one of them, not both")
     policies = policies_of(argv, words, given)
     worlds = [policies.world] if a.over is None else check_number(policies.world, name, values)
     labels = labelled(policies.labels, a.labels)
