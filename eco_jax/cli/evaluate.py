@@ -125,10 +125,12 @@ def chosen_rules(names: str) -> dict[str, policies.Rule]:
         UserError: there is no such rule.
     """
     known = policies.named()
-    if names in ("all", "none"):
-        return known if names == "all" else {}
     chosen = [name.strip() for name in names.split(",")]
+    if chosen in (["all"], ["none"]):
+        return known if chosen == ["all"] else {}
     for name in chosen:
+        if name in ("all", "none"):
+            raise UserError(f"--rules {quoted(names)}: all and none stand alone, without other names")
         if name not in known:
             raise UserError(f"--rules {quoted(name)}: unknown rule{similar(name, ['all', 'none', *known])}")
     return {name: known[name] for name in dict.fromkeys(chosen)}

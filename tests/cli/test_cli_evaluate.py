@@ -83,6 +83,8 @@ def refused(capsys, run, *flags):
         (["--episodes", 10**12], "must lie in [2, 1000000]"),
         (["--rules", "greeedy"], "--rules 'greeedy': unknown rule; did you mean greedy"),
         (["--rules", "x"], "--rules 'x': unknown rule; known are all, none, local, random"),
+        (["--rules", "all,none"], "--rules 'all,none': all and none stand alone, without other names"),
+        (["--rules", "greedy, all"], "--rules 'greedy, all': all and none stand alone, without other names"),
         (["--rules", ""], "--rules '': unknown rule; known are all, none, local"),
         (["--rules", "local", "--no-rules"], "--no-rules and --rules local: give one of them, not both"),
         (["--network.hidden", "8"], "--network.hidden: the run's network and training are what they were"),
