@@ -102,7 +102,7 @@ def main(argv: Sequence[str]) -> int:
     from eco_jax.study.store import Store
     from eco_jax.train.devices import chosen
 
-    others = None if a.learners is None else tuple(filter(None, a.learners.split(",")))
+    others = None if a.learners is None else tuple(a.learners.split(",") if a.learners else ())
     if others is not None:
         learners.check(others, profile)
     study = Study(run, profile, a.seed, a.judge or "", chosen(a.devices, setup.devices()), a.verdicts_only, others)

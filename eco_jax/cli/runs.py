@@ -139,7 +139,7 @@ def rules_of(names: str) -> list[str]:
         UserError: there is no such rule.
     """
     known: dict[str, Any] = named()
-    chosen = [name.strip() for name in names.split(",") if name.strip()]
+    chosen = [name.strip() for name in names.split(",")] if names else []
     for name in chosen:
         if name not in known:
             raise UserError(f"--rules {quoted(name)}: unknown rule{similar(name, known)}")

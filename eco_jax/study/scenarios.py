@@ -84,7 +84,7 @@ def chosen(names: str) -> list[Scenario]:
         UserError: there is no such scenario, or it is no longer what was frozen.
     """
     known = scenarios()
-    wanted = [name.strip() for name in names.split(",") if name.strip()] or list(known)
+    wanted = [name.strip() for name in names.split(",")] if names else list(known)
     for name in wanted:
         if name not in known:
             raise UserError(f"--worlds {quoted(name)}: must be among {', '.join(known)}{similar(name, known)}")

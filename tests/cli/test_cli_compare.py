@@ -128,6 +128,7 @@ def test_a_world_of_flags_is_for_all(capsys, played):
         (["base"], "name two runs or rules at least"),
         (["base", "missing"], "'missing': no folder of a run, nor a rule"),
         (["base", "other", "--rules", "greeedy"], "--rules 'greeedy': unknown rule; did you mean greedy"),
+        (["base", "other", "--rules", ","], "--rules '': unknown rule; known are local"),
         (["base", "other", "--baseline", "third"], "--baseline 'third': must be one of base, other"),
         (["other", "elsewhere"], "elsewhere: trained with physics.sync_energy = 5.0, other with 20.0; give the world"),
         (["base", "other", "--episodes", "1"], "--episodes 1: must lie in [2, 1000000]"),

@@ -53,6 +53,7 @@ def studied(monkeypatch, tmp_path):
         (["--preset", "mars"], "preset 'mars': must be one of"),
         (["--seed", "-1"], "--seed -1: must lie in [0, "),
         (["--profile", "paper", "--learners", "a2c-gru,dqn"], "--learners: 'dqn' is none of a2c-attention, "),
+        (["--profile", "paper", "--learners", ","], "--learners: '' is none of a2c-attention, "),
         (["--learners", "a2c-gru"], "--learners: the profile trains no other algorithms and networks; --profile paper"),
         (["--seed", str(2**32 - 2)], "--seed 4294967294: must lie in [0, "),
         (["--seed", str(2**63)], "--seed 9223372036854775808: must lie in [0, "),

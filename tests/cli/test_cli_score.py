@@ -91,6 +91,7 @@ def test_the_worlds_are_listed(capsys):
         (["greedy", "greedy"], "'greedy': named twice"),
         (["run-{world}"], "'run-default': no folder of a run"),
         (["greedy", "--worlds", "moon"], "--worlds 'moon': must be among default, city"),
+        (["greedy", "--worlds", ","], "--worlds '': must be among default, city"),
         (["greedy", "--split", "train"], "--split"),
         (["greedy", "--knowledge", "all"], "--knowledge"),
         (["greedy", "--json", "no/where.json"], "--json no/where.json: its folder does not exist"),
