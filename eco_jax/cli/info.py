@@ -6,6 +6,7 @@ from pathlib import Path
 
 from eco_jax.cli.flags import declared, told
 from eco_jax.cli.main import load_plugins, parse, without_plugins
+from eco_jax.errors import UserError
 from eco_jax.run.settings import preset_names
 from eco_jax.run.setup import cache_folder, configure, device, versions
 
@@ -36,6 +37,8 @@ def info(parameters: bool = False, examples: bool = False) -> None:
         parameters: print the table of all settings (Markdown) instead.
         examples: print the folder of the example plug-ins instead.
     """
+    if parameters and examples:
+        raise UserError("--parameters and --examples: give one of them, not both")
     if examples:
         print(examples_folder())
         return

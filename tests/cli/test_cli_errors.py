@@ -255,6 +255,10 @@ def test_info(capsys):
     assert all(word in out for word in ("jax", "device", "cache", "presets", "tiny"))
 
 
+def test_info_prints_one_thing(capsys):
+    assert "--parameters and --examples: give one of them" in fails(capsys, ["info", "--parameters", "--examples"])
+
+
 def test_the_parameter_table_is_what_the_code_says(capsys, request):
     main(["info", "--parameters"])
     committed = request.config.rootpath / "experiments" / "PARAMETERS.md"
