@@ -40,6 +40,9 @@ def main(argv: Sequence[str]) -> int:
     a: Any = parse(Arguments, argv, "eco-jax bench", Arguments.__doc__ or "")
     if a.purejaxrl is not None and not (a.purejaxrl / "purejaxrl" / "ppo.py").is_file():
         raise UserError(f"--purejaxrl {a.purejaxrl}: holds no purejaxrl/ppo.py")
+    for flag, value in (("--minutes", a.minutes), ("--curve-updates", a.curve_updates)):
+        if value is not None and a.suite not in ("all", "gpu"):
+            raise UserError(f"{flag}: is for the suite gpu, not for {a.suite}")
     from eco_jax.bench import report, suites
     from eco_jax.bench.gpu.suite import of_budget
     from eco_jax.bench.measure import Peers

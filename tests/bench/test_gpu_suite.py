@@ -171,6 +171,13 @@ def test_a_budget_must_be_one(option, said, capsys, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("option", ["--minutes", "--curve-updates"])
+def test_a_budget_is_of_this_suite(option, capsys, tmp_path):
+    assert main(["bench", "--suite", "env", option, "5", "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err == f"eco-jax bench: {option}: is for the suite gpu, not for env\n"
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_size_keeps_its_own_budget():
     assert suite.of_budget(SIZES["smoke"], None, None) == SIZES["smoke"]
     assert suite.of_budget(SIZES["full"], 3.0, 7).gpu == replace(GPU_SIZES["full"], minutes=3.0, curve_updates=7)
