@@ -10,7 +10,7 @@ import tyro
 from eco_jax.cli.evaluate import MOST, REFUSED, check_run_inputs
 from eco_jax.cli.main import Given, parse, peek, settings_of
 from eco_jax.env.config import TWIN
-from eco_jax.errors import UserError, shown
+from eco_jax.errors import UserError, in_words, shown
 from eco_jax.files import check_apart, check_output, write_whole
 from eco_jax.run import settings, setup
 from eco_jax.run.config import INPUTS, RunConfig
@@ -141,18 +141,22 @@ def _check_outputs(a: Any, config: RunConfig, read: Sequence[Path]) -> None:
     """
     from eco_jax.view import film, page, rows
 
-    outputs: list[tuple[str, Path | None, Callable[[Path], bool]]] = [
-        ("out", a.out, page.ours), ("gif", a.gif, film.ours), ("mp4", a.mp4, film.ours), ("csv", a.csv, rows.ours),
+    outputs: list[tuple[str, Path | None, Callable[[Path], bool], tuple[str, ...]]] = [
+        ("out", a.out, page.ours, (".html", ".htm")), ("gif", a.gif, film.ours, (".gif",)),
+        ("mp4", a.mp4, film.ours, (".mp4",)), ("csv", a.csv, rows.ours, (".csv",)),
     ]  # fmt: skip
     reads = [path for name in INPUTS if (path := config.values[name]) is not None]
     reads += [*config.values["plugins"], *read]
-    for name, path, ours in outputs:
+    for name, path, ours, _ in outputs:
         if path is None:
             continue
         check_output(path, ours, reads)
         if not path.absolute().parent.is_dir():
             raise UserError(f"--{name} {path}: its folder does not exist")
-    check_apart({f"--{name}": path for name, path, _ in outputs})
+    check_apart({f"--{name}": path for name, path, _, _ in outputs})
+    for name, path, _, endings in outputs:
+        if path is not None and path.suffix.lower() not in endings:
+            raise UserError(f"--{name} {shown(path, 300)}: must end in {in_words(endings)}")
     if a.mp4 is not None:
         film.ffmpeg()
 
