@@ -105,7 +105,7 @@ def at_times(cleaned: Cleaned, begin: float | None, hours: float | None) -> Clea
     """The fixes of a stretch of time; all, where none is chosen.
 
     Raises:
-        UserError: `begin` looks like a year, or a date in digits, which are s since 1970.
+        UserError: `begin` looks like a year, or a date in digits, which are s since 1970; or no fix is of that time.
     """
     fixes = cleaned.fixes
     if (begin is None and hours is None) or not fixes.time.size:
@@ -115,6 +115,11 @@ def at_times(cleaned: Cleaned, begin: float | None, hours: float | None) -> Clea
     first = float(fixes.time.min()) if begin is None else begin
     last = np.inf if hours is None else first + 3600 * hours
     inside = (fixes.time >= first) & (fixes.time <= last)
+    if not inside.any():
+        raise UserError(
+            f"begin, hours: choose a time without rows; the rows are of {_date(fixes.time.min())} to "
+            f"{_date(fixes.time.max())}"
+        )
     dropped = {**cleaned.dropped, "other_time": int(inside.size - inside.sum())}
     return cleaned._replace(fixes=fixes.where(inside), dropped=dropped)
 
@@ -124,5 +129,9 @@ def from_the_first(cleaned: Cleaned, begin: float | None) -> str:
     held, others = cleaned.fixes.time.size, cleaned.dropped.get("other_time", 0)
     if begin is not None or not others:
         return ""
-    first = str(np.datetime64(int(cleaned.fixes.time.min()), "s")).replace("T", " ")
+    first = _date(cleaned.fixes.time.min())
     return f"hours count from the first fix, {first}, and hold {held:,} of {held + others:,} fixes: set begin"
+
+
+def _date(seconds: float) -> str:
+    return str(np.datetime64(int(seconds), "s")).replace("T", " ")

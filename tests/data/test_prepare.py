@@ -204,6 +204,13 @@ def test_hours_from_a_lone_early_fix(folder, crossing, row, tmp_path):
         prepare(source, tmp_path / "out.npz", hours=1)
 
 
+@pytest.mark.parametrize("chosen", [{"begin": "2030-01-01"}, {"begin": "1999-12-31", "hours": 1}])
+def test_a_time_without_rows(folder, crossing, tmp_path, chosen):
+    said = "begin, hours: choose a time without rows; the rows are of 2000-01-01 12:00:00 to 2000-01-01 12:16:40"
+    with pytest.raises(UserError, match=f"^{said}$"):
+        prepare(folder({"1.txt": crossing}), tmp_path / "out.npz", **chosen)
+
+
 def test_no_row_in_town(folder, tmp_path):
     with pytest.raises(UserError, match=r"no row of .* lies in town \(115.4 to 117.6 E, 39.4 to 41.1 N; .*: 1 zero$"):
         prepare(folder({"1.txt": ["1,2008-02-02 15:36:08,0,0"]}), tmp_path / "out.npz")
