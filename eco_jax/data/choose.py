@@ -40,10 +40,11 @@ def checked_centre(
     """
     if isinstance(centre, str) and centre == "densest":
         return centre
-    where = f"east, north in {frame.name}" if bounds is None else f"{frame.show(bounds)} (bounds), in this order"
-    expected = f'"densest", or {where}'
+    (widest_east, widest_north), of_bounds = frame.limits, "" if bounds is None else " (bounds)"
+    bounds = (-widest_east, -widest_north, widest_east, widest_north) if bounds is None else bounds
+    expected = f'"densest", or {frame.show(bounds)}{of_bounds}, in this order'
     east, north = _numbers("centre", centre, expected, 2)
-    if bounds is not None and not np.all(in_town(np.array([east]), np.array([north]), bounds)):
+    if not np.all(in_town(np.array([east]), np.array([north]), bounds)):
         raise UserError(f"centre is {east:g}, {north:g}: allowed are {expected}")
     return east, north
 

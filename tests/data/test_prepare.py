@@ -211,6 +211,12 @@ def test_a_time_without_rows(folder, crossing, tmp_path, chosen):
         prepare(folder({"1.txt": crossing}), tmp_path / "out.npz", **chosen)
 
 
+def test_a_centre_outside_of_the_earth(tmp_path):
+    said = r'centre is 500, 500: allowed are "densest", or -180 to 180 E, -85 to 85 N, in this order'
+    with pytest.raises(UserError, match=f"^{said}$"):
+        prepare(tmp_path, tmp_path / "out.npz", format="gps", centre=(500, 500))
+
+
 def test_no_row_in_town(folder, tmp_path):
     with pytest.raises(UserError, match=r"no row of .* lies in town \(115.4 to 117.6 E, 39.4 to 41.1 N; .*: 1 zero$"):
         prepare(folder({"1.txt": ["1,2008-02-02 15:36:08,0,0"]}), tmp_path / "out.npz")
