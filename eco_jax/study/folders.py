@@ -17,7 +17,7 @@ from eco_jax.run.folder import noted
 from eco_jax.run.messages import warn
 from eco_jax.settings import similar
 from eco_jax.train.config import TrainConfig
-from eco_jax.train.sinks import curves, first_failures
+from eco_jax.train.sinks import check_readable, curves, first_failures
 from eco_jax.train.times import TIMES, times
 
 NOT_OF_THE_WORLD = ("knowledge", "plugins", TrainConfig.section, *AGENT)
@@ -74,12 +74,13 @@ def recorded_curves(path: Path, x: str) -> tuple[NDArray[np.floating], dict[str,
         left out, with a warning.
 
     Raises:
-        UserError: nothing is recorded there, or no times.
+        UserError: nothing is recorded there, or nothing that can be read, or no times.
     """
     note = noted(path / "config.toml")
     members = note["seeds"]
     found = curves(path / "metrics.jsonl", members)
     if not found or not len(next(iter(found.values()))):
+        check_readable(path / "metrics.jsonl")
         raise UserError(f"{path}: no update is recorded there yet (metrics.jsonl)")
     failed = first_failures(path / "metrics.jsonl", members)
     for which, why in failed.items():

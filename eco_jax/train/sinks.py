@@ -154,6 +154,18 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     return [row for row in map(_row, _lines(path)) if row is not None]
 
 
+def check_readable(path: Path) -> None:
+    """Whether each line says something, but for a last one that is cut short.
+
+    Raises:
+        UserError: the first that does not.
+    """
+    for number, line in enumerate(_bytes(path).splitlines(keepends=True), 1):
+        cut = line.startswith(b"{") and not line.endswith(b"\n")
+        if _row(line) is None and not cut:
+            raise UserError(f"{path}: line {number} is no line of metrics")
+
+
 def curves(path: Path, members: int) -> dict[str, np.ndarray]:
     """Learning curves of a run: name -> [updates, members]; NaN where a number was not finite."""
     rows = _rows(path)

@@ -47,6 +47,16 @@ def test_nothing_recorded_yet_is_one_line(tmp_path):
         recorded_curves(tmp_path / "run", "seconds")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"), [("garbage", "line 1 is no"), ("{}\n[]\n", "line 2 is no"), ('{"update": 0', "no update")]
+)
+def test_a_file_without_a_sound_update_says_what_is_wrong(tmp_path, text, said):
+    recorded(tmp_path / "run")
+    (tmp_path / "run" / "metrics.jsonl").write_text(text)
+    with pytest.raises(UserError, match=said):
+        recorded_curves(tmp_path / "run", "updates")
+
+
 def test_a_seed_that_failed_is_left_out_with_a_warning(tmp_path, caplog, monkeypatch):
     values = np.arange(12.0).reshape(6, 2)
     values[4, 0] = np.nan
