@@ -204,6 +204,21 @@ def test_bounds_and_centre_are_checked(tmp_path, capsys, flags, said):
     assert said in fails(capsys, ["prepare", "--source", tmp_path, "--out", tmp_path / "o.npz", *flags])
 
 
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ("--bounds 1 2 3", "--bounds: needs 4 values, not 3"),
+        ("--bounds", "--bounds: needs 4 values, not 0"),
+        ("--centre 1 east", "--centre: must be numbers, not '1', 'east'"),
+        ("--hours day", "--hours: must be a number, not 'day'"),
+        ("--skip nan", "--skip: must be an integer, not 'nan'"),
+    ],
+)
+def test_values_that_are_no_such_numbers(capsys, flags, said):
+    assert main(["data", "prepare", "--source", "a", "--out", "b.npz", *flags.split()]) == 2
+    assert capsys.readouterr().err == f"eco-jax data: {said}\n"
+
+
 def test_odd_names_are_not_echoed_raw(tmp_path, capsys):
     odd = tmp_path / "a\x1b[31m\nb"
     for argv in (["prepare", "--source", odd, "--out", tmp_path / "o.npz"], ["synthesize", "--out", odd / "x"]):
