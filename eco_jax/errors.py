@@ -1,6 +1,7 @@
 """What the command line answers with one line, and how a message quotes what the user gave."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 
 class UserError(ValueError):
@@ -11,6 +12,15 @@ class UserError(ValueError):
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))  # names of files and settings hold what users put there
+
+
+@contextmanager
+def within(where: object) -> Iterator[None]:
+    """What a `UserError` says here begins with the place."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
 
 
 class FailedSeedsError(RuntimeError):

@@ -208,16 +208,26 @@ class Given(NamedTuple):
     flags: dict[str, Any]
     """those of `given` that are flags"""
     rest: list[str]
+    where: str = ""
+    """the file, if it is one, that `usual` is of"""
 
     def config(self) -> Any:
         """All settings, checked.
 
         Raises:
-            UserError: see `run.config.resolve`.
+            UserError: see `run.config.resolve`; it names the file where that says the same without flags.
         """
-        from eco_jax.run.config import resolve
+        from eco_jax.run.config import INPUTS, resolve
 
-        return resolve(self.given, self.usual)
+        try:
+            return resolve(self.given, self.usual)
+        except UserError as error:
+            try:
+                resolve({name: self.given[name] for name in INPUTS if name in self.given}, self.usual)
+            except UserError as alone:
+                if self.where and str(alone) == str(error):
+                    raise UserError(f"{self.where}: {error}") from None
+            raise
 
 
 def settings_of(argv: Sequence[str], otherwise: Path | None = None, usual: str | None = None) -> Given:
@@ -259,7 +269,7 @@ def settings_of(argv: Sequence[str], otherwise: Path | None = None, usual: str |
             resolve(written | {name: own[name] for name in INPUTS if name in own}, below)
         except UserError as error:
             raise UserError(f"{where}: {error}") from None
-    return Given({**yielding(own, written, files=False), **own}, below, own, rest)
+    return Given({**yielding(own, written, files=False), **own}, below, own, rest, where)
 
 
 def _one_line(boxed: str) -> str:

@@ -16,7 +16,7 @@ from eco_jax.env.parts.cost import objectives
 from eco_jax.errors import UserError
 from eco_jax.metrics import REWARD
 from eco_jax.run import settings, setup
-from eco_jax.run.config import RunConfig, resolve
+from eco_jax.run.config import RunConfig
 from eco_jax.study.core import DECIDED
 from eco_jax.study.profile import PAPER, PROFILES, QUICK, SMOKE
 
@@ -81,7 +81,7 @@ def study_config(argv: Sequence[str]) -> tuple[RunConfig, list[str]]:
             print(f"{found['config']}: {name} of that run {WHY}", file=sys.stderr)
     toy = {name: value for name, value in TOY.items() if smoke and name not in given.usual}
     usual = {name: value for name, value in (given.usual | toy).items() if name not in DECIDED}
-    return resolve(given.given, usual), given.rest
+    return given._replace(usual=usual).config(), given.rest
 
 
 def main(argv: Sequence[str]) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from eco_jax.agent.algorithms.base import check_learns
-from eco_jax.errors import FailedSeedsError, UserError
+from eco_jax.errors import FailedSeedsError, UserError, within
 from eco_jax.files import PART, leftover, write_whole
 from eco_jax.run import processes, settings, setup, summary
 from eco_jax.run.config import RunConfig, resolve
@@ -137,7 +137,9 @@ def check_same(config: RunConfig, seeds: Sequence[int], path: Path) -> dict[str,
     here = dict(config.values) | {"seed": seeds[0], "seeds": len(seeds)}
     files = {name: here[name] for name in settings.INPUTS if name in usual and f"{name}_sha256" in note}
     # What is the same file is read where it lies now, and what is left out now is not read at all.
-    there = dict(resolve({}, usual | files).values) | {name: note[name] for name in ("seed", "seeds")}
+    with within(path):
+        recorded = resolve({}, usual | files)
+    there = dict(recorded.values) | {name: note[name] for name in ("seed", "seeds")}
     there |= {name: usual[name] for name, path_ in files.items() if path_ is None}
     for name, value in here.items():
         if there.get(name) != value:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from eco_jax.agent.algorithms import DEFAULTS as AGENT
 from eco_jax.env import policies
-from eco_jax.errors import UserError, quoted, shown
+from eco_jax.errors import UserError, quoted, shown, within
 from eco_jax.run import settings
 from eco_jax.run.config import FIXED, INPUTS, RunConfig, resolve
 from eco_jax.run.folder import noted
@@ -110,7 +110,9 @@ def open_run(path: Path) -> Trained:
     file = path / "config.toml"
     if not is_run(path):
         raise UserError(f"{shown(path, 300)}: holds no run (no config.toml)")
-    config = resolve(*settings.base(file=file)[:2])
+    given, usual, where = settings.base(file=file)
+    with within(where):
+        config = resolve(given, usual)
     settings.check_inputs(config, settings.recorded(file), file)
     return Trained(path, config, *sound_agents(path))
 

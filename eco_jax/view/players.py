@@ -13,7 +13,7 @@ from eco_jax.agent.algorithms.base import check_plays
 from eco_jax.env import KNOWLEDGE, EcoEnv, EnvParams
 from eco_jax.env.config import TWIN
 from eco_jax.env.policies import as_policy, named
-from eco_jax.errors import UserError, quoted, shown
+from eco_jax.errors import UserError, quoted, shown, within
 from eco_jax.run import settings
 from eco_jax.run.config import RunConfig, resolve
 from eco_jax.run.folder import noted
@@ -124,7 +124,10 @@ def _by_agent(env: EcoEnv) -> Callable[[Any], Any]:
 
 def config_of(folder: Path, values: Mapping[str, Any] | None = None) -> RunConfig:
     """The settings of the run in a folder, with others over them."""
-    return resolve(values or {}, settings.base(file=folder / "config.toml")[1])
+    file = folder / "config.toml"
+    usual = settings.base(file=file)[1]
+    with within(file):
+        return resolve(values or {}, usual)
 
 
 def play(who: Player, env: EcoEnv, params: EnvParams, seed: int = PLAYED, episode: int = 0) -> Played:

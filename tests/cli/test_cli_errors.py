@@ -79,6 +79,7 @@ def test_train_names_what_is_wrong(capsys, tmp_path, flags, said):
         ("knowledge = 'all'", "knowledge = 'all': must be one of none, telemetry, forecast, twin, truth"),
         ("env = 3", "env: must be a table of settings"),
         ("nonsense", "not a TOML file"),
+        ("[run]\nseeds = 3\n[env]\nusers = 0", "settings.toml: env.users = 0: must lie in [1, 100000]"),
         ("[env]\nusers = nan", "env.users = nan: must lie in [1, 100000]"),
         ("[env]\nusers = inf", "env.users = inf: must lie in [1, 100000]"),
         ("[env]\nusers = [3]", "env.users = [3]: must be a whole number"),

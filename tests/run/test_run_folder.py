@@ -76,6 +76,7 @@ def test_failed_seeds_are_an_error_of_their_own(there):
         ("[run]", "[[run]]", "config.toml: run = .*: must be a table"),
         ("[run]", "[run", "config.toml: not a TOML file"),
         ("users = 3", "users = 4", "config.toml: env.users = 4 there, 3 here"),
+        ("users = 3", "users = 0", "config.toml: env.users = 0: must lie in"),
         ("knowledge", "\xff", "config.toml: not a TOML file"),
         ("seed = 3\n", "seed = 5\n", "config.toml: seed = 5 there, 3 here"),
     ],

@@ -12,6 +12,7 @@ from eco_jax.cli.evaluate import evaluate_run
 from eco_jax.errors import UserError
 from eco_jax.run import settings
 from eco_jax.study.folders import check_same_world, open_run, recorded_curves
+from eco_jax.view.players import config_of
 
 
 def test_curves_over_updates_steps_and_seconds(tmp_path):
@@ -55,6 +56,15 @@ def test_a_file_without_a_sound_update_says_what_is_wrong(tmp_path, text, said):
     (tmp_path / "run" / "metrics.jsonl").write_text(text)
     with pytest.raises(UserError, match=said):
         recorded_curves(tmp_path / "run", "updates")
+
+
+def test_a_setting_that_a_run_cannot_have_is_named_with_its_file(tmp_path):
+    trained(tmp_path / "run")
+    path = tmp_path / "run" / "config.toml"
+    path.write_text(path.read_text().replace("users = ", "users = -"))
+    for opened in (open_run, config_of):
+        with pytest.raises(UserError, match=r"config.toml: env.users = -\d+: must lie in"):
+            opened(tmp_path / "run")
 
 
 def test_a_seed_that_failed_is_left_out_with_a_warning(tmp_path, caplog, monkeypatch):
