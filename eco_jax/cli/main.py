@@ -284,6 +284,7 @@ def _one_line(boxed: str) -> str:
     text = re.sub(r"(Perhaps you meant: --\S+).*", r"\1", text)
     text = re.sub(r"^Error parsing (?:run\.\w+: )?", "", text)
     text = re.sub(r"invalid literal for int\(\) with base 10: (.*)", r"must be an integer, not \1", text)
+    text = re.sub(r"Exceeds the limit .* for integer string conversion.*", "is a number of too many digits", text)
     text = re.sub(r"could not convert string to float: (.*)", r"must be a number, not \1", text)
     text = re.sub(r"no type matching .* - (?:<class '\w+'>|tuple\[[^]]*\]): ", "", text)  # of `X | None`: what X says
     text = re.sub(r"input length (\d+) did not match expected argument count (\d+).*", r"needs \2 values, not \1", text)

@@ -25,8 +25,10 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not a TOML file: not UTF-8 from byte {error.start} on") from error
-    except ValueError as error:  # TOMLDecodeError, or a number of too many digits
+    except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path}: not a TOML file: {error}") from error
+    except ValueError as error:
+        raise UserError(f"{path}: holds a whole number of too many digits") from error
     except RecursionError as error:
         raise UserError(f"{path}: not a TOML file of settings: lists or tables in each other without end") from error
 
