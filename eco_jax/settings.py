@@ -141,6 +141,7 @@ def check_value(where: str, spec: Spec, value: Any) -> Any:
             raise UserError(f"{where} = {quoted(value)}: must be {spec.allowed}")
         return value
     if spec.kind is tuple:
+        value = value.tolist() if isinstance(value, np.ndarray) and value.ndim == 1 else value
         if not isinstance(value, list | tuple) or not value or not all(map(is_number, value)):
             raise UserError(f"{where} = {quoted(value)}: must be a list of numbers in ({spec.low:g}, {spec.high:g}]")
         if not all(spec.low < v <= spec.high for v in value):

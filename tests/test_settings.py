@@ -99,6 +99,12 @@ def test_what_is_not_allowed_is_one_line_that_names_it(values, said):
         assert str(error.value).startswith(said)
 
 
+def test_a_row_of_numpy_is_a_list():
+    assert check(Oven, "oven", {"levels": np.array([0.25, 1])})["levels"] == (0.25, 1.0)
+    with pytest.raises(UserError, match="must be a list of numbers"):
+        check(Oven, "oven", {"levels": np.array([[0.25, 1]])})
+
+
 def test_what_is_left_out_has_its_default_and_every_value_its_type():
     full = check(Oven, "oven", {"heat_min": np.float32(1.5), "loaves": np.int64(7), "levels": [1], "pause": 3})
     assert full == {

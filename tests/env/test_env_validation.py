@@ -155,7 +155,8 @@ def test_wrong_types_of_static_settings(field, value):
 def test_a_list_of_levels_becomes_hashable():
     if annotations_checked():
         pytest.skip("refused by its annotation")
-    assert hash(make(beta_levels=[0.5, 1])[0]) == hash(make(beta_levels=(0.5, 1.0))[0])
+    for levels in ([0.5, 1], np.array([0.5, 1])):
+        assert hash(make(beta_levels=levels)[0]) == hash(make(beta_levels=(0.5, 1.0))[0])
 
 
 def test_unknown_parameter_of_the_physics():
