@@ -74,7 +74,10 @@ class Network(Part, kind="network"):
         """
         takes = self.inputs(params)
         if takes not in (None, inputs.total):
-            raise UserError(f"its network takes {takes} features, these settings give {inputs.total} (env.candidates?)")
+            raise UserError(
+                f"its network takes {takes} features, these settings give {inputs.total} "
+                "(env.candidates, env.beta_levels?)"
+            )
 
     def check(self, env: Any, params: Any) -> None:
         """Whether an agent may have this network in this world; asked before it is trained or played there.

@@ -34,7 +34,7 @@ def test_inputs_of_a_stored_network():
     assert Network().inputs(params) is None
     assert network.inputs({"policy": {"weights": jnp.zeros((7, 2))}}) is None
     network.check_inputs(params, Inputs(3, (2,), 2))
-    with pytest.raises(UserError, match=r"its network takes 7 features, these settings give 8 \(env.candidates\?\)"):
+    with pytest.raises(UserError, match=r"takes 7 features.* give 8 \(env.candidates, env.beta_levels\?\)"):
         network.check_inputs(params, Inputs(8))
 
 
