@@ -216,6 +216,7 @@ def _sweep(a: Arguments, words: Sequence[str]) -> tuple["Drawing", Any, str]:
     from eco_jax.report.figures.column import printing, save_as, setting_label
     from eco_jax.report.figures.lines import over
     from eco_jax.report.figures.swept import lines_of, metrics_in, results_of
+    from eco_jax.sweep.results import LATE
 
     if len(words) > 1:
         raise UserError(f"{words[0]}: a sweep is drawn alone")
@@ -227,7 +228,7 @@ def _sweep(a: Arguments, words: Sequence[str]) -> tuple["Drawing", Any, str]:
     with printing(a.out):
         made, columns = over(series, metrics, setting_label(a.x), a.width, a.height, a.log_x)
         save_as(made, a.out)
-    what = "last tenth of training: interquartile means, 95 % bootstrap intervals over seeds"
+    what = f"{LATE}: interquartile means, 95 % bootstrap intervals over seeds"
     return made, columns, "; ".join([what, *remarks])
 
 

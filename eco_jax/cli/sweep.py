@@ -42,8 +42,8 @@ class Arguments:
     sampler: Literal["random", "tpe", "cmaes", "grid"] = "random"
     """Who asks for configurations: at random, Optuna's TPE or CMA-ES, or every point of a grid."""
     objective: str = REWARD
-    """What is looked for in the last tenth of training: the most reward or qoe, the least energy or latency, or
-    cost/NAME of a cost term of one's own."""
+    """What is looked for in the last tenth of training, in whole chunks: the most reward or qoe, the least energy or
+    latency, or cost/NAME of a cost term of one's own."""
     strategy: Literal["full", "halving", "pbt"] = "full"
     """All to the end, successive halving, or population-based training."""
     eta: int = 3

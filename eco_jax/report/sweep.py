@@ -12,7 +12,7 @@ from eco_jax.env.parts.cost import objectives
 from eco_jax.files import whole
 from eco_jax.metrics import REWARD
 from eco_jax.report.figures.style import WIDTH, drawing, save
-from eco_jax.sweep.results import ranked, summary
+from eco_jax.sweep.results import LATE, ranked, summary
 from eco_jax.sweep.search import Sweep
 from eco_jax.sweep.space import Axis, Range
 
@@ -82,9 +82,7 @@ def leaderboard(sweep: Sweep) -> tuple[str, list[str], list[list[str]]]:
         )
     counts = dict(every["status"].value_counts().iter_rows()) if every.height else {}
     other = "".join(f", {counts[name]} {name}" for name in ("pruned", "failed", "refused") if counts.get(name))
-    title = (
-        f"Best of {counts.get('done', 0)} trained to the end x {sweep.plan.seeds} seeds{other}; last tenth of training"
-    )
+    title = f"Best of {counts.get('done', 0)} trained to the end x {sweep.plan.seeds} seeds{other}; {LATE}"
     return title, head, rows
 
 
@@ -127,7 +125,7 @@ def parallel(best: pl.DataFrame, axes: dict[str, Axis] | Any, objective: str) ->
     ax.tick_params(length=0)
     ax.set_xlim(-0.1, len(names) - 0.55)
     bar = figure.colorbar(mpl.cm.ScalarMappable(scale, colours), ax=ax, pad=0.01, aspect=30)
-    bar.set_label(f"{metric.titled} (last tenth of training)")
+    bar.set_label(f"{metric.titled} ({LATE})")
     figure.suptitle(f"{len(best)} configurations; the best one thick")
     return figure
 

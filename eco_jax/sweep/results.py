@@ -13,6 +13,9 @@ from eco_jax.run.config import RunConfig
 from eco_jax.sweep.batch import finished
 from eco_jax.sweep.space import Choice, Space
 
+LATE = "last tenth of training, in whole chunks"
+"""What the numbers of a trial are means over."""
+
 
 def read_results(batches: Iterable[Path], refused: Mapping[int, Mapping[str, Any]]) -> pl.DataFrame:
     """The results of all finished batches, and the refused trials.

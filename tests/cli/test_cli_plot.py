@@ -82,7 +82,7 @@ def test_lines_of_a_sweep(capsys, here, tmp_path):
         "--csv",
         tmp_path / "x.csv",
     )
-    assert "last tenth of training" in said
+    assert "last tenth of training, in whole chunks: " in said
     assert [(row["x"], row["mean"]) for row in rows(tmp_path / "x.csv")] == [("0", "0"), ("20", "0.2")]
 
 

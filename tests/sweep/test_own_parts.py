@@ -146,10 +146,12 @@ def test_a_value_without_a_place_is_no_trial_s(mixed, sampler):
     config, row = best_config(running.results(), running.space, "reward")
     assert (config.values["mobility"], row["mobility.speed"]) == ("waypoint", None)
     assert "mobility.speed" not in config.values
-    _, head, rows = leaderboard(running)
+    title, head, rows = leaderboard(running)
+    assert title.endswith("; last tenth of training, in whole chunks")
     assert rows[0][head.index("speed")] == "-"
     best = ranked(summary(running.results()), "reward")
-    assert parallel(best, running.space.axes, "reward") is not None
+    figure = parallel(best, running.space.axes, "reward")
+    assert figure.axes[-1].get_ylabel().endswith(" (last tenth of training, in whole chunks)")
     assert parallel(best.filter(pl.col("mobility") == "waypoint").drop("mobility.speed"), running.space.axes, "reward")
 
 
