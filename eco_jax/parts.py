@@ -121,14 +121,14 @@ def register(kind: str, name: str) -> Callable[[Thing], Thing]:
     """
 
     def named(thing: Thing) -> Thing:
-        where = f"register({kind!r}, {name!r}), {_place(thing)}"
+        where = f"register({kind!r}, {name!r}), {place_of(thing)}"
         if kind not in _REGISTERED and kind not in KINDS:
             raise UserError(f"{where}: no such kind; must be one of {', '.join(sorted({*_REGISTERED, *KINDS}))}")
         if not name or any(c.isspace() or c in ".,=\"'" for c in name):
             raise UserError(f"{where}: a name has no space, dot, comma, quote or equals sign")
         there = _REGISTERED.setdefault(kind, {}).get(name)
         if there is not None:
-            raise UserError(f"{where}: the name is taken by {_place(there)}")
+            raise UserError(f"{where}: the name is taken by {place_of(there)}")
         base = KINDS.get(kind)
         if base is not None:
             if not (isinstance(thing, type) and issubclass(thing, base)):
@@ -176,7 +176,7 @@ def variant(kind: str, name: Any, where: str = "") -> Any:
     return known[name]
 
 
-def _place(thing: Any) -> str:
+def place_of(thing: Any) -> str:
     """File and line of a class or function."""
     try:
         return f"{inspect.getsourcefile(thing)}:{inspect.getsourcelines(thing)[1]}"

@@ -115,6 +115,39 @@ def test_a_file_that_fails_names_file_and_line(capsys, tmp_path, source, said):
     assert not [name for name in sys.modules if name.startswith("eco_jax_plugin_mine")]
 
 
+COST = "from eco_jax.env.parts import Cost\nfrom eco_jax.parts import register\n@register('cost', 'mine')\n"
+MOBILITY = "from eco_jax.env.parts.mobility.base import Synthetic\nfrom eco_jax.parts import register\n"
+ALGORITHM = "from eco_jax.agent.algorithms import Algorithm\nfrom eco_jax.parts import register\n"
+NETWORK = "from eco_jax.agent.networks import MLP\nfrom eco_jax.parts import register\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "said"),
+    [
+        ("cost", f"{COST}class Mine(Cost):\n    pass\n", "mine.py:3): has no `cost`"),
+        (
+            "cost", f"{COST}class Mine(Cost):\n    def cost(self, spent):\n        return [0.0] * 99\n",
+            "mine.py:3): ValueError: Incompatible shapes",
+        ),
+        (
+            "mobility", f"{MOBILITY}@register('mobility', 'mine')\nclass Mine(Synthetic):\n    draws = 2\n"
+            "    def reset(self, *given):\n        pass\n", "mine.py:3): AttributeError",
+        ),
+        ("algorithm", f"{ALGORITHM}@register('algorithm', 'mine')\nclass Mine(Algorithm): pass\n", "has no `init`"),
+        (
+            "network", f"{NETWORK}@register('network', 'mine')\nclass Mine(MLP):\n"
+            "    def apply(self, params, *given):\n        return 1 / 0\n", "mine.py:6: ZeroDivisionError",
+        ),
+    ],
+)  # fmt: skip
+def test_a_part_that_cannot_run_is_refused_before_the_folder_is_made(capsys, tmp_path, kind, source, said):
+    (tmp_path / "mine.py").write_text(source)
+    line = refused(capsys, "train", "--out", "run", "--plugin", "mine.py", f"--{kind}", "mine", *TINY)
+    assert f"{kind} mine ({tmp_path / 'mine.py'}:" in line
+    assert said in line
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("path", "said"),
     [

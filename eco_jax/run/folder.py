@@ -230,6 +230,7 @@ def run(
     from eco_jax.train.devices import chosen
     from eco_jax.train.fit import NotFiniteError, chunk_length, fit
     from eco_jax.train.loop import Learner
+    from eco_jax.train.outside import check_outside
     from eco_jax.train.program import mesh_of
 
     started = time.perf_counter()
@@ -237,6 +238,7 @@ def run(
     env, params = config.make()
     learner, algorithm = Learner(env, config.train), config.algorithm()
     check_learns(algorithm, config.train, env, params)  # before anything is written, or replaced
+    check_outside(learner, algorithm, params)
     mesh = mesh_of(chosen(devices, jax.devices()), config.train.envs)
     path = out / "config.toml"
     with contextlib.ExitStack() as opened:
