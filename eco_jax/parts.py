@@ -108,6 +108,8 @@ def _made(cls: Any, held: Mapping[str, Any]) -> Any:
 KINDS: dict[str, Any] = {}
 """Kind -> its base class, for kinds of parts."""
 _REGISTERED: dict[str, dict[str, Any]] = {}
+_MADE: dict[str, Any] = {}
+"""Kind -> what its variants are or make, for the other kinds."""
 
 Thing = TypeVar("Thing")
 PartType = TypeVar("PartType", bound=Part)
@@ -134,15 +136,18 @@ def register(kind: str, name: str) -> Callable[[Thing], Thing]:
             if not (isinstance(thing, type) and issubclass(thing, base)):
                 raise UserError(f"{where}: must be a subclass of {base.__name__}")
             thing.name = name  # type: ignore[attr-defined]
+        elif not (issubclass(thing, _MADE[kind]) if isinstance(thing, type) else callable(thing)):
+            raise UserError(f"{where}: must be a subclass of {_MADE[kind].__name__}, or a function that makes one")
         _REGISTERED[kind][name] = thing
         return thing
 
     return named
 
 
-def open_kind(kind: str) -> None:
-    """Make a kind known whose variants are no parts, for instance rules."""
+def open_kind(kind: str, base: Any) -> None:
+    """Make a kind known whose variants may be functions that make a `base`, for instance rules."""
     _REGISTERED.setdefault(kind, {})
+    _MADE[kind] = base
 
 
 def forget(kind: str, name: str) -> None:

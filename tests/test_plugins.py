@@ -101,6 +101,11 @@ def refused(capsys, *arguments):
             "must be a subclass of Coverage",
         ),
         (
+            "import eco_jax.env.policies.rules\nfrom eco_jax.parts import register\n"
+            "@register('rule', 'mine')\nclass Mine:\n    pass\n",
+            "must be a subclass of Rule, or a function that makes one",
+        ),
+        (
             "from eco_jax import parts\nfrom eco_jax.env.parts import Hard\nparts.register('coverage', 'soft')(Hard)\n",
             "mine.py:3: register('coverage', 'soft')",
         ),

@@ -23,8 +23,6 @@ from eco_jax.errors import UserError
 from eco_jax.parts import Part, open_kind, register, registered
 from eco_jax.settings import number, switch
 
-open_kind("rule")
-
 
 def joint_action(
     target: Int[Array, " users"], level: Shaped[Array, "..."], cache: Shaped[Array, "..."], sync: Shaped[Array, "..."]
@@ -63,6 +61,9 @@ class Rule(Tuned):
     def decide(self, config: EnvConfig, key: PRNGKeyArray, state: State, params: EnvParams) -> Int[Array, "users 4"]:
         """The same from the whole state, of which a rule sees the `View` alone."""
         return self.act(config, key, view(state, params), params)
+
+
+open_kind("rule", Rule)
 
 
 class Local(Rule):
