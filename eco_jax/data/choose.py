@@ -2,6 +2,7 @@
 
 import math
 import re
+from typing import Any
 
 import numpy as np
 
@@ -134,5 +135,5 @@ def from_the_first(cleaned: Cleaned, begin: float | None) -> str:
     return f"hours count from the first fix, {first}, and hold {held:,} of {held + others:,} fixes: set begin"
 
 
-def _date(seconds: float) -> str:
+def _date(seconds: float | np.signedinteger[Any]) -> str:
     return str(np.datetime64(int(seconds), "s")).replace("T", " ")
