@@ -153,6 +153,13 @@ def test_a_part_that_cannot_run_is_refused_before_the_folder_is_made(capsys, tmp
     assert not (tmp_path / "run").exists()
 
 
+def test_a_study_of_a_part_that_cannot_run_is_refused_before_anything_is_written(capsys, tmp_path):
+    (tmp_path / "mine.py").write_text(f"{COST}class Mine(Cost):\n    pass\n")
+    own = ("--plugin", "mine.py", "--cost", "mine")
+    assert "has no `cost`" in refused(capsys, "reproduce", "--profile", "smoke", "--out", "study", *own)
+    assert not (tmp_path / "study").exists()
+
+
 @pytest.mark.parametrize(
     ("path", "said"),
     [

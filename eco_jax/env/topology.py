@@ -78,7 +78,7 @@ def nearest(
 
 
 MANY = 4096
-"""Servers up to which distances keep enough bits beside an index (`_by_minima`): they are apart by 0.03 % or equal."""
+"""Servers for which `_by_minima` is good: it takes distances for equal only where they differ by less than 0.03 %."""
 Found = tuple[Int[Array, "users k"], Float[Array, "users k"]]
 """The nearest servers, and their squared distances, m²."""
 

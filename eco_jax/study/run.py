@@ -17,6 +17,7 @@ from eco_jax.study.parts import table_parts
 from eco_jax.study.profile import Profile
 from eco_jax.study.store import Store, fingerprint
 from eco_jax.study.sweeps import changes, other_parts
+from eco_jax.train.outside import check_outside
 
 ARRAYS = 4
 """What the arrays of parts are, and how they are named: parts of another number are run anew."""
@@ -63,6 +64,7 @@ def check(study: Study) -> None:
     env, params = study.world
     for level in study.profile.levels:
         check_learns(algorithm, study.learner(env).config, env, params.with_knowledge(level))
+    check_outside(study.learner(env), algorithm, params)
     p = possible(study)
     for change in (*changes(p), printed.READING, *(change for _, _, change in ablations.worlds_of(study))):
         check_learns(algorithm, study.train, *study.make(**change))

@@ -36,7 +36,7 @@ from eco_jax.sweep.study import (
     distributions,
     open_study,
     sampler,
-)  # fmt: skip
+)
 
 
 class Sweep:
@@ -155,17 +155,16 @@ class Sweep:
         before = len(self.study.get_trials(deepcopy=False)) if self.shared else len(self.asked)
         self.study.sampler = sampler(self.plan.sampler, self.plan.seed + before, self.plan.at_once)
         axes = self.space.axes
-        for fixed in self._next(count):
-            within = distributions({name: axes[name] for name in (axes if fixed is None else fixed)})
-            if fixed is None:
-                trial = self.study.ask(within)
+        for values in self._next(count):
+            if values is None:
+                trial = self.study.ask(distributions(axes))
                 trial.set_user_attr(OWNER, self.id)
-                drawn = {n: decoded(axis, trial.params[n]) for n, axis in axes.items() if n in trial.params}
-                asked.append({"trial": trial.number, "values": self.space.placed(drawn)})
+                number = trial.number
+                values = {n: decoded(axis, trial.params[n]) for n, axis in axes.items() if n in trial.params}
             else:
-                row = {name: coded(axes[name], value) for name, value in fixed.items()}
-                number = begun(self.study, row, within, self.id)
-                asked.append({"trial": number, "values": self.space.placed(fixed)})
+                row = {name: coded(axes[name], value) for name, value in values.items()}
+                number = begun(self.study, row, distributions({name: axes[name] for name in values}), self.id)
+            asked.append({"trial": number, "values": self.space.placed(values)})
         good, refused = [], self.refused
         for row in asked:
             try:

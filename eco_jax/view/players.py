@@ -1,7 +1,7 @@
 """Who plays an episode: an agent of a run, or a rule by its name, at a level of knowledge."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -122,12 +122,12 @@ def _by_agent(env: EcoEnv) -> Callable[[Any], Any]:
     return lambda own: learner.policy(*own)
 
 
-def config_of(folder: Path, values: Mapping[str, Any] | None = None) -> RunConfig:
-    """The settings of the run in a folder, with others over them."""
+def config_of(folder: Path) -> RunConfig:
+    """The settings of the run in a folder."""
     file = folder / "config.toml"
     usual = settings.base(file=file)[1]
     with within(file):
-        return resolve(values or {}, usual)
+        return resolve({}, usual)
 
 
 def play(who: Player, env: EcoEnv, params: EnvParams, seed: int = PLAYED, episode: int = 0) -> Played:
