@@ -59,7 +59,7 @@ class EcoGymnasium(Env):
         Args:
             preset: a key of `eco_jax.PRESETS`.
             user: the one that acts; None for a controller of all users.
-            others: the rule of the other users, by name or as an object.
+            others: the rule of the other users, by name or as an object; only where there is one `user`.
             flat: whether the features of all users come in one row.
             actions: "heads" for a choice of each head, "table" for the number of a joint choice.
             render_mode: nothing is rendered.
@@ -72,6 +72,7 @@ class EcoGymnasium(Env):
         self.observation_space, self.action_space = self.view.observation_space, self.view.action_space
         self.render_mode = render_mode
         self._mask = np.zeros(0, bool)
+        self._ended = False
 
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
@@ -82,16 +83,22 @@ class EcoGymnasium(Env):
             seed = int(self.np_random.integers(2**32))
         self.batch.seed([seed])
         found = self.batch.reset()
-        self._mask = self.view.masks(found.mask)[0]
+        self._mask, self._ended = self.view.masks(found.mask)[0], False
         return self.view.observed(found.features)[0], {"action_mask": self._mask.astype(np.int8)}
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """One slot; `info` has the mask of the next one and the means of all metrics over the users."""
+        """One slot; `info` has the mask of the next one and the means of all metrics over the users.
+
+        Raises:
+            UserError: the action is none, or no episode is under way.
+        """
+        if self._ended:
+            raise UserError("step: the episode has ended; call reset first")
         frame = self.batch.step(self.view.chosen(action)[None])
-        self._mask = self.view.masks(frame.mask)[0]
+        self._mask, self._ended = self.view.masks(frame.mask)[0], bool(frame.truncated[0])
         info = {name: value[0] if value.ndim > 1 else float(value[0]) for name, value in self.view.told(frame).items()}
         observed = self.view.observed(frame.features)[0]
-        return observed, float(self.view.rewards(frame)[0]), False, bool(frame.truncated[0]), info
+        return observed, float(self.view.rewards(frame)[0]), False, self._ended, info
 
     def action_masks(self) -> np.ndarray:
         """What is legal now, choices of all users and heads in one row."""
@@ -243,6 +250,8 @@ def _tell(info: dict[str, Any], told: Mapping[str, np.ndarray], which: np.ndarra
 def _made(
     envs: int, preset: str, user: int | None, others: str | Rule, flat: bool, actions: str, settings: dict[str, Any]
 ) -> tuple[Batch, View]:
+    if user is None and others != GREEDY:
+        raise UserError(f"others = {quoted(others)}: has no effect without user; one controller decides for all users")
     env, params = make(preset, **settings)
     batch = Batch(env, params, envs, user, others)
     return batch, View(env, batch.features, user, flat, actions, EXTRA)

@@ -18,7 +18,7 @@ from eco_jax.adapters.common import HEADS, Batch, needs
 from eco_jax.adapters.spaces import View
 from eco_jax.env import make
 from eco_jax.env.joined import HIGHEST
-from eco_jax.errors import UserError
+from eco_jax.errors import UserError, quoted
 
 EXTRA = "pettingzoo"
 ParallelEnv: Any = needs("pettingzoo", EXTRA).ParallelEnv
@@ -97,13 +97,16 @@ class EcoParallel(ParallelEnv):
             actions: of every agent.
 
         Raises:
-            UserError: one has none, or the episode has ended.
+            UserError: one has none, there is no such agent, or the episode has ended.
         """
         if not self.agents:
             raise UserError("step: no episode is under way; call reset first")
         missing = [agent for agent in self.agents if agent not in actions]
         if missing:
             raise UserError(f"actions: {missing[0]} has none; every agent acts in every slot")
+        unknown = [agent for agent in actions if agent not in self.agents]
+        if unknown:
+            raise UserError(f"actions: {quoted(unknown[0])} is no agent; they are user_0 to {self.agents[-1]}")
         given = [np.asarray(actions[agent]) for agent in self.agents]
         if len({own.shape for own in given}) > 1:
             raise UserError("actions: must have one shape for every agent")

@@ -65,6 +65,8 @@ def main(argv: Sequence[str]) -> int:
     a: Any = parse(Arguments, without_plugins(argv), NAME, Arguments.__doc__ or "")
     worlds = scenarios.chosen(a.worlds)
     if a.list:
+        if a.what:
+            raise UserError(f"{quoted(a.what[0], 200)}: --list plays nobody; leave one of them out")
         _list(worlds)
         return 0
     if not a.what:

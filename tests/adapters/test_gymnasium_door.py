@@ -132,6 +132,17 @@ def test_the_last_observation_is_the_true_one():
         assert close(found[i], np.asarray(following[0].features))
 
 
+def test_an_ended_episode_is_not_gone_on_with_alone():
+    env = gymnasium.make(ID, **WORLD).unwrapped
+    env.reset(seed=SEED)
+    action = np.zeros(12, int)
+    assert [env.step(action)[3] for _ in range(3)] == [False, False, True]
+    with pytest.raises(UserError, match="the episode has ended; call reset first"):
+        env.step(action)
+    env.reset()
+    assert not env.step(action)[3]
+
+
 def test_an_ended_episode_is_not_gone_on_with():
     env = gymnasium.make_vec(ID, num_envs=2, autoreset_mode="Disabled", **WORLD)
     env.reset(seed=SEED)
@@ -185,6 +196,7 @@ def test_the_table_and_its_mask():
     [
         ({"user": 3}, r"user = 3: must lie in \[0, 2\], or be None"),
         ({"user": 0, "others": "gredy"}, "others = 'gredy': is no rule; did you mean greedy?"),
+        ({"others": "nearest"}, "others = 'nearest': has no effect without user"),
         ({"actions": "flat"}, "actions = 'flat': must be 'heads' or 'table'"),
         ({"sync_energy": -1}, "sync_energy"),
         ({"knowledge": "all"}, "knowledge = 'all': must be one of"),

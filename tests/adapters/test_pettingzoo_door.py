@@ -46,6 +46,8 @@ def test_an_agent_without_an_action_is_named():
     env.reset(seed=SEED)
     with pytest.raises(UserError, match="actions: user_1 has none"):
         env.step({"user_0": np.zeros(4, int), "user_2": np.zeros(4, int)})
+    with pytest.raises(UserError, match="actions: 'user_3' is no agent; they are user_0 to user_2"):
+        env.step({f"user_{i}": np.zeros(4, int) for i in range(4)})
     with pytest.raises(UserError, match="actions: must have one shape for every agent"):
         env.step({"user_0": np.zeros(4, int), "user_1": np.zeros(3, int), "user_2": np.zeros(4, int)})
 

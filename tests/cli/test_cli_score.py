@@ -92,6 +92,7 @@ def test_the_worlds_are_listed(capsys):
         (["run-{world}"], "'run-default': no folder of a run"),
         (["greedy", "--worlds", "moon"], "--worlds 'moon': must be among default, city"),
         (["greedy", "--worlds", ","], "--worlds '': must be among default, city"),
+        (["greedy", "--list"], "'greedy': --list plays nobody; leave one of them out"),
         (["greedy", "--split", "train"], "--split"),
         (["greedy", "--knowledge", "all"], "--knowledge"),
         (["greedy", "--json", "no/where.json"], "--json no/where.json: its folder does not exist"),
