@@ -86,7 +86,7 @@ coverage: $(READY)  ## `make test`, and how much of the core it runs: at least 9
 	$(MAKE) --no-print-directory test COVER="--cov --cov-report="
 	$(BIN)/coverage report --skip-covered --fail-under=95
 
-test-long: $(READY)  ## agents that learn, runs that are killed, large samples, runs on four and eight devices
+test-long: $(READY)  ## agents that learn, runs that are killed, large samples, four and eight devices, more of the same
 	$(PYTEST) $(TESTS) -m long
 
 test-docs: $(READY)  ## every command and every piece of code in README and docs/, in small worlds

@@ -26,6 +26,7 @@ def named(page: Path) -> str:
 
 
 @pytest.mark.documents
+@pytest.mark.slow  # begun first: README takes as long as all others together
 @pytest.mark.parametrize("page", RUN, ids=named)
 def test_page(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

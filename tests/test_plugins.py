@@ -304,6 +304,7 @@ def test_a_run_asks_for_its_plug_in_and_never_executes_it(capsys, recorded, toll
     assert not Path("study").exists()
 
 
+@pytest.mark.long
 def test_named_it_goes_on_wherever_it_lies_now(capsys, recorded, toll, fresh, tmp_path):
     moved = toll.rename(tmp_path / "moved.py")
     assert main(["train", "--out", "run", "--resume", "--plugin", "moved.py"]) == 0

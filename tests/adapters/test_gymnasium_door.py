@@ -43,6 +43,7 @@ def test_gymnasiums_own_check_of_all_users():
 
 
 @pytest.mark.filterwarnings("error::UserWarning")
+@pytest.mark.long
 def test_gymnasiums_own_check_of_one_user():
     env = gymnasium.make(ID, user=1, actions="table", others=Local(), **WORLD)
     assert env.observation_space.shape == (92,)
@@ -83,6 +84,7 @@ def test_one_user_and_a_rule():
         assert same(info["action_mask"], np.asarray(observations[slot + 1].mask[user], np.int8))
 
 
+@pytest.mark.long
 def test_the_others_act_by_what_they_see():
     """`greedy` is not `local`: what the others do changes what the user sees next."""
     seen = []

@@ -53,6 +53,7 @@ def test_a_slot_is_the_environments_own():
         assert not terminated
 
 
+@pytest.mark.long
 def test_episodes_follow_one_another_under_gymnaxs_wrappers():
     """The last observation is the true one: that of a state which no reset has touched."""
     env, params = door()

@@ -90,6 +90,7 @@ def test_operations_of_a_cpu_are_found_where_there_is_no_device():
     assert list(trace.of_trace([*KERNELS[3:4], KERNELS[-1], loop])) == [("launch", 50.0)]
 
 
+@pytest.mark.long
 def test_what_cannot_be_profiled_says_so():
     def broken():
         raise ValueError("no profiler\nat all")
@@ -141,6 +142,7 @@ def test_members_begin_alike_with_keys_of_their_own():
     assert shape == jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), case.shapes())
 
 
+@pytest.mark.long
 def test_more_environments_than_are_drawn_begin_as_copies(monkeypatch):
     env, params = make("tiny")
     monkeypatch.setattr(cases, "DRAWN", 2)

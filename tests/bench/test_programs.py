@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import pytest
 
 from eco_jax.agent.algorithms import A2C
 from eco_jax.agent.networks import MLP
@@ -27,6 +28,7 @@ def test_programs_count_their_steps():
     assert programs.copy(4000, count=3).run() == 2 * 3 * 4000
 
 
+@pytest.mark.long
 def test_the_environment_moves_on_from_repeat_to_repeat():
     agent, params = learner()
     program = programs.environment(agent.env, params, 2, 2, analyse=True)
@@ -44,6 +46,7 @@ def test_flops_of_the_network_by_hand():
     assert programs.network_flops(agent, NETWORK, 68) == 2 * 3 * (712 + 1328 + 1568)
 
 
+@pytest.mark.long
 def test_the_idle_environment_has_the_shapes_of_the_one_it_stands_for():
     agent, params = learner()
     width = jax.eval_shape(agent.env.reset, jax.random.key(0), params)[0].features.shape[1]

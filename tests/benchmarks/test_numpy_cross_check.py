@@ -83,7 +83,14 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("level", "credit", "overlap"), CASES)
+ALWAYS = [("none", "difference", 1.0), ("twin", "difference", 1.0), ("twin", "difference", 0.03)]
+"""Part of `make test`; the others are of `make test-numpy`."""
+
+
+@pytest.mark.parametrize(
+    ("level", "credit", "overlap"),
+    [case if case in ALWAYS else pytest.param(*case, marks=pytest.mark.numpy) for case in CASES],
+)
 def test_whole_episodes_agree(numpy_env, level, credit, overlap):
     actions = np.random.default_rng(0).integers(0, ENV.heads, (SLOTS, EPISODES, ENV.agents, len(ENV.heads)))
     keys = jax.random.split(jax.random.key(0), EPISODES)

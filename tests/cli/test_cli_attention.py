@@ -70,7 +70,7 @@ def test_other_features_are_refused(capsys, run):
     assert "its network takes 20 features of a user and 18 of each candidate, these settings give 20 and 16" in said
 
 
-@pytest.mark.slow  # compiles what it plays
+@pytest.mark.long  # compiles what it plays
 def test_it_plays_with_other_numbers_of_users_and_candidates(run, tmp_path):
     out = tmp_path / "x.json"
     flags = ["--env.users", "7", "--env.candidates", "2", "--episodes", "2", "--no-rules", "--json", str(out)]

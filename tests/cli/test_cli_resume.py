@@ -86,7 +86,9 @@ MOMENTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    "moment", [next(iter(MOMENTS)), *(pytest.param(m, marks=pytest.mark.long) for m in list(MOMENTS)[1:])]
+)
 def test_from_what_a_kill_leaves_it_comes_to_the_same(whole, moments, tmp_path, capsys, moment):
     out = tmp_path / "run"
     shutil.copytree(moments[moment], out)
@@ -192,7 +194,9 @@ def test_a_lost_checkpoint_folder_is_said_and_nothing_is_touched(moments, tmp_pa
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("size", ["4k", "500k"], ids=["at the start", "at a checkpoint"])
+@pytest.mark.parametrize(
+    "size", [pytest.param("4k", marks=pytest.mark.long), "500k"], ids=["at the start", "at a checkpoint"]
+)
 def test_a_full_disk_costs_nothing_that_was_kept(whole, tmp_path, capfd, size):
     disk, out = tmp_path / "disk", tmp_path / "run"
     disk.mkdir()

@@ -164,6 +164,7 @@ def test_an_agent_with_a_memory_needs_the_fix(capsys, files, tmp_path, rememberi
         train(*world, A2C(network=Remembering()), updates=1)
 
 
+@pytest.mark.long
 def test_it_may_learn_on_fixes_and_on_a_walk_and_without_a_memory_anywhere(files, remembering):
     trace = resolve({"trace": files / "t.npz", "env.users": 3})
     for config in (

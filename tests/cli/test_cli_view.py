@@ -204,6 +204,7 @@ def toll(folder):
     forget("cost", "toll")
 
 
+@pytest.mark.long
 def test_plug_ins_and_one_user_and_one_server(toll, folder):
     world = ["--env.users", 1, "--env.servers", 1, "--env.candidates", 1, "--env.slots", 1]
     assert view("greedy", *world, "--plugin", toll, "--cost", "toll", "--csv", "a.csv") == 0
@@ -212,7 +213,7 @@ def test_plug_ins_and_one_user_and_one_server(toll, folder):
     assert "cost_toll" in (folder / "a.csv").read_text().splitlines()[0]
 
 
-@pytest.mark.slow  # a program of its own
+@pytest.mark.long  # a program of its own
 def test_a_trace_is_replayed(folder):
     trace = made_up_trace.write(folder / "t.npz", slots=5)
     assert view("local", "--trace", trace, "--env.users", 2, "--env.slots", 4, "--env.servers", 5) == 0

@@ -60,7 +60,7 @@ def by_server(state, leaf):
     return np.take_along_axis(np.asarray(leaf), np.argsort(np.asarray(state.place.candidates), axis=1), axis=1)
 
 
-@pytest.mark.parametrize("observed", ["position", "fix"])
+@pytest.mark.parametrize("observed", ["position", pytest.param("fix", marks=pytest.mark.long)])
 @pytest.mark.parametrize("until", [0, 100, 220])
 def test_later_fixes_change_nothing_that_is_predicted(folder, row, tmp_path, programs, until, observed):
     episodes = []

@@ -142,7 +142,7 @@ def told(base, seen):
     )
 
 
-@pytest.mark.parametrize("users", PARTIES)
+@pytest.mark.parametrize("users", [4 if n == 4 else pytest.param(n, marks=pytest.mark.long) for n in PARTIES])
 def test_as_told_user_by_user(base, twins, users):
     happened = dict.fromkeys(("stays at home", "moves from its last server", "meets others", "harms"), 0)
     for seed in range(6):
@@ -274,7 +274,10 @@ def forecast_columns(features, candidates):
     return block[:, :, 7], block[:, :, 8], gain
 
 
-@pytest.mark.parametrize(("users", "slots"), [(4, 3), (4, 0), (2, 0), (1, 0)])
+@pytest.mark.parametrize(
+    ("users", "slots"),
+    [(4, 3), (4, 0), pytest.param(2, 0, marks=pytest.mark.long), pytest.param(1, 0, marks=pytest.mark.long)],
+)
 def test_features_carry_it(users, slots):
     small = world(users=users)
     observation, state = played(small, slots)

@@ -91,6 +91,7 @@ def test_the_nearest_of_many_servers_are_told_apart(servers, rtol):
     np.testing.assert_allclose(distance[0], true[:2], rtol=rtol)
 
 
+@pytest.mark.long
 def test_all_servers_may_be_candidates():
     every = world(**TINY)
     _, state = every.reset()
@@ -113,7 +114,7 @@ def test_access_server_is_the_nearest(knowledge):
     assert state.place.predicted_server.tolist() == away.argmin(axis=1).tolist()
 
 
-@pytest.mark.parametrize("envs", [1, 2, 5])
+@pytest.mark.parametrize("envs", [pytest.param(1, marks=pytest.mark.long), pytest.param(2, marks=pytest.mark.long), 5])
 def test_every_server_that_a_state_names_exists(envs):
     """In programs of several sizes: a distance may be computed twice in one, and rounded in two ways."""
     small = world(**TINY)

@@ -40,6 +40,7 @@ def test_coverage(base, coverage, access, expected):
     assert legal.tolist() == np.array(expected, bool).tolist()
 
 
+@pytest.mark.long
 def test_radius_is_a_parameter():
     wide = world(coverage="hard", radius=1000)
     state = at_distances(wide.reset()[1], DISTANCES)

@@ -231,6 +231,7 @@ def test_later_fixes_change_no_observation(now):
     assert (first[now + 1][0].features != second[now + 1][0].features).any()
 
 
+@pytest.mark.long
 def test_starts_are_uniform_over_all_that_fit():
     # Segments of 6, 5 (too short), 8 slots for episodes of 5: starts 0; 0, 1, 2: the trace's leaves tell which.
     trace = arrays(segments=3, length=8)

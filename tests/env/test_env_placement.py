@@ -218,6 +218,7 @@ def test_capacity_is_never_exceeded(hand, seed, capacity):
         assert (np.asarray(state.replica)[changed] == np.asarray(crowd.predicted_server)[changed]).all()
 
 
+@pytest.mark.long
 def test_printed_placements_always_succeed():
     printed = world("printed")
     _, state = printed.reset()

@@ -78,6 +78,7 @@ def cases(request):
     return searched(request.param)
 
 
+@pytest.mark.long
 def test_the_cases_differ(cases):
     # Loads, histories and optima vary, or the search would be no test.
     optima = np.argmax(cases.rewards, axis=1)
@@ -124,6 +125,7 @@ def test_reference_acts_legally():
     assert (action[..., 2:] == 0).all()
 
 
+@pytest.mark.long
 def test_reference_needs_no_key_and_may_ask_for_replicas():
     tiny = world(**MINUTE)
     _, state = tiny.reset()
@@ -278,6 +280,7 @@ def test_bound_by_the_beliefs_is_the_best_mean_of_one_user_alone(baseline):
     assert np.abs(found.bound - found.certain.max(axis=1)).max() > 0.02
 
 
+@pytest.mark.long
 def test_bound_by_the_beliefs_is_the_other_one_where_they_are_the_truth():
     tiny = world(**MINUTE, knowledge="truth")
     bounds = (policies.upper_bound, policies.belief_bound)

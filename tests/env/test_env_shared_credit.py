@@ -5,7 +5,7 @@ import pytest
 from env_worlds import world
 
 
-@pytest.mark.parametrize("access", ["nearest", "direct"])
+@pytest.mark.parametrize("access", ["nearest", pytest.param("direct", marks=pytest.mark.long)])
 def test_difference_is_what_the_others_lose_by_a_user(access):
     crowd = {"users": 6, "servers": 4, "candidates": 3, "side": 600, "slots": 5, "overlap": 0.7}
     small = world(spectrum="shared", access=access, credit="difference", **crowd)

@@ -71,7 +71,7 @@ def test_a_slot_may_hold_several_arrivals():
     np.testing.assert_allclose(once.position, [[120, 110]], rtol=1e-5)
 
 
-@pytest.mark.parametrize("speeds", [(0, 0), (0, 60), (30, 30)])
+@pytest.mark.parametrize("speeds", [(0, 0), pytest.param((0, 60), marks=pytest.mark.long), (30, 30)])
 def test_every_range_of_speeds_gives_finite_numbers(speeds):
     small = world(mobility=Waypoint(speed_min=speeds[0], speed_max=speeds[1], start="stationary", arrivals=3))
     seen, state = small.reset()

@@ -89,6 +89,7 @@ def test_printed_edge_latency_is_free(seed, target):
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("target", [NEAREST, SECOND])
+@pytest.mark.long
 def test_repaired_edge_latency_is_on_the_scale_of_the_local_one(seed, target):
     away = first_slot("repaired", seed, target)[1]["outcome"].latency
     home = first_slot("repaired", seed, LOCAL)[1]["outcome"].latency

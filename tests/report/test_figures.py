@@ -350,6 +350,7 @@ def test_a_user_s_settings_change_no_picture(tmp_path, few_resamples):
         assert path.read_bytes() == (tmp_path / "odd" / path.name).read_bytes(), path.name
 
 
+@pytest.mark.long
 def test_no_screen_and_no_backend_is_asked_for(tmp_path):
     """In a process of its own: Matplotlib reads the environment when it is imported."""
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\nbackend: nowhere\nfigure.dpi: x\n")

@@ -42,7 +42,8 @@ KINDS = {"full": PLAIN, "halving": HALVING, "pbt": PBT, "memory": MEMORY}
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(kind, id=name, marks=pytest.mark.long if name == "memory" else ()) for name, kind in KINDS.items()
+        pytest.param(kind, id=name, marks=() if name in ("full", "halving") else pytest.mark.long)
+        for name, kind in KINDS.items()
     ],
 )
 def whole(request, tmp_path_factory):
@@ -141,6 +142,7 @@ def test_results_and_curves(whole):
         assert row["cause"] is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("whole", [PLAIN], indirect=True)
 def test_each_member_of_a_sweep_over_the_side_is_what_it_is_alone(whole):
     """The servers' sites follow from the side."""

@@ -154,6 +154,7 @@ def large(monkeypatch):
 PAIRS = {}
 
 
+@pytest.mark.long
 def test_side_by_side_in_one_program_as_on_an_accelerator(group, whole, large):
     two = {name: getattr(group, name)[:2] for name in ("worlds", "algorithms", "seeds")}
     packed = trained(dataclasses.replace(group, **two), PAIRS)

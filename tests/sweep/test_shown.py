@@ -35,7 +35,9 @@ def unimported():
     sys.modules.update(before)
 
 
-@pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "tkagg"])
+@pytest.mark.parametrize(
+    "backend", ["module://matplotlib_inline.backend_inline", pytest.param("tkagg", marks=pytest.mark.long)]
+)
 def test_draws_whatever_the_shell_says(tmp_path, space, backend, untrained, unimported, monkeypatch, capfd):
     monkeypatch.setenv("MPLBACKEND", backend)
     monkeypatch.delenv("DISPLAY", raising=False)

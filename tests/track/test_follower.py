@@ -187,7 +187,7 @@ def test_a_process_of_its_own(tmp_path, told, caplog):
     ("fails", "said"),
     [
         ({"log": "raise OSError(28, 'No space left on device')"}, "OSError: [Errno 28] No space left on device"),
-        ({"log": "os._exit(3)"}, "ended with code 3"),
+        pytest.param({"log": "os._exit(3)"}, "ended with code 3", marks=pytest.mark.long),
     ],
 )
 def test_what_fails_warns_once(tmp_path, told, caplog, fails, said):

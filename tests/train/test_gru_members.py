@@ -37,7 +37,12 @@ def alone():
 
 
 @pytest.mark.parametrize(
-    ("fixed", "precision"), [(True, "fp32"), pytest.param(False, "fp32", marks=pytest.mark.long), (False, "bf16")]
+    ("fixed", "precision"),
+    [
+        (True, "fp32"),
+        pytest.param(False, "fp32", marks=pytest.mark.long),
+        pytest.param(False, "bf16", marks=pytest.mark.long),
+    ],
 )
 def test_killed_and_resumed_it_ends_with_the_same_bits(fixed, precision, tmp_path):
     learner = Learner(Guess(fixed), LOOP)
@@ -78,6 +83,7 @@ def test_a_nan_fails_its_member_alone(alone):
     assert params_sha256(member(fitted.state.agent.params, 1)) == params_sha256(member(alone.state.agent.params, 0))
 
 
+@pytest.mark.long
 def test_side_by_side_in_one_program(alone, monkeypatch):
     monkeypatch.setattr("eco_jax.train.fit.together", lambda members, *more: members)
     both = fit(Learner(Guess(False), LOOP), WORLD, members(), KEYS)

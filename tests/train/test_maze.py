@@ -38,6 +38,7 @@ def chance(share):
     return (abs(share - 0.5) < 0.06).all()
 
 
+@pytest.mark.long
 def test_a_memory_solves_it():
     _, fitted = learnt(MEMORY, fixed=False)
     assert chance(fitted.metrics["solved"][:5].sum(axis=0) / fitted.metrics["turns"][:5].sum(axis=0))

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from made_up_meeting import Meeting
 
 from eco_jax.agent.algorithms import MAPPO, PPO
@@ -32,6 +33,7 @@ def test_users_with_a_central_critic_agree_where_to_meet():
     assert (explained > 0.95).all()
 
 
+@pytest.mark.long
 def test_with_critics_of_one_user_luck_hides_what_meeting_earns():
     met, explained = learnt(PPO(**SHARED))
     # A user's own place is half of the luck's variance. The other half has a deviation of 8, and meeting earns 1.

@@ -35,7 +35,7 @@ KEYS = [jax.random.key(0), jax.random.key(1)]
 ALGORITHM = A2C(network=Counting(), optimizer="sgd")
 
 
-@pytest.mark.parametrize("fixed", [True, False])
+@pytest.mark.parametrize("fixed", [pytest.param(True, marks=pytest.mark.long), False])
 def test_it_knows_in_training_how_old_the_episode_is(fixed, tmp_path):
     # Rollouts of 2 slots in episodes of at most 4, so that most end somewhere else.
     learner = Learner(Guess(fixed), TrainConfig(updates=6, envs=8, rollout=2, chunk=3))

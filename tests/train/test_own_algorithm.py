@@ -146,6 +146,7 @@ def test_a_population_of_it_is_what_its_members_are_alone(trained):
     assert bits(member(on.agent, 0)) == bits(member(state.agent, 1))
 
 
+@pytest.mark.long
 def test_side_by_side_in_one_program(trained, monkeypatch):
     monkeypatch.setattr("eco_jax.train.fit.together", lambda members, *more: members)
     both = fit(Learner(ENV, LOOP), WORLD, MEMBERS, KEYS)

@@ -89,6 +89,7 @@ def test_a_population_of_it_is_what_its_members_are_alone(trained):
     assert bits(member(on.agent, 0)) == bits(member(state.agent, 1))
 
 
+@pytest.mark.long
 def test_side_by_side_in_one_program(trained, monkeypatch):
     monkeypatch.setattr("eco_jax.train.fit.together", lambda members, *more: members)
     both = fit(Learner(ENV, LOOP), WORLD, MEMBERS, KEYS)
@@ -122,7 +123,7 @@ class Recalling(Network):
         return both @ params["actor"]["w"], (both @ params["critic"]["w"])[..., 0], {"seen": features}
 
 
-@pytest.mark.parametrize("fixed", [True, False])
+@pytest.mark.parametrize("fixed", [pytest.param(True, marks=pytest.mark.long), False])
 def test_it_learns_with_a_memory(fixed):
     algorithm = PQN(network=Recalling(), lr=0.02, minibatches=4)
     fitted = fit(Learner(Guess(fixed), LOOP), WORLD, [algorithm], KEYS[:1])

@@ -92,6 +92,7 @@ def test_the_page_asks_for_nothing_from_outside(both):
     assert re.search(r"default-src 'none'; script-src 'sha256-[\w+/=]{44}'; style-src 'sha256-[\w+/=]{44}'", text)
 
 
+@pytest.mark.long
 def test_every_level_is_told_apart():
     assert len({knows(SIGHT[level]) for level in KNOWLEDGE}) == len(KNOWLEDGE)
     assert len({brief(SIGHT[level]) for level in KNOWLEDGE}) == len(KNOWLEDGE)
@@ -148,7 +149,7 @@ def toll():
     forget("cost", "view-toll")
 
 
-@pytest.mark.slow  # a program of its own
+@pytest.mark.long  # a program of its own
 def test_cost_terms_and_a_radius_are_shown(toll):
     chosen = {"costs": (toll,), "coverage": "hard", "spectrum": "shared"}
     env, params = world(**chosen)

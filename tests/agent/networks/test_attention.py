@@ -63,7 +63,9 @@ def seen(network, params, x):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "settings", [{}, {"layers": 2, "attention_heads": 2}, {"users": True}], ids=["default", "deep", "users"]
+    "settings",
+    [{}, pytest.param({"layers": 2, "attention_heads": 2}, marks=pytest.mark.long), {"users": True}],
+    ids=["default", "deep", "users"],
 )
 def test_it_follows_the_order_of_candidates_and_users(settings):
     network, params = made(**settings)
@@ -151,7 +153,10 @@ def test_heads_of_the_attention_divide_its_width():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("level", KNOWLEDGE)
+@pytest.mark.parametrize(
+    "level",
+    [level if level in ("twin", "forecast") else pytest.param(level, marks=pytest.mark.long) for level in KNOWLEDGE],
+)
 def test_only_the_switch_lets_a_user_see_another(level):
     """Below `forecast` nothing of the network's may look at another user, so there the switch is refused."""
     env, params = make("tiny", users=3, knowledge=level)
