@@ -162,8 +162,8 @@ def test_a_run_against_a_rule_in_the_run_s_world(capsys, run, folder):
     assert "its network takes" in refused(capsys, "run", "--env.candidates", 2)
 
 
-@pytest.mark.slow  # compiles the evaluation too
-@pytest.mark.parametrize("network", ["mlp", pytest.param("gru", marks=pytest.mark.long)])
+@pytest.mark.long  # compiles the evaluation too
+@pytest.mark.parametrize("network", ["mlp", "gru"])
 def test_an_agent_plays_what_evaluate_plays(folder, monkeypatch, network):
     import eco_jax
     from eco_jax.api import Run

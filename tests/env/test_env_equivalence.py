@@ -17,7 +17,7 @@ from eco_jax.env.observe import mask, observe, view
 SLOTS = 5
 
 
-SHORT = ("repaired", "printed", "umi")
+SHORT = ("repaired", "printed")
 """Presets that are looked at in every run of the tests; the others are programs of their own."""
 
 

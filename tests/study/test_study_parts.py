@@ -73,7 +73,8 @@ def reported():
 OTHERS = tuple(map(names.learner, learners.declared()))
 LONG = (
     ONLINE, "printed", "rules", "references", "evaluation", "misleading", "speed", *map(trained, LADDER), *OTHERS,
-    "value-error", "value-correlation", "value-energy", "check-repaired", "weights", names.played(ANOTHER),
+    "value-error", "value-correlation", "value-energy", "check-repaired", "weights", ablations.NAME,
+    names.played(ANOTHER),
 )  # fmt: skip
 """Every smoke profile makes them, too, or they train as one that is here, or vary as `slowdown` does;
 or they compile longest, in a world of their own."""
