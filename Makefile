@@ -72,7 +72,7 @@ APART := not (bench or browser or cluster or documents or long or mangle or nump
 
 ANYWHERE := tests/model tests/agent tests/env/test_env_step.py tests/env/test_env_regression.py tests/train/test_loop.py
 
-test: $(READY)  ## all tests, shapes and types checked in those of the core: 12 minutes on 2 slow cores
+test: $(READY)  ## all tests, shapes and types checked in those of the core: 8 minutes on 2 slow cores
 	$(PYTEST) $(CORE) -m "$(APART)" $(CHECKED) $(COVER)
 	$(PYTEST) tests $(CORE:%=--ignore=%) -m "$(APART)"
 
