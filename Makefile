@@ -72,7 +72,7 @@ APART := not (bench or browser or cluster or documents or long or mangle or nump
 
 ANYWHERE := tests/model tests/agent tests/env/test_env_step.py tests/env/test_env_regression.py tests/train/test_loop.py
 
-test: $(READY)  ## all tests, shapes and types checked in those of the core: 8 minutes on 2 slow cores
+test: $(READY)  ## all but what takes long, shapes and types checked in those of the core: 8 minutes on 2 slow cores
 	$(PYTEST) $(CORE) -m "$(APART)" $(CHECKED) $(COVER)
 	$(PYTEST) tests $(CORE:%=--ignore=%) -m "$(APART)"
 
@@ -86,7 +86,7 @@ coverage: $(READY)  ## `make test`, and how much of the core it runs: at least 9
 	$(MAKE) --no-print-directory test COVER="--cov --cov-report="
 	$(BIN)/coverage report --skip-covered --fail-under=95
 
-test-long: $(READY)  ## agents that learn, runs that are killed, large samples, four and eight devices, more of the same
+test-long: $(READY)  ## agents that learn, runs that are killed, large samples, many devices, further cases of `make test`
 	$(PYTEST) $(TESTS) -m long
 
 test-docs: $(READY)  ## every command and every piece of code in README and docs/, in small worlds

@@ -87,7 +87,7 @@ MOMENTS = {
 
 
 @pytest.mark.parametrize(
-    "moment", [next(iter(MOMENTS)), *(pytest.param(m, marks=pytest.mark.long) for m in list(MOMENTS)[1:])]
+    "moment", [pytest.param(moment, marks=pytest.mark.long if i else ()) for i, moment in enumerate(MOMENTS)]
 )
 def test_from_what_a_kill_leaves_it_comes_to_the_same(whole, moments, tmp_path, capsys, moment):
     out = tmp_path / "run"
